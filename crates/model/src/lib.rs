@@ -1,1 +1,28 @@
-//! placeholder
+//! The plain values that every room of pellucid shares: digests, images, namespaces, packages,
+//! advisories, findings and coverage.
+//!
+//! Place in the flow: everything depends on this crate, it depends on `version` alone. It reads
+//! nothing, fetches nothing and knows no clock; it holds what others found.
+
+mod advisory;
+mod coverage;
+mod digest;
+mod finding;
+mod image;
+mod inventory;
+mod namespace;
+mod package;
+mod purl;
+mod severity;
+mod warning;
+
+pub use advisory::{Advisory, Affected, Cvss, NameKind, Status};
+pub use coverage::{Coverage, EndOfLife, SnapshotRef};
+pub use digest::{Digest, DigestError};
+pub use finding::{Finding, FixState, Reason};
+pub use image::{DigestState, Image, Layer, Platform, PlatformError};
+pub use inventory::{Distribution, Inventory, Location, Owner, PackageEntry};
+pub use namespace::Namespace;
+pub use package::{Package, PackageKind, SourcePackage};
+pub use severity::Severity;
+pub use warning::{Warning, WarningKind};

@@ -1,0 +1,230 @@
+//! An installed package, as the file that proves it describes it.
+//!
+//! The namespace is not part of it: a package database does not know which release it stands in.
+//! The overlay joins the two ([`crate::PackageEntry`]).
+
+use std::fmt;
+
+use pellucid_version::Scheme;
+use serde::{Deserialize, Serialize};
+
+/// What kind of package manager or ecosystem a package belongs to. Names are purl types.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum PackageKind {
+    /// Debian packages (dpkg).
+    Deb,
+    /// Alpine packages (apk-tools).
+    Apk,
+    /// RPM packages.
+    Rpm,
+    /// Arch packages (pacman).
+    Alpm,
+    /// Python distributions.
+    Pypi,
+    /// Conda packages.
+    Conda,
+    /// Node packages.
+    Npm,
+    /// Java archives, `group:artifact`.
+    Maven,
+    /// Go modules.
+    Golang,
+    /// Rust crates.
+    Cargo,
+    /// Ruby gems.
+    Gem,
+    /// PHP packages, `vendor/package`.
+    Composer,
+    /// .NET packages.
+    Nuget,
+    /// Erlang and Elixir packages.
+    Hex,
+    /// Dart packages.
+    Pub,
+    /// Swift packages.
+    Swift,
+    /// Haskell packages.
+    Hackage,
+    /// R packages.
+    Cran,
+    /// Lua rocks.
+    Luarocks,
+    /// Perl distributions.
+    Cpan,
+    /// Julia packages.
+    Julia,
+    /// C and C++ packages (Conan).
+    Conan,
+    /// Bitnami components.
+    Bitnami,
+    /// Software known only by a binary that carries its version.
+    Generic,
+}
+
+impl PackageKind {
+    /// Every kind.
+    pub const ALL: &'static [Self] = &[
+        Self::Deb,
+        Self::Apk,
+        Self::Rpm,
+        Self::Alpm,
+        Self::Pypi,
+        Self::Conda,
+        Self::Npm,
+        Self::Maven,
+        Self::Golang,
+        Self::Cargo,
+        Self::Gem,
+        Self::Composer,
+        Self::Nuget,
+        Self::Hex,
+        Self::Pub,
+        Self::Swift,
+        Self::Hackage,
+        Self::Cran,
+        Self::Luarocks,
+        Self::Cpan,
+        Self::Julia,
+        Self::Conan,
+        Self::Bitnami,
+        Self::Generic,
+    ];
+
+    /// The purl type.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Deb => "deb",
+            Self::Apk => "apk",
+            Self::Rpm => "rpm",
+            Self::Alpm => "alpm",
+            Self::Pypi => "pypi",
+            Self::Conda => "conda",
+            Self::Npm => "npm",
+            Self::Maven => "maven",
+            Self::Golang => "golang",
+            Self::Cargo => "cargo",
+            Self::Gem => "gem",
+            Self::Composer => "composer",
+            Self::Nuget => "nuget",
+            Self::Hex => "hex",
+            Self::Pub => "pub",
+            Self::Swift => "swift",
+            Self::Hackage => "hackage",
+            Self::Cran => "cran",
+            Self::Luarocks => "luarocks",
+            Self::Cpan => "cpan",
+            Self::Julia => "julia",
+            Self::Conan => "conan",
+            Self::Bitnami => "bitnami",
+            Self::Generic => "generic",
+        }
+    }
+
+    /// The kind of a purl type, if pellucid knows it.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.name() == name)
+    }
+
+    /// Whether a distribution's package manager installs it, so that its namespace is a release.
+    pub const fn is_os(self) -> bool {
+        matches!(self, Self::Deb | Self::Apk | Self::Rpm | Self::Alpm)
+    }
+
+    /// How versions of this kind are ordered.
+    pub const fn scheme(self) -> Scheme {
+        match self {
+            Self::Deb => Scheme::Dpkg,
+            Self::Apk => Scheme::Apk,
+            Self::Rpm => Scheme::Rpm,
+            Self::Alpm => Scheme::Pacman,
+            Self::Pypi | Self::Conda => Scheme::Pep440,
+            Self::Npm => Scheme::Npm,
+            Self::Maven => Scheme::Maven,
+            Self::Golang => Scheme::Go,
+            Self::Cargo => Scheme::Cargo,
+            Self::Gem => Scheme::Gem,
+            Self::Composer => Scheme::Composer,
+            Self::Nuget => Scheme::Nuget,
+            Self::Hex => Scheme::Hex,
+            Self::Pub => Scheme::Pub,
+            Self::Hackage => Scheme::Hackage,
+            Self::Cran => Scheme::Cran,
+            Self::Swift
+            | Self::Luarocks
+            | Self::Cpan
+            | Self::Julia
+            | Self::Conan
+            | Self::Bitnami
+            | Self::Generic => Scheme::Semver,
+        }
+    }
+}
+
+impl fmt::Display for PackageKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// The source package that a binary package was built from.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct SourcePackage {
+    /// Name of the source package.
+    pub name: String,
+    /// Its version where it differs from the binary package's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+}
+
+/// An installed package.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct Package {
+    /// Package manager or ecosystem.
+    pub kind: PackageKind,
+    /// Name as the ecosystem writes it: `group:artifact` for Maven, `@scope/name` for npm.
+    pub name: String,
+    /// Full version, with the epoch where the ecosystem has one (`1:2.3-4`).
+    pub version: String,
+    /// Architecture as the package database writes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arch: Option<String>,
+    /// Source package, where the database names one other than the package itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourcePackage>,
+    /// Modularity label of an RPM (`php:7.4:8010020190322:9edba152`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub module: Option<String>,
+    /// Who built it, as the database says (RPM's Vendor tag).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vendor: Option<String>,
+}
+
+impl Package {
+    /// A package of this kind, name and version, with nothing else known of it.
+    pub fn new(kind: PackageKind, name: impl Into<String>, version: impl Into<String>) -> Self {
+        Self {
+            kind,
+            name: name.into(),
+            version: version.into(),
+            arch: None,
+            source: None,
+            module: None,
+            vendor: None,
+        }
+    }
+
+    /// Name of the source package; the package's own name where none is recorded.
+    pub fn source_name(&self) -> &str {
+        self.source.as_ref().map_or(self.name.as_str(), |source| source.name.as_str())
+    }
+
+    /// Version of the source package; the package's own version where none is recorded.
+    pub fn source_version(&self) -> &str {
+        self.source
+            .as_ref()
+            .and_then(|source| source.version.as_deref())
+            .unwrap_or(self.version.as_str())
+    }
+}
