@@ -1,0 +1,86 @@
+//! Data flows one way: a crate may use only the crates to its left.
+
+use std::collections::BTreeSet;
+
+use crate::{root, text};
+
+/// Each crate and the crates it may depend on, as `ARCHITECTURE.md` draws them.
+const ALLOWED: &[(&str, &[&str])] = &[
+    ("version", &[]),
+    ("model", &["version"]),
+    ("image", &["model"]),
+    ("detect", &["version", "model", "image"]),
+    ("feeds", &["version", "model"]),
+    ("snapshot", &["version", "model"]),
+    ("matcher", &["version", "model", "snapshot"]),
+    ("report", &["version", "model"]),
+    ("store", &["version", "model"]),
+    ("updater", &["version", "model", "feeds", "snapshot"]),
+    ("notify", &["version", "model", "store"]),
+    (
+        "server",
+        &[
+            "version", "model", "image", "detect", "feeds", "snapshot", "matcher", "report",
+            "store", "updater", "notify",
+        ],
+    ),
+    (
+        "cli",
+        &[
+            "version", "model", "image", "detect", "feeds", "snapshot", "matcher", "report",
+            "store", "updater", "notify", "server",
+        ],
+    ),
+    ("testkit", &["version", "model", "image", "detect", "feeds", "snapshot"]),
+    ("tidy", &[]),
+];
+
+/// Crates that compute and nothing else: no sockets, no runtime.
+const PURE: &[&str] = &["version", "model", "detect", "feeds", "snapshot", "matcher", "report"];
+const IMPURE: &[&str] = &["tokio", "reqwest", "hyper", "axum", "tokio-postgres"];
+
+#[test]
+fn every_crate_depends_only_to_its_left() {
+    let mut wrong = Vec::new();
+    for (name, dependencies) in crates() {
+        let Some((_, allowed)) = ALLOWED.iter().find(|(of, _)| *of == name) else {
+            wrong.push(format!("crates/{name} is not in the table of this test"));
+            continue;
+        };
+        for dependency in dependencies {
+            match dependency.strip_prefix("pellucid-") {
+                Some(own) if !allowed.contains(&own) => {
+                    wrong.push(format!("crates/{name} depends on crates/{own}"));
+                }
+                None if PURE.contains(&name.as_str()) && IMPURE.contains(&dependency.as_str()) => {
+                    wrong.push(format!("crates/{name} is pure but depends on {dependency}"));
+                }
+                _ => {}
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "see ARCHITECTURE.md, \"Who may depend on whom\":\n{}", wrong.join("\n"));
+}
+
+/// Every crate's folder name and its `[dependencies]` (not those of its tests).
+fn crates() -> Vec<(String, BTreeSet<String>)> {
+    let mut crates = Vec::new();
+    for entry in std::fs::read_dir(root().join("crates")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let manifest = text(format!("crates/{name}/Cargo.toml"));
+        let mut section = "";
+        let mut dependencies = BTreeSet::new();
+        for line in manifest.lines() {
+            if line.starts_with('[') {
+                section = line;
+            } else if section == "[dependencies]"
+                && let Some(end) = line.find(['.', ' ', '='])
+            {
+                dependencies.insert(line.split_at(end).0.to_owned());
+            }
+        }
+        crates.push((name, dependencies));
+    }
+    crates.sort();
+    crates
+}
