@@ -1,1 +1,30 @@
-//! placeholder
+//! How each ecosystem orders its versions and writes ranges of them.
+//!
+//! The leftmost room: every other crate may depend on this one, and this one on none of them. Text
+//! in, an ordering or a refusal out. It never touches the network, the file system, the environment
+//! or the clock, never recurses on input, and takes time linear in the length of the text, which
+//! [`MAX_LENGTH`] bounds. Numbers are compared as strings of digits, so that no version overflows.
+//!
+//! One file a scheme; [`Scheme`] is the table of them. What each does with the corners of its
+//! ecosystem is told in `docs/version-orders.md`.
+//!
+//! Not here: which namespace uses which scheme (`pellucid-model` knows), and Clair's `#MINV#` and
+//! `#MAXV#`, which are an agreement of its API and no versions.
+
+mod apk;
+mod dpkg;
+mod invalid;
+mod pacman;
+mod range;
+mod rpm;
+mod scan;
+mod scheme;
+mod version;
+
+pub use invalid::InvalidVersion;
+pub use range::{Lower, Range, Upper};
+pub use scheme::{Scheme, UnknownScheme};
+pub use version::Version;
+
+/// The longest version or requirement that is read, in bytes. Longer text is invalid.
+pub const MAX_LENGTH: usize = 4096;

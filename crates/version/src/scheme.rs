@@ -1,0 +1,204 @@
+//! The schemes, and the table that leads from each to its reader and its order.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::str::FromStr;
+
+use crate::{InvalidVersion, MAX_LENGTH, Version};
+use crate::{apk, dpkg, pacman, rpm};
+
+/// A way to order versions, named after the tool or the ecosystem that defines it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Scheme {
+    /// Debian, Ubuntu and their derivatives.
+    Dpkg,
+    /// Everything that installs with rpm.
+    Rpm,
+    /// Alpine, Wolfi, Chainguard.
+    Apk,
+    /// Arch and its derivatives.
+    Pacman,
+    /// Semantic Versioning 2.0, read leniently.
+    Semver,
+    /// npm packages.
+    Npm,
+    /// Rust crates.
+    Cargo,
+    /// Go modules, and the toolchain's own `go1.21rc2`.
+    Go,
+    /// Python distributions.
+    Pep440,
+    /// Java artifacts.
+    Maven,
+    /// Ruby gems.
+    Gem,
+    /// PHP packages.
+    Composer,
+    /// .NET packages.
+    Nuget,
+    /// Erlang and Elixir packages.
+    Hex,
+    /// Dart packages.
+    Pub,
+    /// R packages.
+    Cran,
+    /// Haskell packages.
+    Hackage,
+}
+
+/// A name that no scheme has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct UnknownScheme;
+
+impl Scheme {
+    /// Every scheme, in the order of the enumeration.
+    pub const ALL: &'static [Self] = &[
+        Self::Dpkg,
+        Self::Rpm,
+        Self::Apk,
+        Self::Pacman,
+        Self::Semver,
+        Self::Npm,
+        Self::Cargo,
+        Self::Go,
+        Self::Pep440,
+        Self::Maven,
+        Self::Gem,
+        Self::Composer,
+        Self::Nuget,
+        Self::Hex,
+        Self::Pub,
+        Self::Cran,
+        Self::Hackage,
+    ];
+
+    /// The name, as the command line and the snapshots write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Dpkg => "dpkg",
+            Self::Rpm => "rpm",
+            Self::Apk => "apk",
+            Self::Pacman => "pacman",
+            Self::Semver => "semver",
+            Self::Npm => "npm",
+            Self::Cargo => "cargo",
+            Self::Go => "go",
+            Self::Pep440 => "pep440",
+            Self::Maven => "maven",
+            Self::Gem => "gem",
+            Self::Composer => "composer",
+            Self::Nuget => "nuget",
+            Self::Hex => "hex",
+            Self::Pub => "pub",
+            Self::Cran => "cran",
+            Self::Hackage => "hackage",
+        }
+    }
+
+    /// The scheme of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|scheme| scheme.name() == name)
+    }
+
+    /// Reads a version once, to compare it many times. White space around it is ignored.
+    ///
+    /// # Errors
+    /// The text is no version of this scheme: empty, longer than [`MAX_LENGTH`], or what its file
+    /// in this crate says.
+    pub fn parse(self, text: &str) -> Result<Version, InvalidVersion> {
+        Version::new(self, text)
+    }
+
+    /// Compares the texts of two versions.
+    ///
+    /// # Errors
+    /// One of the texts is no version of this scheme.
+    pub fn compare(self, a: &str, b: &str) -> Result<Ordering, InvalidVersion> {
+        Ok(self.read(a)?.compare(&self.read(b)?))
+    }
+
+    /// Whether the text is a version of this scheme.
+    pub fn is_valid(self, text: &str) -> bool {
+        self.read(text).is_ok()
+    }
+
+    pub(crate) fn read(self, text: &str) -> Result<Parts<'_>, InvalidVersion> {
+        let trimmed = text.trim_ascii();
+        if trimmed.is_empty() {
+            return Err(InvalidVersion::new(self, text, "it is empty"));
+        }
+        if trimmed.len() > MAX_LENGTH {
+            return Err(InvalidVersion::new(self, text, "it is too long"));
+        }
+        self.read_trimmed(trimmed)
+            .map_err(|reason| InvalidVersion::new(self, text, reason))
+    }
+
+    fn read_trimmed(self, text: &str) -> Result<Parts<'_>, &'static str> {
+        match self {
+            Self::Dpkg => dpkg::read(text).map(Parts::Dpkg),
+            Self::Rpm => Ok(Parts::Rpm(rpm::read(text))),
+            Self::Apk => Ok(Parts::Apk(apk::read(text))),
+            Self::Pacman => Ok(Parts::Pacman(pacman::read(text))),
+            _ => Err("its scheme is not written yet"),
+        }
+    }
+}
+
+/// What a reader made of a version: slices of the text, or for a few schemes a key of its own.
+#[derive(Clone)]
+pub(crate) enum Parts<'a> {
+    Dpkg(dpkg::Parts<'a>),
+    Rpm(rpm::Parts<'a>),
+    Apk(apk::Parts<'a>),
+    Pacman(pacman::Parts<'a>),
+}
+
+impl Parts<'_> {
+    /// The order of two versions of one scheme, which is the only way this is called.
+    pub(crate) fn compare(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Dpkg(a), Self::Dpkg(b)) => dpkg::compare(a, b),
+            (Self::Rpm(a), Self::Rpm(b)) => rpm::compare(a, b),
+            (Self::Apk(a), Self::Apk(b)) => apk::compare(a, b),
+            (Self::Pacman(a), Self::Pacman(b)) => pacman::compare(a, b),
+            _ => Ordering::Equal,
+        }
+    }
+
+    /// The parts, if they do not borrow from the text.
+    pub(crate) fn into_owned(self) -> Option<Parts<'static>> {
+        match self {
+            Self::Dpkg(_) | Self::Rpm(_) | Self::Apk(_) | Self::Pacman(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Scheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Scheme {
+    type Err = UnknownScheme;
+
+    fn from_str(name: &str) -> Result<Self, UnknownScheme> {
+        Self::from_name(name).ok_or(UnknownScheme)
+    }
+}
+
+impl fmt::Display for UnknownScheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no version scheme has that name; there are")?;
+        Scheme::ALL
+            .iter()
+            .try_for_each(|scheme| write!(f, " {scheme}"))
+    }
+}
+
+impl std::error::Error for UnknownScheme {}

@@ -1,0 +1,12 @@
+//! Versions against tables of known answers, the native tools, and the laws of an order.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    reason = "a panic is the report of a test"
+)]
+
+mod oracles;
+mod order;
+mod tables;
