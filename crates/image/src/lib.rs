@@ -1,1 +1,151 @@
-//! placeholder
+//! From an image reference to layers, and from a layer's bytes to its entries.
+//!
+//! Place in the flow: the first room. A [source](source) finds the image's description and each
+//! layer's bytes; the [layer reader](layer) takes them through digest, decompression and tar in one
+//! pass and shows every entry to a [`LayerVisitor`].
+//!
+//! What always holds:
+//! - Nothing is unpacked. No name from inside an image is ever a path of the host; a file that is
+//!   wanted is kept in memory or in an unnamed temporary file.
+//! - A layer is read to its end and found whole, or the result is an error. What a visitor saw
+//!   before an error is no answer.
+//! - Every amount that an image decides is bounded by [`Limits`].
+//! - No sockets, no asynchronous code; layers can be read from several threads at once.
+
+mod body;
+mod entry;
+mod error;
+mod limits;
+
+pub use body::Body;
+pub use entry::{Entry, EntryKind, LayerVisitor, Progress, Want};
+pub use error::{ImageError, LayerFault, LayerName, Mismatch};
+pub use limits::Limits;
+
+use std::io::Read;
+
+use pellucid_model::{Digest, DigestState, Image, Platform, Warning};
+
+/// How to open an image.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OpenOptions {
+    /// Which image of a multi-platform index; the host's platform when `None`.
+    pub platform: Option<Platform>,
+    /// Bounds on everything.
+    pub limits: Limits,
+    /// How much is hashed.
+    pub verify: Verify,
+}
+
+/// How much of an image is hashed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Verify {
+    /// Whatever is read through. Where bodies that no one wants can be seeked over, they are, and
+    /// the layer's digests are [declared](DigestState::Declared).
+    #[default]
+    Read,
+    /// Every byte.
+    Full,
+}
+
+/// An image that can be read layer by layer.
+pub struct OpenImage {
+    image: Image,
+    warnings: Vec<Warning>,
+}
+
+/// What the reading of one layer showed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LayerRead {
+    /// Digest of the blob as stored; `None` for a directory.
+    pub digest: Option<Digest>,
+    /// Digest of the tar; `None` for a directory.
+    pub diff_id: Option<Digest>,
+    /// Whether the digests are those of the bytes.
+    pub digest_state: DigestState,
+    /// Bytes of the blob as stored; 0 for a directory.
+    pub blob_bytes: u64,
+    /// Bytes of the tar; 0 for a directory.
+    pub tar_bytes: u64,
+    /// Entries seen (whiteouts and the like count).
+    pub entries: u64,
+    /// What was odd, but harmless.
+    pub warnings: Vec<Warning>,
+}
+
+/// What is known about a layer before it is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expected {
+    /// Position in the image, lowest is 0.
+    pub index: Option<usize>,
+    /// Digest of the blob.
+    pub digest: Option<Digest>,
+    /// Digest of the tar.
+    pub diff_id: Option<Digest>,
+    /// Bytes of the blob.
+    pub size: Option<u64>,
+}
+
+/// Opens the image that `reference` names: a path, or a source's prefix, a colon and a path, and
+/// where several images are in one place, a colon and the image's tag. The content decides which
+/// source reads it, unless a prefix does: `docker-archive:`, `oci:`, `oci-archive:`, `dir:`.
+///
+/// # Errors
+/// When there is no image, the description is broken, or a limit is reached.
+pub fn open(reference: &str, options: &OpenOptions) -> Result<OpenImage, ImageError> {
+    let _ = options;
+    Err(ImageError::Reference {
+        reference: reference.to_owned(),
+        reason: "not written yet",
+    })
+}
+
+impl OpenImage {
+    /// What the image says about itself.
+    pub fn image(&self) -> &Image {
+        &self.image
+    }
+
+    /// What was odd about the description, but harmless.
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+
+    /// Reads one layer from its first to its last byte. Several layers can be read at once, and a
+    /// layer can be read again.
+    ///
+    /// # Errors
+    /// When the layer is not whole, not what its digests say, or over a limit; what the visitor saw
+    /// is then no answer.
+    pub fn read_layer(
+        &self,
+        index: usize,
+        visitor: &mut dyn LayerVisitor,
+        progress: &dyn Progress,
+    ) -> Result<LayerRead, ImageError> {
+        let _ = (index, visitor, progress);
+        Err(ImageError::Reference {
+            reference: String::new(),
+            reason: "not written yet",
+        })
+    }
+}
+
+/// Reads a layer that comes as a stream: over the network, or from a caller. Both digests are
+/// computed, and compared where they are expected.
+///
+/// # Errors
+/// As [`OpenImage::read_layer`].
+pub fn read_layer_stream(
+    blob: &mut (dyn Read + Send),
+    expected: &Expected,
+    limits: &Limits,
+    visitor: &mut dyn LayerVisitor,
+    progress: &dyn Progress,
+) -> Result<LayerRead, ImageError> {
+    let _ = (blob, expected, limits, visitor, progress);
+    Err(ImageError::Reference {
+        reference: String::new(),
+        reason: "not written yet",
+    })
+}
