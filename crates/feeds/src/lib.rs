@@ -1,1 +1,54 @@
-//! placeholder
+//! Sources of advisories: what to download, and what the downloaded bytes say.
+//!
+//! Place in the flow: `feed -> parse -> advisories`, before the snapshot. Bytes in, advisories out:
+//! no network, no file system, no environment, no clock. Bodies are hostile; a record that cannot be
+//! read is counted with its id and the others are kept, a document that is not what it should be is
+//! an error, so that an outage upstream never looks like a world without vulnerabilities.
+//!
+//! One file a feed in `source/`, one line in [`FEEDS`], one fixture folder, one row in
+//! `docs/feeds.md`. What several feeds share is in `format/`.
+
+mod error;
+mod feed;
+mod format;
+mod plan;
+mod source;
+
+pub use error::FeedError;
+pub use feed::{AdvisorySink, Answer, Feed, Fetched};
+use pellucid_model::Namespace;
+pub use plan::{FeedState, IndexFile, Plan, Request};
+use source::{alpine, debian};
+
+/// Every feed, by name.
+pub const FEEDS: &[&dyn Feed] = &[&alpine::Alpine, &debian::Debian];
+
+/// The snapshots that speak of a namespace; none means that nothing pellucid follows does.
+pub fn covering(namespace: &Namespace) -> Vec<Answer> {
+    FEEDS
+        .iter()
+        .filter_map(|feed| feed.answers(namespace))
+        .collect()
+}
+
+/// The feed that makes the snapshot of this key: what stands before the slash is its name.
+pub fn feed_of(key: &str) -> Option<&'static dyn Feed> {
+    let name = key.split_once('/').map_or(key, |(name, _)| name);
+    FEEDS.iter().copied().find(|feed| feed.name() == name)
+}
+
+/// The snapshot keys that a word of a caller means: a feed's name is all its parts, a key is itself.
+///
+/// # Errors
+/// No feed has that name, or the feed has no such part.
+pub fn keys(word: &str) -> Result<Vec<String>, FeedError> {
+    let unknown = || FeedError::UnknownKey {
+        key: word.chars().take(80).collect(),
+    };
+    let feed = feed_of(word).ok_or_else(unknown)?;
+    if word == feed.name() {
+        return Ok(feed.parts());
+    }
+    feed.plan(word, &FeedState::default())?;
+    Ok(vec![word.to_owned()])
+}

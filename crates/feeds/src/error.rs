@@ -1,0 +1,59 @@
+//! What is wrong with a whole document or a request for one.
+
+/// Why a feed could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FeedError {
+    /// No feed makes a snapshot of this key.
+    #[error("no feed is called {key:?}")]
+    UnknownKey {
+        /// What was asked for.
+        key: String,
+    },
+    /// The body has no bytes.
+    #[error("{file} is empty")]
+    Empty {
+        /// Name of the file in its plan.
+        file: String,
+    },
+    /// The body is a web page, as error pages and captive portals are.
+    #[error("{file} is a web page, not advisory data")]
+    WebPage {
+        /// Name of the file in its plan.
+        file: String,
+    },
+    /// The body is not UTF-8.
+    #[error("{file} is not UTF-8 text")]
+    NotText {
+        /// Name of the file in its plan.
+        file: String,
+        /// Where it stops being so.
+        #[source]
+        source: std::str::Utf8Error,
+    },
+    /// The body is not JSON of the expected shape, or ends too early.
+    #[error("{file} is not the JSON document it should be")]
+    Json {
+        /// Name of the file in its plan.
+        file: String,
+        /// Where and why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The body is well formed and holds no record at all.
+    #[error("{file} holds no records")]
+    NoRecords {
+        /// Name of the file in its plan.
+        file: String,
+    },
+    /// The body speaks of something other than what was asked for.
+    #[error("{file} is about {found:?}, not {expected:?}")]
+    OtherSubject {
+        /// Name of the file in its plan.
+        file: String,
+        /// What it says it is about.
+        found: String,
+        /// What it should be about.
+        expected: String,
+    },
+}

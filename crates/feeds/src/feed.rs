@@ -1,0 +1,76 @@
+//! The plug point of a source of advisories.
+
+use pellucid_model::{Advisory, Namespace};
+
+use crate::{FeedError, FeedState, Plan, Request};
+
+/// A source of advisories. It says what to download and how to read it; the updater does the rest.
+pub trait Feed: Sync {
+    /// Stable name: first part of its snapshot keys, section of the configuration, metric label.
+    fn name(&self) -> &'static str;
+
+    /// Keys of the snapshots it makes, as far as they are known without asking upstream:
+    /// `debian`, `alpine/v3.20`. [`Feed::answers`] may name more.
+    fn parts(&self) -> Vec<String>;
+
+    /// Which of its snapshots speaks of a namespace.
+    ///
+    /// Says where to look, not that something is there: a release that upstream has stopped
+    /// tracking has no rows in the snapshot, and is not covered.
+    fn answers(&self, namespace: &Namespace) -> Option<Answer>;
+
+    /// What to download for the snapshot of this key.
+    ///
+    /// # Errors
+    /// The feed makes no such snapshot, or an index file is not what it should be.
+    fn plan(&self, key: &str, state: &FeedState<'_>) -> Result<Plan, FeedError>;
+
+    /// Reads one downloaded file.
+    ///
+    /// # Errors
+    /// The document as a whole is broken, empty, or about something else. Records that cannot be
+    /// read go to [`AdvisorySink::bad_record`] and are no error.
+    fn parse(&self, file: &Fetched<'_>, out: &mut dyn AdvisorySink) -> Result<(), FeedError>;
+}
+
+/// Where to find what is known of a namespace.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Answer {
+    /// Key of the snapshot.
+    pub key: String,
+    /// Name of the namespace in that snapshot (`centos:8` is looked up as `rhel:8`).
+    pub namespace: Namespace,
+}
+
+/// A downloaded file, or a member of a downloaded archive.
+#[derive(Clone, Copy, Debug)]
+pub struct Fetched<'a> {
+    /// Key of the snapshot being made.
+    pub key: &'a str,
+    /// The request it answers.
+    pub request: &'a Request,
+    /// Path inside the archive, where the file is one; each member is parsed on its own.
+    pub member: Option<&'a str>,
+    /// Its bytes, unpacked.
+    pub body: &'a [u8],
+}
+
+impl Fetched<'_> {
+    /// What to call it in a message.
+    pub fn name(&self) -> &str {
+        self.member.unwrap_or(&self.request.name)
+    }
+}
+
+/// Where a parser puts what it reads.
+pub trait AdvisorySink {
+    /// An advisory. One id may come several times in an update, once a file: what they say is
+    /// joined.
+    fn advisory(&mut self, advisory: Advisory);
+
+    /// A record that could not be read and is left out, or was read with a doubt.
+    fn bad_record(&mut self, id: &str, reason: &str);
+
+    /// A record that is left out because pellucid does not report its kind.
+    fn left_out(&mut self, id: &str, reason: &'static str);
+}

@@ -1,0 +1,68 @@
+//! What to download for one snapshot.
+//!
+//! Most feeds know their URLs: one [`Plan::Advisories`] and done. Index feeds are asked several
+//! times: each [`Plan::Index`] is fetched and handed back in [`FeedState::indexes`], until the feed
+//! knows what to read (`mirror.list -> repomd.xml -> updateinfo`, `archive_latest.txt` -> archive,
+//! `.meta` -> year file). What a feed wants to remember from one update to the next, such as the
+//! newest line of a `changes.csv` or `modified_id.csv` that it has read, is its *mark*.
+
+/// One file to download.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Request {
+    /// Name of the file, unique in its update, by which [`crate::Feed::parse`] tells files apart.
+    pub name: String,
+    /// Where upstream serves it.
+    pub url: String,
+    /// Where else to look, in this order, if that fails.
+    pub alternatives: Vec<String>,
+    /// Most bytes it may have once unpacked; a larger one is refused.
+    pub limit: u64,
+    /// Its SHA-256 in lower-case hex, where an index file says it.
+    pub sha256: Option<String>,
+}
+
+impl Request {
+    /// A request for a file at a URL, of at most this many bytes.
+    pub fn new(name: impl Into<String>, url: impl Into<String>, limit: u64) -> Self {
+        Self {
+            name: name.into(),
+            url: url.into(),
+            alternatives: Vec::new(),
+            limit,
+            sha256: None,
+        }
+    }
+}
+
+/// What to do next for a snapshot.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Plan {
+    /// Fetch these small files whole and plan again with them.
+    Index(Vec<Request>),
+    /// Fetch these and parse them in this order; together they are the whole snapshot.
+    Advisories {
+        /// The files.
+        requests: Vec<Request>,
+        /// What [`FeedState::mark`] shall be next time, if this update succeeds.
+        mark: Option<String>,
+    },
+}
+
+/// An index file that was fetched in this update.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct IndexFile {
+    /// What was asked for.
+    pub request: Request,
+    /// Its bytes, unpacked.
+    pub body: Vec<u8>,
+}
+
+/// What a feed knows when it plans.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct FeedState<'a> {
+    /// The mark of the last update that succeeded; `None` before the first.
+    pub mark: Option<&'a str>,
+    /// Index files fetched in this update, in the order of the requests.
+    pub indexes: &'a [IndexFile],
+}

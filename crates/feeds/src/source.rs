@@ -1,0 +1,4 @@
+//! One file a feed.
+
+pub(crate) mod alpine;
+pub(crate) mod debian;

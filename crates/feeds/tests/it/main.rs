@@ -1,0 +1,68 @@
+//! Tests of the feeds as their users see them. Modules mirror `src`.
+
+mod alpine;
+mod debian;
+mod documents;
+mod fixtures;
+mod registry;
+
+use pellucid_feeds::{AdvisorySink, Feed, FeedError, FeedState, Fetched, Plan, Request};
+use pellucid_model::Advisory;
+
+/// What a parser said, in its order.
+#[derive(Default)]
+struct Collected {
+    advisories: Vec<Advisory>,
+    bad_records: Vec<(String, String)>,
+    left_out: Vec<(String, String)>,
+}
+
+impl AdvisorySink for Collected {
+    fn advisory(&mut self, advisory: Advisory) {
+        self.advisories.push(advisory);
+    }
+
+    fn bad_record(&mut self, id: &str, reason: &str) {
+        self.bad_records.push((id.to_owned(), reason.to_owned()));
+    }
+
+    fn left_out(&mut self, id: &str, reason: &'static str) {
+        self.left_out.push((id.to_owned(), reason.to_owned()));
+    }
+}
+
+/// The feed of a key.
+fn feed(key: &str) -> &'static dyn Feed {
+    pellucid_feeds::feed_of(key).unwrap()
+}
+
+/// The files of a feed that needs no index.
+fn requests(key: &str) -> Vec<Request> {
+    match feed(key).plan(key, &FeedState::default()).unwrap() {
+        Plan::Advisories { requests, .. } => requests,
+        other => panic!("{key} wants an index first: {other:?}"),
+    }
+}
+
+/// Parses a body as the first file of a snapshot.
+fn parse(key: &str, body: &[u8]) -> Result<Collected, FeedError> {
+    let mut collected = Collected::default();
+    let requests = requests(key);
+    let file = Fetched {
+        key,
+        request: &requests[0],
+        member: None,
+        body,
+    };
+    feed(key).parse(&file, &mut collected).map(|()| collected)
+}
+
+/// The folder of real advisory data, where this checkout has one beside it.
+fn shared_feeds() -> Option<std::path::PathBuf> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/feeds");
+    let found = path.join("MANIFEST.tsv").is_file();
+    if !found {
+        println!("skipped: no folder ../shared/feeds beside the workspace");
+    }
+    found.then_some(path)
+}

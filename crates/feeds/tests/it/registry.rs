@@ -1,0 +1,73 @@
+//! The table of feeds: names, keys and the page that lists them.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use pellucid_feeds::{FEEDS, FeedState, covering, feed_of, keys};
+use pellucid_model::Namespace;
+
+#[test]
+fn every_feed_has_a_row_in_its_page_and_keys_that_lead_back_to_it() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/feeds.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let mut seen = BTreeSet::new();
+    for feed in FEEDS {
+        assert!(
+            page.contains(&format!("| `{}` |", feed.name())),
+            "{}",
+            feed.name()
+        );
+        for key in feed.parts() {
+            assert_eq!(feed_of(&key).unwrap().name(), feed.name());
+            assert!(feed.plan(&key, &FeedState::default()).is_ok(), "{key}");
+            assert!(seen.insert(key.clone()), "{key} twice");
+        }
+        assert!(
+            feed.plan(&format!("{}/../x", feed.name()), &FeedState::default())
+                .is_err()
+        );
+    }
+}
+
+#[test]
+fn a_namespace_leads_to_the_snapshots_that_speak_of_it() {
+    let check = |namespace: &str, expected: &[(&str, &str)]| {
+        let found: Vec<_> = covering(&Namespace::from(namespace))
+            .into_iter()
+            .map(|answer| (answer.key, answer.namespace.to_string()))
+            .collect();
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(key, name)| ((*key).to_owned(), (*name).to_owned()))
+            .collect();
+        assert_eq!(found, expected, "{namespace}");
+    };
+    check("debian:12", &[("debian", "debian:12")]);
+    check("debian:sid", &[("debian", "debian:unstable")]);
+    check("debian:unstable", &[("debian", "debian:unstable")]);
+    check("debian:99", &[]);
+    check("debian", &[]);
+    check("alpine:v3.20", &[("alpine/v3.20", "alpine:v3.20")]);
+    check("alpine:v3.99", &[("alpine/v3.99", "alpine:v3.99")]);
+    check("alpine:edge", &[("alpine/edge", "alpine:edge")]);
+    check("alpine:v3.20/../../x", &[]);
+    check("alpine:3.20", &[]);
+    check("ubuntu:12", &[]);
+}
+
+#[test]
+fn a_word_means_a_feed_or_one_of_its_parts() {
+    assert_eq!(keys("debian").unwrap(), ["debian"]);
+    assert_eq!(keys("alpine/v3.20").unwrap(), ["alpine/v3.20"]);
+    assert!(keys("alpine").unwrap().contains(&"alpine/edge".to_owned()));
+    for unknown in [
+        "",
+        "alp",
+        "alpine/",
+        "alpine/v3",
+        "debian/12",
+        "alpine/v3.20/main",
+    ] {
+        assert!(keys(unknown).is_err(), "{unknown}");
+    }
+}
