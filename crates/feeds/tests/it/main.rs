@@ -1,5 +1,12 @@
 //! Tests of the feeds as their users see them. Modules mirror `src`.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a panic is a test's report, and a skipped test says so"
+)]
+
 mod alpine;
 mod debian;
 mod documents;
