@@ -12,13 +12,21 @@
 //! `#MAXV#`, which are an agreement of its API and no versions.
 
 mod apk;
+mod composer;
+mod cran;
 mod dpkg;
+mod gem;
+mod hackage;
 mod invalid;
+mod maven;
+mod nuget;
 mod pacman;
+mod pep440;
 mod range;
 mod rpm;
 mod scan;
 mod scheme;
+mod semver;
 mod version;
 
 pub use invalid::InvalidVersion;

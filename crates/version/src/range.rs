@@ -6,10 +6,12 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{InvalidVersion, Version};
 
 /// A half-open or closed interval of versions.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Range {
     /// Where the range begins.
     pub lower: Lower,
@@ -18,7 +20,7 @@ pub struct Range {
 }
 
 /// The beginning of a range.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Lower {
     /// Before every version.
     Beginning,
@@ -29,7 +31,7 @@ pub enum Lower {
 }
 
 /// The end of a range.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Upper {
     /// After every version: there is no fix.
     Open,
@@ -67,19 +69,23 @@ impl Range {
 
     /// Whether the version is in the range.
     ///
+    /// Bounds are read as the ecosystem's own resolver reads them, which for two is not the plain
+    /// order: PEP 440 ignores a local version that the bound does not have (`1.0+local` is in
+    /// `<= 1.0`), Composer pads numbers to four (`1.2.0` is in `<= 1.2`).
+    ///
     /// # Errors
     /// A bound is no version of the version's scheme. Never read that as "not in the range".
     pub fn contains(&self, version: &Version) -> Result<bool, InvalidVersion> {
         // Both bounds are read even if one decides: a broken bound must not depend on the version.
         let above = match &self.lower {
             Lower::Beginning => true,
-            Lower::Inclusive(bound) => version.compare_text(bound)?.is_ge(),
-            Lower::Exclusive(bound) => version.compare_text(bound)?.is_gt(),
+            Lower::Inclusive(bound) => version.compare_to_bound(bound)?.is_ge(),
+            Lower::Exclusive(bound) => version.compare_to_bound(bound)?.is_gt(),
         };
         let below = match &self.upper {
             Upper::Open => true,
-            Upper::Before(bound) => version.compare_text(bound)?.is_lt(),
-            Upper::Through(bound) => version.compare_text(bound)?.is_le(),
+            Upper::Before(bound) => version.compare_to_bound(bound)?.is_lt(),
+            Upper::Through(bound) => version.compare_to_bound(bound)?.is_le(),
         };
         Ok(above && below)
     }

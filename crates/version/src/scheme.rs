@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::{InvalidVersion, MAX_LENGTH, Version};
-use crate::{apk, dpkg, pacman, rpm};
+use crate::{apk, composer, cran, dpkg, gem, hackage, maven, nuget, pacman, pep440, rpm, semver};
 
 /// A way to order versions, named after the tool or the ecosystem that defines it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
@@ -144,7 +144,18 @@ impl Scheme {
             Self::Rpm => Ok(Parts::Rpm(rpm::read(text))),
             Self::Apk => Ok(Parts::Apk(apk::read(text))),
             Self::Pacman => Ok(Parts::Pacman(pacman::read(text))),
-            _ => Err("its scheme is not written yet"),
+            Self::Semver | Self::Npm | Self::Cargo | Self::Hex => {
+                semver::read(text).map(Parts::Semver)
+            }
+            Self::Go => semver::read_go(text).map(Parts::Semver),
+            Self::Pub => semver::read(text).map(Parts::Pub),
+            Self::Pep440 => Ok(Parts::Pep440(pep440::read(text))),
+            Self::Maven => Ok(Parts::Maven(maven::read(text))),
+            Self::Gem => gem::read(text).map(Parts::Gem),
+            Self::Composer => composer::read(text).map(Parts::Composer),
+            Self::Nuget => nuget::read(text).map(Parts::Nuget),
+            Self::Cran => cran::read(text).map(Parts::Numbers),
+            Self::Hackage => hackage::read(text).map(Parts::Numbers),
         }
     }
 }
@@ -156,6 +167,14 @@ pub(crate) enum Parts<'a> {
     Rpm(rpm::Parts<'a>),
     Apk(apk::Parts<'a>),
     Pacman(pacman::Parts<'a>),
+    Semver(semver::Parts<'a>),
+    Pub(semver::Parts<'a>),
+    Pep440(pep440::Parts),
+    Maven(maven::Parts),
+    Gem(gem::Parts<'a>),
+    Composer(composer::Parts<'a>),
+    Nuget(nuget::Parts<'a>),
+    Numbers(hackage::Parts<'a>),
 }
 
 impl Parts<'_> {
@@ -166,14 +185,37 @@ impl Parts<'_> {
             (Self::Rpm(a), Self::Rpm(b)) => rpm::compare(a, b),
             (Self::Apk(a), Self::Apk(b)) => apk::compare(a, b),
             (Self::Pacman(a), Self::Pacman(b)) => pacman::compare(a, b),
+            (Self::Semver(a), Self::Semver(b)) => semver::compare(a, b),
+            (Self::Pub(a), Self::Pub(b)) => semver::compare_with_build(a, b),
+            (Self::Pep440(a), Self::Pep440(b)) => pep440::compare(a, b),
+            (Self::Maven(a), Self::Maven(b)) => maven::compare(a, b),
+            (Self::Gem(a), Self::Gem(b)) => gem::compare(a, b),
+            (Self::Composer(a), Self::Composer(b)) => composer::compare(a, b),
+            (Self::Nuget(a), Self::Nuget(b)) => nuget::compare(a, b),
+            (Self::Numbers(a), Self::Numbers(b)) => hackage::compare(a, b),
             _ => Ordering::Equal,
+        }
+    }
+
+    /// The order of a version and the bound of a range, where the ecosystem reads those otherwise.
+    pub(crate) fn compare_to_bound(&self, bound: &Self) -> Ordering {
+        match (self, bound) {
+            (Self::Pep440(version), Self::Pep440(bound)) => {
+                pep440::compare_to_bound(version, bound)
+            }
+            (Self::Composer(version), Self::Composer(bound)) => {
+                composer::compare_normalized(version, bound)
+            }
+            _ => self.compare(bound),
         }
     }
 
     /// The parts, if they do not borrow from the text.
     pub(crate) fn into_owned(self) -> Option<Parts<'static>> {
         match self {
-            Self::Dpkg(_) | Self::Rpm(_) | Self::Apk(_) | Self::Pacman(_) => None,
+            Self::Pep440(parts) => Some(Parts::Pep440(parts)),
+            Self::Maven(parts) => Some(Parts::Maven(parts)),
+            _ => None,
         }
     }
 }

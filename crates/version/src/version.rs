@@ -44,7 +44,7 @@ impl Version {
         self.scheme
             .cmp(&other.scheme)
             .then_with(|| match &other.parts {
-                Some(parts) => self.compare_parts(parts),
+                Some(parts) => self.compare_parts(parts, Parts::compare),
                 None => self.compare_text(&other.text).unwrap_or(Ordering::Equal),
             })
     }
@@ -57,14 +57,23 @@ impl Version {
     /// # Errors
     /// The other text is no version of this scheme.
     pub fn compare_text(&self, other: &str) -> Result<Ordering, InvalidVersion> {
-        Ok(self.compare_parts(&self.scheme.read(other)?))
+        Ok(self.compare_parts(&self.scheme.read(other)?, Parts::compare))
     }
 
-    fn compare_parts(&self, other: &Parts<'_>) -> Ordering {
+    /// Compares with the bound of a range, as the ecosystem reads bounds.
+    pub(crate) fn compare_to_bound(&self, bound: &str) -> Result<Ordering, InvalidVersion> {
+        Ok(self.compare_parts(&self.scheme.read(bound)?, Parts::compare_to_bound))
+    }
+
+    fn compare_parts<'a>(
+        &'a self,
+        other: &Parts<'a>,
+        compare: impl Fn(&Parts<'a>, &Parts<'a>) -> Ordering,
+    ) -> Ordering {
         match &self.parts {
-            Some(parts) => parts.compare(other),
+            Some(parts) => compare(parts, other),
             None => match self.scheme.read(&self.text) {
-                Ok(parts) => parts.compare(other),
+                Ok(parts) => compare(&parts, other),
                 // The text was valid when the version was made and is immutable.
                 Err(_) => Ordering::Equal,
             },

@@ -67,6 +67,20 @@ fn versions(scheme: Scheme) -> impl Strategy<Value = String> {
                 .collect();
             format!("{}-1", segments.join("."))
         }
+        // Nor is Maven's where a word stands between dots, or a list begins with a list.
+        Scheme::Maven => {
+            let numbers = text
+                .split(|c: char| !c.is_ascii_digit())
+                .filter(|run| !run.is_empty());
+            let words = text
+                .split(|c: char| !c.is_ascii_alphabetic())
+                .filter(|run| !run.is_empty());
+            let numbers: Vec<_> = std::iter::once("1").chain(numbers).collect();
+            let word = words
+                .last()
+                .map(|word| format!("-{word}{}", text.len() % 3));
+            format!("{}{}", numbers.join("."), word.unwrap_or_default())
+        }
         _ => text,
     })
 }
@@ -126,4 +140,17 @@ laws! {
     rpm_is_total Rpm
     apk_is_total Apk
     pacman_is_total_with_releases Pacman
+    semver_is_total Semver
+    npm_is_total Npm
+    cargo_is_total Cargo
+    go_is_total Go
+    pep440_is_total Pep440
+    maven_is_total Maven
+    gem_is_total Gem
+    composer_is_total Composer
+    nuget_is_total Nuget
+    hex_is_total Hex
+    pub_is_total Pub
+    cran_is_total Cran
+    hackage_is_total Hackage
 }

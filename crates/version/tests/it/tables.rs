@@ -12,6 +12,36 @@ const SHARED: &[(&str, Scheme)] = &[
     ("debian-versions-generated.txt", Scheme::Dpkg),
     ("debian-versions.txt", Scheme::Dpkg),
     ("redhat-versions.txt", Scheme::Rpm),
+    ("cran-versions-generated.txt", Scheme::Cran),
+    ("cran-versions.txt", Scheme::Cran),
+    ("hackage-versions.txt", Scheme::Hackage),
+    ("maven-versions-generated.txt", Scheme::Maven),
+    ("maven-versions.txt", Scheme::Maven),
+    ("nuget-versions.txt", Scheme::Nuget),
+    ("packagist-versions-generated.txt", Scheme::Composer),
+    ("packagist-versions.txt", Scheme::Composer),
+    ("pub-versions.txt", Scheme::Pub),
+    ("pypi-versions-generated.txt", Scheme::Pep440),
+    ("pypi-versions.txt", Scheme::Pep440),
+    ("rubygems-versions-generated.txt", Scheme::Gem),
+    ("rubygems-versions.txt", Scheme::Gem),
+    ("semver-versions.txt", Scheme::Semver),
+    ("semver-versions.txt", Scheme::Npm),
+    ("semver-versions.txt", Scheme::Cargo),
+    ("semver-versions.txt", Scheme::Hex),
+    ("semver-versions.txt", Scheme::Go),
+];
+
+/// Lines of the shared tables that Maven 3.8 itself contradicts: they stem from an older release.
+/// docs/version-orders.md holds its answers.
+const OUTDATED: &[&str] = &[
+    "2.9.0-1 < 2.9.0.RC1",
+    "1.2.57.sec10 < 1.2.57_noneautotype",
+    "1.2.60.sec10 < 1.2.60_noneautotype",
+    "1.2.67.sec10 < 1.2.67_noneautotype",
+    "1.0.0rc0 < 1.0.beta8",
+    "1.5.9.RC1 < 1.5.9-RC0",
+    "1-1 = 1-ga-1",
 ];
 
 #[test]
@@ -60,7 +90,8 @@ fn disagreements(scheme: Scheme, file: &PathBuf) -> Vec<String> {
         let &[a, op, b] = words.as_slice() else {
             continue;
         };
-        if !matches!(op, "<" | "=" | ">") || a.starts_with("//") {
+        let outdated = scheme == Scheme::Maven && OUTDATED.contains(&line);
+        if !matches!(op, "<" | "=" | ">") || a.starts_with("//") || outdated {
             continue;
         }
         let got = |a, b| {
