@@ -19,7 +19,6 @@ mod header;
 mod ndb;
 mod signature;
 mod sqlite;
-mod wal;
 
 pub use files::{DigestAlgorithm, File, Files};
 pub use header::{Header, HeaderError, HeaderFault};

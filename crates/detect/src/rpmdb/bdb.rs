@@ -11,14 +11,16 @@
 //! Not here: checksummed, encrypted and partitioned files, duplicates (rpm writes none), and the
 //! meta page's count of keys, which includes a hint given when the file was made.
 
+mod page;
+
 use std::collections::HashSet;
 
-use super::{Backend, RpmdbError, Sink, array, be32};
+use page::{PAGE_HEAD, Page, Pages};
+
+use super::{Backend, RpmdbError, Sink, array};
 
 const HASH_MAGIC: u32 = 0x0006_1561;
 const BTREE_MAGIC: u32 = 0x0005_3162;
-const META_PAGE: usize = 512;
-const PAGE_HEAD: usize = 26;
 
 const UNSORTED_HASH: u8 = 2;
 const BTREE_INTERNAL: u8 = 3;
@@ -50,143 +52,6 @@ pub(super) fn read(database: &[u8], sink: &mut Sink<'_>) -> Result<(), RpmdbErro
     match meta.u32(12) {
         HASH_MAGIC => walk.hash(meta),
         _ => walk.btree(meta),
-    }
-}
-
-/// The file as pages in one byte order.
-#[derive(Clone, Copy)]
-struct Pages<'a> {
-    bytes: &'a [u8],
-    big_endian: bool,
-    size: usize,
-    last: u32,
-}
-
-impl<'a> Pages<'a> {
-    fn open(bytes: &'a [u8]) -> Result<(Self, Page<'a>), RpmdbError> {
-        let Some(head) = bytes.get(..META_PAGE) else {
-            return damaged(0, "the file ends within its meta page");
-        };
-        let magic = array(head, 12).map(u32::from_be_bytes);
-        let big_endian = matches!(magic, Some(HASH_MAGIC | BTREE_MAGIC));
-        let meta = Page {
-            bytes: head,
-            offset: 0,
-            big_endian,
-        };
-        let versions = if meta.u32(12) == HASH_MAGIC {
-            8..=10
-        } else {
-            9..=10
-        };
-        if !versions.contains(&meta.u32(16)) {
-            return unsupported("an unknown version of the format");
-        }
-        if meta.u8(24) != 0 {
-            return unsupported("it is encrypted");
-        }
-        if meta.u8(26) != 0 || meta.u32(36) != 0 {
-            return unsupported("it is checksummed or partitioned");
-        }
-        let size = meta.u32(20) as usize;
-        if !size.is_power_of_two() || !(META_PAGE..=65536).contains(&size) {
-            return damaged(0, "an impossible page size");
-        }
-        let last = meta.u32(32);
-        if bytes.len() / size <= last as usize {
-            return damaged(bytes.len(), "the file ends before its last page");
-        }
-        Ok((
-            Self {
-                bytes,
-                big_endian,
-                size,
-                last,
-            },
-            meta,
-        ))
-    }
-
-    fn page(&self, number: u32) -> Result<Page<'a>, RpmdbError> {
-        let offset = number as usize * self.size;
-        let bytes = self
-            .bytes
-            .get(offset..offset + self.size)
-            .unwrap_or_default();
-        let page = Page {
-            bytes,
-            offset,
-            big_endian: self.big_endian,
-        };
-        if number == 0 || number > self.last {
-            return damaged(offset, "a reference to a page that is not there");
-        }
-        if page.u32(8) != number {
-            return page.damaged("a page that carries another page's number");
-        }
-        Ok(page)
-    }
-}
-
-/// One page; what lies past its end reads as zero.
-#[derive(Clone, Copy)]
-struct Page<'a> {
-    bytes: &'a [u8],
-    offset: usize,
-    big_endian: bool,
-}
-
-impl<'a> Page<'a> {
-    fn u8(&self, at: usize) -> u8 {
-        self.bytes.get(at).copied().unwrap_or_default()
-    }
-
-    fn u16(&self, at: usize) -> usize {
-        let bytes = array(self.bytes, at).unwrap_or_default();
-        let value = if self.big_endian {
-            u16::from_be_bytes
-        } else {
-            u16::from_le_bytes
-        };
-        usize::from(value(bytes))
-    }
-
-    fn u32(&self, at: usize) -> u32 {
-        let bytes = array(self.bytes, at).unwrap_or_default();
-        if self.big_endian {
-            u32::from_be_bytes(bytes)
-        } else {
-            u32::from_le_bytes(bytes)
-        }
-    }
-
-    fn previous(&self) -> u32 {
-        self.u32(12)
-    }
-
-    fn next(&self) -> u32 {
-        self.u32(16)
-    }
-
-    fn entries(&self) -> usize {
-        self.u16(20)
-    }
-
-    fn kind(&self) -> u8 {
-        self.u8(25)
-    }
-
-    /// Offset in the page of its item `index`, which lies behind the array of offsets.
-    fn item(&self, index: usize) -> Result<usize, RpmdbError> {
-        let at = self.u16(PAGE_HEAD + 2 * index);
-        if at < PAGE_HEAD + 2 * self.entries() || at >= self.bytes.len() {
-            return self.damaged("an item outside its page");
-        }
-        Ok(at)
-    }
-
-    fn damaged<T>(&self, what: &'static str) -> Result<T, RpmdbError> {
-        damaged(self.offset, what)
     }
 }
 
@@ -233,13 +98,7 @@ impl<'a> Walk<'a, '_, '_> {
     /// Fails if a hash page with items belongs to no bucket: its chain was cut.
     fn no_bucket_lost(&self) -> Result<(), RpmdbError> {
         for number in 1..=self.pages.last {
-            let offset = number as usize * self.pages.size;
-            let bytes = self.pages.bytes.get(offset..).unwrap_or_default();
-            let page = Page {
-                bytes,
-                offset,
-                big_endian: self.pages.big_endian,
-            };
+            let page = self.pages.unchecked(number);
             if matches!(page.kind(), UNSORTED_HASH | SORTED_HASH)
                 && page.entries() > 0
                 && !self.visited.contains(&number)
@@ -307,10 +166,10 @@ impl<'a> Walk<'a, '_, '_> {
             }
         }
         if next != Some(0) {
-            return damaged(
-                previous as usize * self.pages.size,
-                "a leaf that the tree misses",
-            );
+            return self
+                .pages
+                .unchecked(previous)
+                .damaged("a leaf that the tree misses");
         }
         Ok(())
     }
@@ -356,12 +215,13 @@ impl<'a> Walk<'a, '_, '_> {
 
     fn pair(&mut self, page: Page<'a>, key: Item<'a>, value: Item<'a>) -> Result<(), RpmdbError> {
         let number = match key {
-            Item::Here(bytes) if bytes.len() == 4 => match page.kind() {
-                // rpm5 writes its keys in network order on every machine.
-                BTREE_LEAF => be32(bytes, 0).unwrap_or_default(),
-                _ => Page { bytes, ..page }.u32(0),
-            },
+            Item::Here(bytes) if bytes.len() == 4 => array(bytes, 0).unwrap_or_default(),
             _ => return page.damaged("a key that is no header number"),
+        };
+        let number = match page.kind() {
+            // rpm5 writes its keys in network order on every machine.
+            BTREE_LEAF => u32::from_be_bytes(number),
+            _ => page.decode(number),
         };
         match value {
             _ if number == 0 => Ok(()),

@@ -11,17 +11,22 @@
 //! Not here: SQL, indices, the free list and any table but that one; nothing of the schema is run.
 //! A rollback `-journal` is not replayed.
 
+mod page;
+mod row;
+mod wal;
+
 use std::collections::HashSet;
 
-use super::wal::Wal;
+use page::BTreePage;
+use row::{Record, Row, varint};
+use wal::Wal;
+
 use super::{Backend, HeaderFault, RpmdbError, Sink, be16, be32};
 
 /// First bytes of the file.
 pub(super) const MAGIC: &[u8] = b"SQLite format 3\0";
 
 const FILE_HEAD: usize = 100;
-const TABLE_INTERIOR: u8 = 5;
-const TABLE_LEAF: u8 = 13;
 /// The deepest tree that SQLite itself follows.
 const MAX_DEPTH: usize = 20;
 
@@ -238,216 +243,6 @@ impl<'a> Tree<'a> {
             damaged(self.file.offset(number), "a page that is reached twice")
         }
     }
-}
-
-/// A page of a table's b-tree.
-struct BTreePage<'a> {
-    bytes: &'a [u8],
-    offset: usize,
-    /// Where the page's own head is: behind the file's on page 1.
-    head: usize,
-    pointers: &'a [[u8; 2]],
-    rightmost: Option<u32>,
-}
-
-impl<'a> BTreePage<'a> {
-    fn of(number: u32, offset: usize, bytes: &'a [u8]) -> Result<Self, RpmdbError> {
-        let head = if number == 1 { FILE_HEAD } else { 0 };
-        let (head_size, rightmost) = match bytes.get(head) {
-            Some(&TABLE_LEAF) => (8, None),
-            Some(&TABLE_INTERIOR) => (12, be32(bytes, head + 8)),
-            _ => return damaged(offset, "a page of the tree that is no table page"),
-        };
-        let cells = be16(bytes, head + 3).map(usize::from).unwrap_or_default();
-        let pointers = bytes
-            .get(head + head_size..)
-            .and_then(|rest| rest.as_chunks().0.get(..cells));
-        let Some(pointers) = pointers else {
-            return damaged(offset, "more cells than the page has room for");
-        };
-        Ok(Self {
-            bytes,
-            offset,
-            head,
-            pointers,
-            rightmost,
-        })
-    }
-
-    /// Offsets of the cells in the page, in key order.
-    fn cells(&self) -> impl DoubleEndedIterator<Item = usize> {
-        self.pointers
-            .iter()
-            .map(|pointer| usize::from(u16::from_be_bytes(*pointer)))
-    }
-
-    /// Fails unless cells, free blocks and fragments fill the content area exactly.
-    fn check_sum(&self, cell_bytes: impl Fn(usize) -> Option<usize>) -> Result<(), RpmdbError> {
-        let field = |at| be16(self.bytes, at).map(usize::from).unwrap_or_default();
-        let head_size = if self.rightmost.is_some() { 12 } else { 8 };
-        let content = match field(self.head + 5) {
-            0 => 65536,
-            content => content,
-        };
-        let first = self.head + head_size + 2 * self.pointers.len();
-        if content < first || content > self.bytes.len() {
-            return self.damaged("a content area outside its page");
-        }
-        let mut used = usize::from(self.bytes.get(self.head + 7).copied().unwrap_or_default());
-        for cell in self.cells() {
-            let bytes = cell_bytes(cell)
-                .filter(|bytes| cell >= content && cell + bytes <= self.bytes.len());
-            let Some(bytes) = bytes else {
-                return self.damaged("a cell outside the content area");
-            };
-            used += bytes.max(4);
-        }
-        let mut block = field(self.head + 1);
-        let mut end = content;
-        while block != 0 {
-            if block < end || block + 4 > self.bytes.len() {
-                return self.damaged("free blocks out of order");
-            }
-            used += field(block + 2);
-            end = block + 4;
-            block = field(block);
-        }
-        if used == self.bytes.len() - content {
-            Ok(())
-        } else {
-            self.damaged("cells and free space that do not add up to the page")
-        }
-    }
-
-    fn damaged<T>(&self, what: &'static str) -> Result<T, RpmdbError> {
-        damaged(self.offset, what)
-    }
-}
-
-/// A cell of a table leaf.
-struct Row<'a> {
-    number: i64,
-    length: u64,
-    local: &'a [u8],
-    overflow: Option<u32>,
-    cell_bytes: usize,
-}
-
-impl<'a> Row<'a> {
-    fn of(page: &'a [u8], cell: usize, usable: usize) -> Option<Self> {
-        let (length, a) = varint(page, cell)?;
-        let (number, b) = varint(page, cell + a)?;
-        let most = usable - 35;
-        let local = match usize::try_from(length) {
-            Ok(length) if length <= most => length,
-            _ => {
-                let least = (usable - 12) * 32 / 255 - 23;
-                let rest = length.wrapping_sub(least as u64) % (usable as u64 - 4);
-                let size = least + usize::try_from(rest).ok()?;
-                if size <= most { size } else { least }
-            }
-        };
-        let start = cell + a + b;
-        let end = start + local;
-        let overflows = local as u64 != length;
-        Some(Self {
-            number: number.cast_signed(),
-            length,
-            local: page.get(start..end)?,
-            overflow: if overflows {
-                Some(be32(page, end)?)
-            } else {
-                None
-            },
-            cell_bytes: end - cell + if overflows { 4 } else { 0 },
-        })
-    }
-}
-
-/// The columns of a row.
-struct Record<'a> {
-    kinds: &'a [u8],
-    bytes: &'a [u8],
-}
-
-struct Column<'a> {
-    kind: u64,
-    bytes: &'a [u8],
-}
-
-impl<'a> Record<'a> {
-    fn of(row: &'a [u8]) -> Option<Self> {
-        let (head, size) = varint(row, 0)?;
-        let (head, bytes) = row.split_at_checked(usize::try_from(head).ok()?)?;
-        Some(Self {
-            kinds: head.get(size..)?,
-            bytes,
-        })
-    }
-}
-
-impl<'a> Iterator for Record<'a> {
-    type Item = Column<'a>;
-
-    fn next(&mut self) -> Option<Column<'a>> {
-        let (kind, size) = varint(self.kinds, 0)?;
-        self.kinds = self.kinds.get(size..)?;
-        let length = match kind {
-            0 | 8 | 9 => 0,
-            1..=4 => kind,
-            5 => 6,
-            6 | 7 => 8,
-            10 | 11 => return None,
-            _ => (kind - 12) / 2,
-        };
-        let (bytes, rest) = self.bytes.split_at_checked(usize::try_from(length).ok()?)?;
-        self.bytes = rest;
-        Some(Column { kind, bytes })
-    }
-}
-
-impl Column<'_> {
-    /// Whether this is `text` in any of SQLite's encodings and, as SQLite compares names, any case.
-    fn is_text(&self, text: &str) -> bool {
-        let letters = self
-            .bytes
-            .iter()
-            .filter(|byte| **byte != 0)
-            .map(u8::to_ascii_lowercase);
-        self.kind >= 13 && letters.eq(text.bytes().map(|byte| byte.to_ascii_lowercase()))
-    }
-
-    fn integer(&self) -> Option<i64> {
-        match self.kind {
-            1..=6 => {
-                let negative = self.bytes.first()?.cast_signed() < 0;
-                let start = if negative { -1 } else { 0 };
-                Some(
-                    self.bytes
-                        .iter()
-                        .fold(start, |value, byte| value << 8 | i64::from(*byte)),
-                )
-            }
-            8 => Some(0),
-            9 => Some(1),
-            _ => None,
-        }
-    }
-}
-
-/// A big-endian base-128 number of up to nine bytes, and its length.
-fn varint(bytes: &[u8], at: usize) -> Option<(u64, usize)> {
-    let mut value = 0;
-    for (index, byte) in bytes.get(at..)?.iter().take(9).enumerate() {
-        if index == 8 {
-            return Some((value << 8 | u64::from(*byte), 9));
-        }
-        value = value << 7 | u64::from(byte & 0x7f);
-        if byte & 0x80 == 0 {
-            return Some((value, index + 1));
-        }
-    }
-    None
 }
 
 fn damaged<T>(offset: usize, what: &'static str) -> Result<T, RpmdbError> {

@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{RpmdbError, array, be32};
+use super::super::{RpmdbError, array, be32};
 
 const HEAD: usize = 32;
 const FRAME_HEAD: usize = 24;
