@@ -1,0 +1,171 @@
+//! One advisory without its packages, as bytes, and how several of one id become one.
+//!
+//! The record ends with the places where the advisory speaks of packages: per namespace the numbers
+//! of the names, sorted, each less the one before.
+
+use std::collections::HashSet;
+use std::hash::Hash;
+
+use pellucid_model::{Advisory, Cvss};
+
+use crate::codec::{Malformed, Reader, Writer};
+use crate::package_row::{severity_code, severity_of};
+
+/// Where an advisory speaks of packages: the namespace's number and the names' numbers, sorted.
+pub(crate) type Places = Vec<(u32, Vec<u32>)>;
+
+/// Everything of an advisory but its id and its packages.
+pub(crate) fn encode(advisory: &Advisory) -> Vec<u8> {
+    let mut out = Writer::new();
+    out.byte(severity_code(advisory.severity) | u8::from(advisory.malware) << 7);
+    out.byte(
+        u8::from(advisory.title.is_some())
+            | u8::from(advisory.severity_word.is_some()) << 1
+            | u8::from(advisory.published.is_some()) << 2
+            | u8::from(advisory.modified.is_some()) << 3,
+    );
+    for text in [&advisory.title, &advisory.severity_word]
+        .into_iter()
+        .flatten()
+    {
+        out.text(text);
+    }
+    for time in [advisory.published, advisory.modified]
+        .into_iter()
+        .flatten()
+    {
+        out.signed(time);
+    }
+    out.text(&advisory.description);
+    for list in [
+        &advisory.aliases,
+        &advisory.related,
+        &advisory.cwes,
+        &advisory.links,
+    ] {
+        out.texts(list);
+    }
+    out.len(advisory.cvss.len());
+    for cvss in &advisory.cvss {
+        out.text(&cvss.source);
+        out.text(&cvss.vector);
+    }
+    out.into_bytes()
+}
+
+/// The advisory of this id; its packages are left empty.
+pub(crate) fn decode(id: &str, reader: &mut Reader<'_>) -> Result<Advisory, Malformed> {
+    let mut advisory = Advisory::new(id);
+    let head = reader.byte()?;
+    advisory.severity = severity_of(head & 0x7f)?;
+    advisory.malware = head & 0x80 != 0;
+    let given = reader.byte()?;
+    if given & 1 != 0 {
+        advisory.title = Some(reader.text()?.to_owned());
+    }
+    if given & 2 != 0 {
+        advisory.severity_word = Some(reader.text()?.to_owned());
+    }
+    if given & 4 != 0 {
+        advisory.published = Some(reader.signed()?);
+    }
+    if given & 8 != 0 {
+        advisory.modified = Some(reader.signed()?);
+    }
+    reader.text()?.clone_into(&mut advisory.description);
+    advisory.aliases = reader.texts()?;
+    advisory.related = reader.texts()?;
+    advisory.cwes = reader.texts()?;
+    advisory.links = reader.texts()?;
+    advisory.cvss = (0..reader.count()?)
+        .map(|_| {
+            let source = reader.text()?.to_owned();
+            Ok(Cvss {
+                source,
+                vector: reader.text()?.to_owned(),
+            })
+        })
+        .collect::<Result<_, Malformed>>()?;
+    Ok(advisory)
+}
+
+/// Appends the places. Numbers must be sorted.
+pub(crate) fn encode_places(places: &[(u32, Vec<u32>)], out: &mut Writer) {
+    out.len(places.len());
+    for (namespace, names) in places {
+        out.int(u64::from(*namespace));
+        out.len(names.len());
+        let mut before = 0;
+        for name in names {
+            out.int(u64::from(name.saturating_sub(before)));
+            before = *name;
+        }
+    }
+}
+
+/// The places after a decoded advisory.
+pub(crate) fn decode_places(reader: &mut Reader<'_>) -> Result<Places, Malformed> {
+    (0..reader.count()?)
+        .map(|_| {
+            let namespace = reader.int32()?;
+            let mut name = 0_u32;
+            let names = (0..reader.count()?)
+                .map(|_| {
+                    name = name
+                        .checked_add(reader.int32()?)
+                        .ok_or(Malformed("counts names too high"))?;
+                    Ok(name)
+                })
+                .collect::<Result<_, Malformed>>()?;
+            Ok((namespace, names))
+        })
+        .collect()
+}
+
+/// One advisory from all that was said under its id.
+///
+/// Text fills gaps, lists are joined, the severity is the highest and its word goes with it. The
+/// result does not depend on the order in which they were added if the caller sorts what it merges.
+pub(crate) fn merge(mut advisories: impl Iterator<Item = Advisory>) -> Option<Advisory> {
+    let mut into = advisories.next()?;
+    let mut merged = false;
+    for other in advisories {
+        merged = true;
+        if other.severity > into.severity {
+            into.severity = other.severity;
+            into.severity_word = other.severity_word.or(into.severity_word);
+        } else if into.severity_word.is_none() {
+            into.severity_word = other.severity_word;
+        }
+        into.title = into.title.or(other.title);
+        if into.description.is_empty() {
+            into.description = other.description;
+        }
+        into.aliases.extend(other.aliases);
+        into.related.extend(other.related);
+        into.cwes.extend(other.cwes);
+        into.links.extend(other.links);
+        into.cvss.extend(other.cvss);
+        into.published = [into.published, other.published]
+            .into_iter()
+            .flatten()
+            .min();
+        into.modified = into.modified.max(other.modified);
+        into.malware |= other.malware;
+    }
+    if merged {
+        first_of_each(&mut into.cwes);
+        first_of_each(&mut into.links);
+        first_of_each(&mut into.cvss);
+    }
+    for list in [&mut into.aliases, &mut into.related] {
+        list.sort_unstable();
+        list.dedup();
+    }
+    Some(into)
+}
+
+fn first_of_each<T: Clone + Eq + Hash>(list: &mut Vec<T>) {
+    let mut seen = HashSet::new();
+    list.retain(|item| seen.insert(item.clone()));
+}
