@@ -1,1 +1,22 @@
-//! placeholder
+//! What a scan found, and the formats it is written in.
+//!
+//! Place in the flow: the last room before the reader. A [`Report`] joins the inventory with what
+//! the matcher said of it; each [`Format`] writes it to a stream. Equal reports give equal bytes:
+//! everything is sorted, and no date is written but those of the data. The crate never touches the
+//! network, the file system, the environment or the clock; whether there is a terminal, and how
+//! wide it is, its caller says in a [`Style`].
+//!
+//! Everything that an image or a feed wrote is hostile text: it passes `escape` before a terminal
+//! sees it.
+
+mod escape;
+mod format;
+mod group;
+mod layout;
+mod report;
+mod summary;
+
+pub use format::json::{ReadError, read as read_json};
+pub use format::{FORMATS, Format, Style, format};
+pub use report::{Assessment, Gate, Report, Tool};
+pub use summary::{Count, Summary};

@@ -1,0 +1,313 @@
+//! The advisories' half: findings, coverage, gate, summary.
+
+use std::collections::BTreeMap;
+
+use pellucid_model::{
+    Cvss, Digest, EndOfLife, FixState, Inventory, NameKind, Namespace, Severity, SnapshotRef,
+    Status,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::format::json::ReadError;
+use crate::format::json::words::Words as _;
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Finding {
+    id: String,
+    aliases: Vec<String>,
+    /// Index into `packages`, from 0.
+    package: usize,
+    #[serde(default)]
+    purl: String,
+    severity: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    severity_word: Option<String>,
+    severity_source: String,
+    fix_state: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fixed_version: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    title: Option<String>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    description: String,
+    cvss: Vec<Score>,
+    cwes: Vec<String>,
+    links: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    published: Option<String>,
+    reasons: Vec<Reason>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Score {
+    source: String,
+    vector: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Reason {
+    feed: String,
+    snapshot: Digest,
+    name_kind: String,
+    name: String,
+    version: String,
+    range: String,
+    status: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Coverage {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    namespace: Option<String>,
+    packages: usize,
+    #[serde(default)]
+    covered: bool,
+    snapshots: Vec<Snapshot>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    end_of_life: Option<End>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Snapshot {
+    key: String,
+    digest: Digest,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    as_of: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct End {
+    date: String,
+    past: bool,
+    source: String,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Gate {
+    fail_on: String,
+    #[serde(default)]
+    reached: bool,
+    reached_by: usize,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Summary {
+    vulnerabilities: usize,
+    fixable: usize,
+    by_severity: BTreeMap<String, Count>,
+    findings: usize,
+    affected_packages: usize,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Count {
+    vulnerabilities: usize,
+    fixable: usize,
+}
+
+impl Gate {
+    pub(super) fn of(gate: &crate::Gate) -> Self {
+        Self {
+            fail_on: gate.fail_on.word(),
+            reached: gate.is_reached(),
+            reached_by: gate.reached_by,
+        }
+    }
+
+    pub(super) fn read(self) -> Result<crate::Gate, ReadError> {
+        let fail_on = Severity::read(&self.fail_on)?;
+        Ok(crate::Gate {
+            fail_on,
+            reached_by: self.reached_by,
+        })
+    }
+}
+
+impl Finding {
+    pub(super) fn of(finding: &pellucid_model::Finding, inventory: &Inventory) -> Self {
+        let entry = inventory.packages.get(finding.package);
+        Self {
+            id: finding.id.clone(),
+            aliases: finding.aliases.clone(),
+            package: finding.package,
+            purl: entry
+                .map(pellucid_model::PackageEntry::purl)
+                .unwrap_or_default(),
+            severity: finding.severity.word(),
+            severity_word: finding.severity_word.clone(),
+            severity_source: finding.severity_source.clone(),
+            fix_state: finding.fix_state.word(),
+            fixed_version: finding.fixed_version.clone(),
+            title: finding.title.clone(),
+            description: finding.description.clone(),
+            cvss: finding
+                .cvss
+                .iter()
+                .map(|cvss| Score {
+                    source: cvss.source.clone(),
+                    vector: cvss.vector.clone(),
+                })
+                .collect(),
+            cwes: finding.cwes.clone(),
+            links: finding.links.clone(),
+            published: finding.published.and_then(time),
+            reasons: finding.reasons.iter().map(Reason::of).collect(),
+        }
+    }
+
+    /// Reads it back; it may speak of no package beyond `packages`.
+    pub(super) fn read(self, packages: usize) -> Result<pellucid_model::Finding, ReadError> {
+        if self.package >= packages {
+            return Err(ReadError::value(
+                "the index of a package",
+                &self.package.to_string(),
+            ));
+        }
+        Ok(pellucid_model::Finding {
+            package: self.package,
+            id: self.id,
+            aliases: self.aliases,
+            severity: Severity::read(&self.severity)?,
+            severity_word: self.severity_word,
+            severity_source: self.severity_source,
+            fix_state: FixState::read(&self.fix_state)?,
+            fixed_version: self.fixed_version,
+            title: self.title,
+            description: self.description,
+            cvss: self
+                .cvss
+                .into_iter()
+                .map(|score| Cvss {
+                    source: score.source,
+                    vector: score.vector,
+                })
+                .collect(),
+            cwes: self.cwes,
+            links: self.links,
+            published: self.published.map(|text| seconds(&text)).transpose()?,
+            reasons: self
+                .reasons
+                .into_iter()
+                .map(Reason::read)
+                .collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl Reason {
+    fn of(reason: &pellucid_model::Reason) -> Self {
+        Self {
+            feed: reason.feed.clone(),
+            snapshot: reason.snapshot,
+            name_kind: reason.name_kind.word(),
+            name: reason.name.clone(),
+            version: reason.version.clone(),
+            range: reason.range.clone(),
+            status: reason.status.word(),
+            note: reason.note.clone(),
+        }
+    }
+
+    fn read(self) -> Result<pellucid_model::Reason, ReadError> {
+        Ok(pellucid_model::Reason {
+            feed: self.feed,
+            snapshot: self.snapshot,
+            name_kind: NameKind::read(&self.name_kind)?,
+            name: self.name,
+            version: self.version,
+            range: self.range,
+            status: Status::read(&self.status)?,
+            note: self.note,
+        })
+    }
+}
+
+impl Coverage {
+    pub(super) fn of(coverage: &pellucid_model::Coverage) -> Self {
+        Self {
+            namespace: coverage
+                .namespace
+                .as_ref()
+                .map(|name| name.as_str().to_owned()),
+            packages: coverage.packages,
+            covered: coverage.is_covered(),
+            snapshots: coverage
+                .snapshots
+                .iter()
+                .map(|snapshot| Snapshot {
+                    key: snapshot.key.clone(),
+                    digest: snapshot.digest,
+                    as_of: snapshot.as_of.and_then(time),
+                })
+                .collect(),
+            note: coverage.note.clone(),
+            end_of_life: coverage.end_of_life.as_ref().map(|end| End {
+                date: end.date.clone(),
+                past: end.past,
+                source: end.source.clone(),
+            }),
+        }
+    }
+
+    pub(super) fn read(self) -> Result<pellucid_model::Coverage, ReadError> {
+        let snapshots = self.snapshots.into_iter().map(|snapshot| {
+            let as_of = snapshot.as_of.map(|text| seconds(&text)).transpose()?;
+            Ok(SnapshotRef {
+                key: snapshot.key,
+                digest: snapshot.digest,
+                as_of,
+                fetched_at: as_of.unwrap_or_default(),
+            })
+        });
+        Ok(pellucid_model::Coverage {
+            namespace: self.namespace.map(Namespace::new),
+            packages: self.packages,
+            snapshots: snapshots.collect::<Result<_, ReadError>>()?,
+            note: self.note,
+            end_of_life: self.end_of_life.map(|end| EndOfLife {
+                date: end.date,
+                past: end.past,
+                source: end.source,
+            }),
+        })
+    }
+}
+
+impl Summary {
+    pub(super) fn of(summary: &crate::Summary) -> Self {
+        Self {
+            vulnerabilities: summary.vulnerabilities.total,
+            fixable: summary.vulnerabilities.fixable,
+            by_severity: summary
+                .by_severity
+                .iter()
+                .map(|(severity, count)| {
+                    let count = Count {
+                        vulnerabilities: count.total,
+                        fixable: count.fixable,
+                    };
+                    (severity.word(), count)
+                })
+                .collect(),
+            findings: summary.findings,
+            affected_packages: summary.affected_packages,
+        }
+    }
+}
+
+/// A point in time; absent where no calendar has it.
+fn time(seconds: i64) -> Option<String> {
+    jiff::Timestamp::from_second(seconds)
+        .ok()
+        .map(|time| time.to_string())
+}
+
+fn seconds(text: &str) -> Result<i64, ReadError> {
+    text.parse::<jiff::Timestamp>()
+        .map(jiff::Timestamp::as_second)
+        .map_err(|_| ReadError::value("a time", text))
+}

@@ -1,0 +1,316 @@
+//! The table: what a person at a terminal wants to know, in the order they want it.
+//!
+//! First which image this is, then how bad it is, then which advisory data says so (what no data
+//! covers is shouted), then one row for each thing to do, most severe first, then what was odd.
+//! Every line starts with a word of ours, never with an image's text.
+
+mod detail;
+mod packages;
+
+use std::io;
+
+use pellucid_model::{Coverage, Digest, Inventory, Severity, Warning};
+
+use crate::format::{Format, Style};
+use crate::group::{self, Group, Remedy};
+use crate::layout::{Cell, Page, Paint, plain, span};
+use crate::{Assessment, Report, Summary};
+
+/// How many warnings are shown one by one, unless details are asked for.
+const WARNINGS_SHOWN: usize = 5;
+
+/// The table for people.
+pub(crate) struct Table;
+
+impl Format for Table {
+    fn name(&self) -> &'static str {
+        "table"
+    }
+
+    fn write(&self, report: &Report, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
+        let mut page = Page::new(out, style);
+        head(&mut page, &report.inventory)?;
+        match &report.assessment {
+            Some(assessment) => {
+                counts(&mut page, assessment)?;
+                coverage(&mut page, &assessment.coverage)?;
+                actions(&mut page, report, style.detail)?;
+                gate(&mut page, assessment)?;
+            }
+            None => packages::write(&mut page, &report.inventory, style.detail)?,
+        }
+        warnings(&mut page, &report.warnings, style.detail)
+    }
+}
+
+/// A digest short enough to read out: the algorithm and twelve digits.
+pub(crate) fn short(digest: &Digest) -> String {
+    let hex = digest.hex();
+    format!("{}:{}", digest.algorithm(), hex.get(..12).unwrap_or(&hex))
+}
+
+/// The day of a point in time.
+pub(crate) fn day(seconds: i64) -> String {
+    match jiff::Timestamp::from_second(seconds) {
+        Ok(time) => time.strftime("%Y-%m-%d").to_string(),
+        Err(_) => "an impossible day".to_owned(),
+    }
+}
+
+/// `1 package`, `2 packages`.
+pub(crate) fn counted(count: usize, noun: &str) -> String {
+    let plural = match noun.strip_suffix('y') {
+        _ if count == 1 => noun.to_owned(),
+        Some(stem) => format!("{stem}ies"),
+        None => format!("{noun}s"),
+    };
+    format!("{count} {plural}")
+}
+
+pub(crate) const fn paint(severity: Severity) -> Paint {
+    match severity {
+        Severity::Defcon1 | Severity::Critical => Paint::Alarm,
+        Severity::High => Paint::Bad,
+        Severity::Medium => Paint::Middling,
+        Severity::Low => Paint::Slight,
+        Severity::Negligible | Severity::Unknown => Paint::Dim,
+    }
+}
+
+/// Image, platform, digest, namespace.
+fn head(page: &mut Page<'_>, inventory: &Inventory) -> io::Result<()> {
+    let image = &inventory.image;
+    let mut line = vec![plain("Image "), span(Paint::Bold, &image.reference)];
+    if let Some(platform) = &image.platform {
+        line.push(plain(format!(", {platform}")));
+    }
+    if let Some(digest) = image.digest.or(image.id) {
+        line.push(plain(format!(", {}", short(&digest))));
+    }
+    match inventory.distributions.first() {
+        Some(distribution) => {
+            line.push(plain(", "));
+            line.push(span(Paint::Bold, distribution.namespace.as_str()));
+        }
+        None => line.push(plain(", no distribution")),
+    }
+    page.paragraph(0, &line)
+}
+
+fn counts(page: &mut Page<'_>, assessment: &Assessment) -> io::Result<()> {
+    let summary = Summary::of(&assessment.findings);
+    let mut line = Vec::new();
+    if summary.vulnerabilities.total == 0 {
+        // Only where all was covered is nothing found good news.
+        let all_covered = assessment.coverage.iter().all(Coverage::is_covered);
+        let paint = if all_covered {
+            Paint::Good
+        } else {
+            Paint::Plain
+        };
+        line.push(span(paint, "No vulnerabilities found"));
+    } else {
+        let total = match summary.vulnerabilities.total {
+            1 => "1 vulnerability".to_owned(),
+            total => format!("{total} vulnerabilities"),
+        };
+        line.push(span(Paint::Bold, total));
+        for (number, (severity, count)) in summary.by_severity.iter().rev().enumerate() {
+            line.push(plain(if number == 0 { ": " } else { ", " }));
+            line.push(span(
+                paint(*severity),
+                format!("{} {}", count.total, severity.name().to_ascii_lowercase()),
+            ));
+        }
+        line.push(plain(format!(
+            "; {} with a fix; in {}",
+            summary.vulnerabilities.fixable,
+            counted(summary.affected_packages, "package"),
+        )));
+    }
+    if assessment.left_out > 0 {
+        line.push(plain(format!(
+            "; {} left out by filters",
+            counted(assessment.left_out, "finding")
+        )));
+    }
+    page.paragraph(0, &line)
+}
+
+fn coverage(page: &mut Page<'_>, coverage: &[Coverage]) -> io::Result<()> {
+    page.gap()?;
+    if coverage.is_empty() {
+        return page.paragraph(0, &[plain("Nothing in this image needs advisory data")]);
+    }
+    for covered in coverage {
+        let name = covered
+            .namespace
+            .as_ref()
+            .map_or("unknown distribution", |name| name.as_str());
+        let packages = counted(covered.packages, "package");
+        let mut line = Vec::new();
+        if covered.is_covered() {
+            line.push(plain("Covered "));
+            line.push(span(Paint::Bold, name));
+            line.push(plain(format!(", {packages}, by ")));
+            for (number, snapshot) in covered.snapshots.iter().enumerate() {
+                let of = match snapshot.as_of {
+                    Some(as_of) => format!("of {}", day(as_of)),
+                    None => format!("fetched {}", day(snapshot.fetched_at)),
+                };
+                let and = if number == 0 { "" } else { " and " };
+                line.push(plain(format!(
+                    "{and}{} {of} ({})",
+                    snapshot.key,
+                    short(&snapshot.digest)
+                )));
+            }
+        } else {
+            line.push(span(Paint::Alarm, "NOT COVERED"));
+            line.push(plain(" "));
+            line.push(span(Paint::Bold, name));
+            line.push(plain(format!(", {packages}")));
+        }
+        if let Some(note) = &covered.note {
+            line.push(plain(format!("; {note}")));
+        }
+        page.paragraph(0, &line)?;
+        if let Some(end) = covered.end_of_life.as_ref().filter(|end| end.past) {
+            let line = [
+                span(Paint::Alarm, "END OF LIFE"),
+                plain(" "),
+                span(Paint::Bold, name),
+                plain(format!(
+                    " since {}: no more fixes ({})",
+                    end.date, end.source
+                )),
+            ];
+            page.paragraph(0, &line)?;
+        }
+    }
+    Ok(())
+}
+
+fn actions(page: &mut Page<'_>, report: &Report, detail: bool) -> io::Result<()> {
+    let groups = group::groups(report);
+    if groups.is_empty() {
+        return Ok(());
+    }
+    page.gap()?;
+    let heading = ["SEVERITY", "PACKAGE", "INSTALLED", "LAYER", "WHAT TO DO"];
+    let mut rows: Vec<Vec<Cell>> = vec![heading.map(|word| vec![span(Paint::Bold, word)]).into()];
+    rows.extend(groups.iter().map(row));
+    let widths = page.columns(&rows);
+    let mut rows = rows.iter();
+    if let Some(heading) = rows.next() {
+        page.row(&widths, heading)?;
+    }
+    for (group, cells) in groups.iter().zip(rows) {
+        page.row(&widths, cells)?;
+        if detail {
+            detail::write(page, &report.inventory, group)?;
+        }
+    }
+    Ok(())
+}
+
+fn row(group: &Group<'_>) -> Vec<Cell> {
+    let severity = group.severity();
+    let mut package = vec![span(Paint::Bold, group.name)];
+    let mut names: Vec<&str> = group
+        .packages
+        .values()
+        .map(|entry| entry.package.name.as_str())
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    match names.as_slice() {
+        [only] if *only == group.name => {}
+        [first] => package.push(plain(format!(" ({first})"))),
+        [first, rest @ ..] => package.push(plain(format!(" ({first} +{})", rest.len()))),
+        [] => {}
+    }
+    if group.hidden {
+        package.push(span(Paint::Dim, " [hidden]"));
+    }
+    let layers: Vec<String> = group.layers().iter().map(usize::to_string).collect();
+    vec![
+        vec![span(paint(severity), severity.name())],
+        package,
+        vec![plain(group.version)],
+        vec![plain(layers.join(","))],
+        action(group),
+    ]
+}
+
+fn action(group: &Group<'_>) -> Cell {
+    let count = group.summary.vulnerabilities.total;
+    let counts = match group.summary.by_severity.len() {
+        // The row's first cell says it already.
+        1 => count.to_string(),
+        _ => format!("{count} ({})", group.summary.words()),
+    };
+    match &group.remedy {
+        Remedy::Upgrade(to) => vec![
+            span(Paint::Good, "upgrade"),
+            plain(format!(" {} to ", group.name)),
+            span(Paint::Bold, to),
+            plain(format!(": closes {counts}")),
+        ],
+        Remedy::FixedSomewhere => vec![plain(format!("fixed in a version no one names: {counts}"))],
+        Remedy::NotFixed => vec![plain(format!("no fix yet: {counts}"))],
+        Remedy::Deferred => vec![plain(format!("fix put off by the vendor: {counts}"))],
+        Remedy::WontFix => vec![plain(format!("vendor will not fix: {counts}"))],
+        Remedy::Unknown => vec![plain(format!("fix unknown: {counts}"))],
+    }
+}
+
+fn gate(page: &mut Page<'_>, assessment: &Assessment) -> io::Result<()> {
+    let Some(gate) = &assessment.gate else {
+        return Ok(());
+    };
+    page.gap()?;
+    let severity = gate.fail_on.name().to_ascii_lowercase();
+    let verdict = if gate.is_reached() {
+        span(
+            Paint::Alarm,
+            format!("reached by {}", counted(gate.reached_by, "finding")),
+        )
+    } else {
+        span(Paint::Good, "not reached")
+    };
+    page.paragraph(0, &[plain(format!("Gate at {severity}: ")), verdict])
+}
+
+fn warnings(page: &mut Page<'_>, warnings: &[Warning], detail: bool) -> io::Result<()> {
+    if warnings.is_empty() {
+        return Ok(());
+    }
+    page.gap()?;
+    let line = span(Paint::Middling, counted(warnings.len(), "warning"));
+    page.paragraph(0, &[line])?;
+    let shown = if detail {
+        warnings.len()
+    } else {
+        WARNINGS_SHOWN
+    };
+    for warning in warnings.iter().take(shown) {
+        let mut line = vec![plain("- ")];
+        if let Some(layer) = warning.layer {
+            line.push(plain(format!("layer {layer}, ")));
+        }
+        if let Some(path) = &warning.path {
+            line.push(plain(format!("file {path}")));
+            if let Some(number) = warning.line {
+                line.push(plain(format!(" line {number}")));
+            }
+            line.push(plain(": "));
+        }
+        line.push(plain(&warning.message));
+        page.paragraph(2, &line)?;
+    }
+    if let Some(more) = warnings.len().checked_sub(shown).filter(|more| *more > 0) {
+        page.paragraph(2, &[plain(format!("- {more} more; --detail shows all"))])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,14 @@
+//! What each format writes, of reports made by hand.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a panic is the report of a test"
+)]
+
+mod hostile;
+mod json;
+mod sample;
+mod schema;
+mod table;

@@ -1,0 +1,88 @@
+//! The table.
+
+use pellucid_report::{Report, Style};
+
+use crate::sample::{packages, report, shown};
+
+fn table(report: &Report, style: Style) -> String {
+    shown(report, "table", style)
+}
+
+#[test]
+fn everything_is_told_in_the_order_that_matters() {
+    insta::assert_snapshot!("scan", table(&report(), Style::default()));
+}
+
+#[test]
+fn details_name_layer_step_and_reason() {
+    let style = Style {
+        detail: true,
+        unicode: true,
+        width: Some(100),
+        ..Style::default()
+    };
+    insta::assert_snapshot!("scan-detail", table(&report(), style));
+}
+
+#[test]
+fn no_line_is_wider_than_the_terminal() {
+    for width in [40, 60, 80, 100, 200] {
+        for detail in [false, true] {
+            let style = Style {
+                width: Some(width),
+                detail,
+                ..Style::default()
+            };
+            let text = table(&report(), style);
+            let widest = text.lines().map(str::len).max().unwrap();
+            assert!(widest <= width, "{widest} > {width}:\n{text}");
+        }
+    }
+    let style = Style {
+        width: Some(60),
+        ..Style::default()
+    };
+    insta::assert_snapshot!("scan-60", table(&report(), style));
+}
+
+#[test]
+fn packages_alone() {
+    insta::assert_snapshot!("packages", table(&packages(), Style::default()));
+    let style = Style {
+        detail: true,
+        ..Style::default()
+    };
+    insta::assert_snapshot!("packages-detail", table(&packages(), style));
+}
+
+#[test]
+fn colours_change_no_letter() {
+    let style = Style {
+        color: true,
+        ..Style::default()
+    };
+    let colored = table(&report(), style);
+    let mut plain = String::new();
+    for (number, part) in colored.split('\x1b').enumerate() {
+        plain.push_str(if number == 0 {
+            part
+        } else {
+            part.split_once('m').unwrap().1
+        });
+    }
+    assert_ne!(colored, plain);
+    assert_eq!(plain, table(&report(), Style::default()));
+}
+
+#[test]
+fn nothing_found_is_said() {
+    let mut report = report();
+    if let Some(assessment) = report.assessment.as_mut() {
+        assessment.findings.clear();
+        assessment.left_out = 0;
+        assessment.gate = None;
+    }
+    let text = table(&report, Style::default());
+    assert!(text.contains("No vulnerabilities found\n"), "{text}");
+    assert!(text.contains("NOT COVERED pypi"), "{text}");
+}
