@@ -1,1 +1,15 @@
-//! placeholder
+//! Images and mirrors made in memory, for the tests of every room.
+//!
+//! Only tests depend on it. A builder panics where a test asked for something impossible: that
+//! panic is the test's report.
+
+#![expect(
+    clippy::expect_used,
+    reason = "a panic is the report of the test that asked"
+)]
+
+mod image;
+mod mirror;
+
+pub use image::{Compression, ImageBuilder, LayerBuilder};
+pub use mirror::Mirror;
