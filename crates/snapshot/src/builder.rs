@@ -8,7 +8,7 @@
 //! goes to unnamed temporary files beside the target.
 
 use std::collections::{HashMap, HashSet};
-use std::io::{self, Read};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use pellucid_model::{Advisory, Affected, Digest, Namespace};

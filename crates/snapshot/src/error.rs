@@ -55,9 +55,9 @@ pub enum SnapshotError {
         /// The file.
         path: PathBuf,
         /// Digest of its bytes.
-        found: Digest,
+        found: Box<Digest>,
         /// Digest it should have.
-        expected: Digest,
+        expected: Box<Digest>,
     },
     /// The snapshot could not be written.
     #[error("cannot build snapshot {}", path.display())]

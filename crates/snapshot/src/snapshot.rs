@@ -6,14 +6,14 @@
 //! empty answer.
 
 use std::fs::File;
-use std::io::Read;
-use std::os::unix::ffi::OsStrExt;
+use std::io::Read as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use pellucid_model::{Advisory, Affected, Digest, Namespace};
 use rusqlite::limits::Limit;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
 use crate::advisory_record::{self, Places, decode_places};
 use crate::builder::digest_of;
@@ -144,11 +144,10 @@ impl Snapshot {
     pub fn verify(&self) -> Result<(), SnapshotError> {
         let (found, _) = digest_of(&self.path)?;
         if found != self.digest {
-            let (path, expected) = (self.path.clone(), self.digest);
             return Err(SnapshotError::Digest {
-                path,
-                found,
-                expected,
+                path: self.path.clone(),
+                found: Box::new(found),
+                expected: Box::new(self.digest),
             });
         }
         for namespace in 0..self.namespaces.len() {
