@@ -27,6 +27,8 @@ use super::{Backend, HeaderFault, RpmdbError, Sink, be16, be32};
 pub(super) const MAGIC: &[u8] = b"SQLite format 3\0";
 
 const FILE_HEAD: usize = 100;
+/// The most that a record adds to its blob: its size and two kinds.
+const RECORD_HEAD: usize = 27;
 /// The deepest tree that SQLite itself follows.
 const MAX_DEPTH: usize = 20;
 
@@ -50,7 +52,7 @@ pub(super) fn read(
         file: File::open(database, wal)?,
         visited: HashSet::new(),
         payload: Vec::new(),
-        max_payload: sink.limits.header_bytes.saturating_add(32),
+        limit: sink.limits.header_bytes,
     };
     let mut root = None;
     tree.rows(1, &mut |_, row| {
@@ -160,7 +162,7 @@ struct Tree<'a> {
     file: File<'a>,
     visited: HashSet<u32>,
     payload: Vec<u8>,
-    max_payload: usize,
+    limit: usize,
 }
 
 impl<'a> Tree<'a> {
@@ -205,17 +207,15 @@ impl<'a> Tree<'a> {
         row: &Row<'a>,
         each: EachRow<'_>,
     ) -> Result<(), RpmdbError> {
-        let length = match usize::try_from(row.length) {
-            Ok(length) if length <= self.max_payload => length,
-            _ => {
-                let (number, size, limit) = (row.number, row.length, self.max_payload);
-                return Err(RpmdbError::HeaderTooLarge {
-                    number,
-                    size,
-                    limit,
-                });
-            }
-        };
+        let (number, size, limit) = (row.number, row.length, self.limit);
+        let length = usize::try_from(size).unwrap_or(usize::MAX);
+        if length.saturating_sub(RECORD_HEAD) > limit {
+            return Err(RpmdbError::HeaderTooLarge {
+                number,
+                size,
+                limit,
+            });
+        }
         let Some(mut next) = row.overflow else {
             return each(row.number, row.local);
         };
