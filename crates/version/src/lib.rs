@@ -23,15 +23,21 @@ mod nuget;
 mod pacman;
 mod pep440;
 mod range;
+mod requirement;
 mod rpm;
 mod scan;
 mod scheme;
 mod semver;
+mod set;
+mod sort;
 mod version;
 
 pub use invalid::InvalidVersion;
 pub use range::{Lower, Range, Upper};
+pub use requirement::parse_requirement;
 pub use scheme::{Scheme, UnknownScheme};
+pub use set::complement;
+pub use sort::sort_by_version;
 pub use version::Version;
 
 /// The longest version or requirement that is read, in bytes. Longer text is invalid.

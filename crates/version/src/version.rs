@@ -9,7 +9,9 @@ use crate::{InvalidVersion, Scheme};
 /// A valid version of one scheme.
 ///
 /// There is no `Ord`: in some schemes versions of different text are equal (`1.0` and `1.0.0`), and
-/// in a few the order of odd versions is not transitive. [`Version::compare`] is the order.
+/// in a few the order of odd versions is not transitive. [`Version::compare`] is the order,
+/// and [`sort_by_version`](crate::sort_by_version) sorts by it: the standard library's sorts may
+/// panic when an order is not transitive.
 #[derive(Clone)]
 pub struct Version {
     scheme: Scheme,

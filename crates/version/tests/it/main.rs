@@ -7,6 +7,10 @@
     reason = "a panic is the report of a test"
 )]
 
+mod limits;
 mod oracles;
 mod order;
+mod range;
+mod requirement;
+mod set;
 mod tables;

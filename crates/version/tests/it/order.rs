@@ -72,12 +72,12 @@ fn versions(scheme: Scheme) -> impl Strategy<Value = String> {
             let numbers = text
                 .split(|c: char| !c.is_ascii_digit())
                 .filter(|run| !run.is_empty());
-            let words = text
+            let mut words = text
                 .split(|c: char| !c.is_ascii_alphabetic())
                 .filter(|run| !run.is_empty());
             let numbers: Vec<_> = std::iter::once("1").chain(numbers).collect();
             let word = words
-                .last()
+                .next_back()
                 .map(|word| format!("-{word}{}", text.len() % 3));
             format!("{}{}", numbers.join("."), word.unwrap_or_default())
         }

@@ -1,0 +1,89 @@
+//! What is in a range, and how it reads.
+
+use pellucid_version::{Lower, Range, Scheme, Upper};
+
+fn contains(scheme: Scheme, range: &Range, version: &str) -> bool {
+    range.contains(&scheme.parse(version).unwrap()).unwrap()
+}
+
+#[test]
+fn bounds_are_in_the_range_as_they_say() {
+    let half_open = Range {
+        lower: Lower::Inclusive("1.0-1".into()),
+        upper: Upper::Before("2.0-1".into()),
+    };
+    let inverse = Range {
+        lower: Lower::Exclusive("1.0-1".into()),
+        upper: Upper::Through("2.0-1".into()),
+    };
+    for (version, in_first, in_second) in [
+        ("0.9-1", false, false),
+        ("1.0-1", true, false),
+        ("1.5-1", true, true),
+        ("2.0-1", false, true),
+        ("2.0-2", false, false),
+    ] {
+        assert_eq!(
+            contains(Scheme::Dpkg, &half_open, version),
+            in_first,
+            "{version}"
+        );
+        assert_eq!(
+            contains(Scheme::Dpkg, &inverse, version),
+            in_second,
+            "{version}"
+        );
+    }
+    assert!(contains(Scheme::Dpkg, &Range::all(), "0"));
+    assert_eq!(half_open.fixed(), Some("2.0-1"));
+    assert_eq!(inverse.fixed(), None, "the last affected version is no fix");
+}
+
+#[test]
+fn a_broken_bound_is_an_error_and_not_a_no() {
+    let version = Scheme::Semver.parse("1.0.0").unwrap();
+    let range = Range {
+        lower: Lower::Inclusive("2.0.0".into()),
+        upper: Upper::Before("?".into()),
+    };
+    assert_eq!(&*range.contains(&version).unwrap_err().text, "?");
+}
+
+#[test]
+fn resolvers_read_bounds_otherwise_than_the_plain_order() {
+    let through = |bound: &str| Range {
+        lower: Lower::Beginning,
+        upper: Upper::Through(bound.to_owned()),
+    };
+    assert!(contains(Scheme::Pep440, &through("1.0"), "1.0+local"));
+    assert!(!contains(Scheme::Pep440, &through("1.0+a"), "1.0+local"));
+    assert!(contains(Scheme::Composer, &through("1.2"), "1.2.0"));
+    assert!(!contains(Scheme::Composer, &Range::before("1.2.0"), "1.2"));
+    assert!(contains(
+        Scheme::Composer,
+        &Range::before("1.2"),
+        "1.2.0-beta1"
+    ));
+    assert!(!contains(
+        Scheme::Composer,
+        &Range::before("1.2"),
+        "1.2.0-patch1"
+    ));
+}
+
+#[test]
+fn ranges_read_like_requirements() {
+    let through = Range {
+        lower: Lower::Exclusive("1".into()),
+        upper: Upper::Through("2".into()),
+    };
+    assert_eq!(through.to_string(), "> 1, <= 2");
+    assert_eq!(Range::all().to_string(), "*");
+    assert_eq!(Range::before("2").to_string(), "< 2");
+    assert_eq!(Range::exactly("2").to_string(), "= 2");
+    let open = Range {
+        lower: Lower::Inclusive("1".into()),
+        upper: Upper::Open,
+    };
+    assert_eq!(open.to_string(), ">= 1");
+}
