@@ -1,1 +1,21 @@
-//! placeholder
+//! Packages against snapshots: which known vulnerabilities affect an image, and why we say so.
+//!
+//! Place in the flow: inventory and snapshots meet here; findings and coverage go on to policy and
+//! report. It reads snapshots and nothing else: no network, no environment, no clock (the caller says
+//! what day it is). Equal input gives equal output, sorted.
+//!
+//! Silence is never safety: a namespace without data is *not covered*, a version that cannot be
+//! placed is a warning, a damaged snapshot is an error.
+
+mod coverage;
+mod end_of_life;
+mod find;
+mod finding;
+mod policy;
+mod sources;
+mod statement;
+
+pub use end_of_life::end_of_life;
+pub use find::{MatchError, MatchOptions, Matched, find};
+pub use policy::{Judged, Policy};
+pub use sources::{Source, Sources};

@@ -1,0 +1,71 @@
+//! For every namespace of an image: which data answered, or that none did.
+
+use std::collections::BTreeMap;
+
+use pellucid_model::{Coverage, Inventory, Namespace};
+
+use crate::find::is_matched;
+use crate::{MatchOptions, Sources, end_of_life};
+
+/// The coverage of an inventory, sorted by namespace; packages of no known namespace first.
+pub(crate) fn of(
+    inventory: &Inventory,
+    sources: &Sources,
+    options: &MatchOptions,
+) -> Vec<Coverage> {
+    let mut counts: BTreeMap<Option<&Namespace>, usize> = BTreeMap::new();
+    for distribution in &inventory.distributions {
+        counts.insert(Some(&distribution.namespace), 0);
+    }
+    for entry in inventory
+        .packages
+        .iter()
+        .filter(|entry| is_matched(entry, options))
+    {
+        *counts.entry(entry.namespace.as_ref()).or_default() += 1;
+    }
+    counts
+        .into_iter()
+        .map(|(namespace, packages)| match namespace {
+            Some(namespace) => known(namespace, packages, sources, options.today),
+            None => Coverage {
+                namespace: None,
+                packages,
+                snapshots: Vec::new(),
+                note: Some("no file says which distribution these packages are of".to_owned()),
+                end_of_life: None,
+            },
+        })
+        .collect()
+}
+
+fn known(namespace: &Namespace, packages: usize, sources: &Sources, today: i64) -> Coverage {
+    let all = sources.of(namespace);
+    let answering: Vec<_> = all.iter().filter(|source| source.answers()).collect();
+    let mut notes: Vec<String> = sources
+        .noted(namespace)
+        .map(str::to_owned)
+        .into_iter()
+        .collect();
+    for source in &answering {
+        if source.namespace != *namespace {
+            notes.push(format!("answered by the data for {}", source.namespace));
+        }
+    }
+    if answering.is_empty() {
+        for source in all {
+            let key = &source.snapshot.meta().key;
+            notes.push(format!("{key} says nothing about {}", source.namespace));
+        }
+        if notes.is_empty() {
+            notes.push("no advisory data for this namespace".to_owned());
+        }
+    }
+    Coverage {
+        namespace: Some(namespace.clone()),
+        packages,
+        snapshots: answering.iter().map(|source| source.reference()).collect(),
+        note: Some(notes.join("; ")).filter(|note| !note.is_empty()),
+        end_of_life: end_of_life(namespace, today),
+    }
+}

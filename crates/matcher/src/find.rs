@@ -1,0 +1,190 @@
+//! The walk over an inventory's packages.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pellucid_model::{Coverage, Finding, Inventory, PackageEntry, Status, Warning, WarningKind};
+use pellucid_snapshot::SnapshotError;
+
+use crate::finding::{Hit, findings_of};
+use crate::statement::{Subject, Unplaced, Verdict, judge, subjects};
+use crate::{Source, Sources, coverage};
+
+/// What to match.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MatchOptions {
+    /// Also packages that an upper layer removed.
+    pub hidden: bool,
+    /// Also vulnerabilities of which nobody knows yet whether they affect the package.
+    pub undetermined: bool,
+    /// The day it is, in days since the epoch: it decides which releases are past their end of life.
+    pub today: i64,
+}
+
+/// What matching found out.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Matched {
+    /// Vulnerabilities, sorted by package and id.
+    pub findings: Vec<Finding>,
+    /// Which data answered for which namespace, sorted by namespace.
+    pub coverage: Vec<Coverage>,
+    /// What could not be compared.
+    pub warnings: Vec<Warning>,
+}
+
+/// Matching stopped, because going on would have made the list of findings shorter.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MatchError {
+    /// A snapshot could not be read.
+    #[error("cannot match packages of {namespace}")]
+    Snapshot {
+        /// The namespace that was looked up.
+        namespace: String,
+        /// What is wrong with the snapshot.
+        #[source]
+        source: Box<SnapshotError>,
+    },
+}
+
+/// Matches every package of an inventory.
+///
+/// Left out are packages that a distribution's package owns (its advisories decide) and, unless asked
+/// for, hidden ones.
+///
+/// # Errors
+/// A snapshot is damaged.
+pub fn find(
+    inventory: &Inventory,
+    sources: &Sources,
+    options: &MatchOptions,
+) -> Result<Matched, MatchError> {
+    let mut findings = Vec::new();
+    let mut warnings = BTreeMap::new();
+    for (index, entry) in inventory.packages.iter().enumerate() {
+        if !is_matched(entry, options) {
+            continue;
+        }
+        let Some(namespace) = &entry.namespace else {
+            continue;
+        };
+        let mut hits = Vec::new();
+        for (rank, source) in sources.of(namespace).iter().enumerate() {
+            ask(entry, source, rank, options, &mut hits, &mut warnings).map_err(|error| {
+                MatchError::Snapshot {
+                    namespace: namespace.to_string(),
+                    source: Box::new(error),
+                }
+            })?;
+        }
+        let own = findings_of(
+            index,
+            sources.of(namespace),
+            &hits,
+            entry.package.kind.scheme(),
+        );
+        findings.extend(own.map_err(|error| MatchError::Snapshot {
+            namespace: namespace.to_string(),
+            source: Box::new(error),
+        })?);
+    }
+    findings.sort_by(|a: &Finding, b| (a.package, &a.id).cmp(&(b.package, &b.id)));
+    let mut warnings: Vec<Warning> = warnings.into_values().collect();
+    warnings.sort();
+    let coverage = coverage::of(inventory, sources, options);
+    Ok(Matched {
+        findings,
+        coverage,
+        warnings,
+    })
+}
+
+/// Whether a package is compared with advisories under these options.
+pub(crate) fn is_matched(entry: &PackageEntry, options: &MatchOptions) -> bool {
+    entry.owner.is_none() && (options.hidden || !entry.hidden)
+}
+
+/// What a warning is about, so that it is given once: package, version, and the advisory if the
+/// fault is the advisory's.
+type Fault = (String, String, Option<String>);
+
+/// Collects what one source says about a package.
+fn ask(
+    entry: &PackageEntry,
+    source: &Source,
+    rank: usize,
+    options: &MatchOptions,
+    hits: &mut Vec<Hit>,
+    warnings: &mut BTreeMap<Fault, Warning>,
+) -> Result<(), SnapshotError> {
+    let subjects = subjects(&entry.package);
+    let mut asked = BTreeSet::new();
+    for subject in &subjects {
+        if !asked.insert((subject.kind, subject.name.as_ref())) {
+            continue;
+        }
+        let entries = source
+            .snapshot
+            .affected(source.namespace.as_str(), &subject.name)?;
+        for statement in entries.iter() {
+            let verdict = match judge(&statement.affected, &entry.package, subject) {
+                Ok(verdict) => verdict,
+                Err(unplaced) => {
+                    let advisory = match subject.parsed {
+                        Ok(_) => Some(source.snapshot.advisory(statement.advisory)?.id),
+                        Err(_) => None,
+                    };
+                    warn(entry, subject, advisory, &unplaced, warnings);
+                    continue;
+                }
+            };
+            let status = statement.affected.status;
+            if matches!(verdict, Verdict::Silent)
+                || status == Status::UnderInvestigation && !options.undetermined
+            {
+                continue;
+            }
+            hits.push(Hit {
+                rank,
+                advisory: statement.advisory,
+                statement: statement.affected.clone(),
+                verdict,
+                version: subject.version.clone().into_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn warn(
+    entry: &PackageEntry,
+    subject: &Subject<'_>,
+    advisory: Option<String>,
+    Unplaced(invalid): &Unplaced,
+    warnings: &mut BTreeMap<Fault, Warning>,
+) {
+    let package = &entry.package;
+    let message = match &advisory {
+        None => format!(
+            "cannot compare version {:?} of {} with its advisories: {invalid}",
+            subject.version, package.name
+        ),
+        Some(id) => {
+            format!(
+                "cannot compare {} with advisory {id}: {invalid}",
+                package.name
+            )
+        }
+    };
+    let fault = (
+        package.name.clone(),
+        subject.version.clone().into_owned(),
+        advisory,
+    );
+    warnings.entry(fault).or_insert_with(|| Warning {
+        kind: WarningKind::BadVersion,
+        layer: entry.layer(),
+        path: entry.path().map(str::to_owned),
+        line: None,
+        message,
+    });
+}

@@ -1,0 +1,76 @@
+//! Which snapshots answer for which namespace.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use pellucid_model::{Namespace, SnapshotRef};
+use pellucid_snapshot::Snapshot;
+
+/// A snapshot that may know something about a namespace.
+#[derive(Clone)]
+pub struct Source {
+    /// The snapshot.
+    pub snapshot: Arc<Snapshot>,
+    /// Name of the namespace in it (`rhel:8` for `centos:8`).
+    pub namespace: Namespace,
+    /// When it was fetched, in seconds since the epoch.
+    pub fetched_at: i64,
+}
+
+/// Snapshots by the namespace of the packages they are asked about.
+///
+/// The order in which the sources of a namespace are added is their rank: the vendor's first.
+#[derive(Clone, Default)]
+pub struct Sources {
+    by_namespace: BTreeMap<Namespace, Vec<Source>>,
+    notes: BTreeMap<Namespace, String>,
+}
+
+impl Source {
+    /// How answers name the snapshot.
+    pub fn reference(&self) -> SnapshotRef {
+        let meta = self.snapshot.meta();
+        SnapshotRef {
+            key: meta.key.clone(),
+            digest: self.snapshot.digest(),
+            as_of: meta.as_of,
+            fetched_at: self.fetched_at,
+        }
+    }
+
+    /// Whether the snapshot says anything about the namespace. A release that upstream has stopped
+    /// following is not covered, though the feed goes on.
+    pub(crate) fn answers(&self) -> bool {
+        let counts = self.snapshot.namespaces();
+        counts
+            .binary_search_by(|count| count.namespace.cmp(&self.namespace))
+            .is_ok_and(|at| counts.get(at).is_some_and(|count| count.affected > 0))
+    }
+}
+
+impl Sources {
+    /// No sources.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks this source too about packages of the namespace, after those added before.
+    pub fn add(&mut self, namespace: Namespace, source: Source) {
+        self.by_namespace.entry(namespace).or_default().push(source);
+    }
+
+    /// Says in the coverage of a namespace what restricts its answer, or why there is none
+    /// (`the update of debian failed: …`).
+    pub fn note(&mut self, namespace: Namespace, note: impl Into<String>) {
+        self.notes.insert(namespace, note.into());
+    }
+
+    /// The sources of a namespace, by rank.
+    pub fn of(&self, namespace: &Namespace) -> &[Source] {
+        self.by_namespace.get(namespace).map_or(&[], Vec::as_slice)
+    }
+
+    pub(crate) fn noted(&self, namespace: &Namespace) -> Option<&str> {
+        self.notes.get(namespace).map(String::as_str)
+    }
+}

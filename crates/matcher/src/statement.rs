@@ -1,0 +1,277 @@
+//! Whether one statement of an advisory holds for an installed package.
+//!
+//! Names: a distribution's advisories speak of source packages (Debian, Alpine, Azure Linux) or of
+//! binary ones (most RPM errata), and say which; the source's version is compared with the one, the
+//! package's own with the other. Modular RPMs: a statement about a module stream holds for packages
+//! of that stream alone, and one without a stream never for a modular package.
+//!
+//! Not here: repository CPEs. A statement for some products is taken to hold for all, so that nothing
+//! is missed; a *not affected* for some products cancels only statements for the same ones.
+
+use std::borrow::Cow;
+
+use pellucid_model::{Affected, NameKind, Package, PackageKind, Status};
+use pellucid_version::{InvalidVersion, Range, Version};
+
+/// The name and version of an installed package that advisories of one kind of name are asked about.
+pub(crate) struct Subject<'a> {
+    pub(crate) kind: NameKind,
+    pub(crate) name: Cow<'a, str>,
+    /// The version as shown.
+    pub(crate) version: Cow<'a, str>,
+    /// The version as compared.
+    pub(crate) parsed: Result<Version, InvalidVersion>,
+}
+
+/// What a statement means for the installed version.
+pub(crate) enum Verdict {
+    /// Nothing: it is of another architecture, module or version.
+    Silent,
+    /// The package is not affected.
+    NotAffected,
+    /// The version is affected.
+    Affected {
+        /// The range it lies in, in words.
+        range: String,
+        /// First version that is not affected.
+        fixed: Option<String>,
+        /// Whether the range ends at the last affected version, without naming a fix.
+        ends: bool,
+    },
+}
+
+/// A bound of the statement, or the installed version, cannot be placed in the order.
+pub(crate) struct Unplaced(pub(crate) InvalidVersion);
+
+/// What to ask about a package: its source and itself.
+pub(crate) fn subjects(package: &Package) -> [Subject<'_>; 2] {
+    [
+        (
+            NameKind::Source,
+            package.source_name(),
+            source_version(package),
+        ),
+        {
+            (
+                NameKind::Binary,
+                package.name.as_str(),
+                Cow::Borrowed(package.version.as_str()),
+            )
+        },
+    ]
+    .map(|(kind, name, version)| Subject {
+        kind,
+        name: advisory_name(package.kind, name),
+        parsed: package
+            .kind
+            .scheme()
+            .parse(without_dist_tag(package.kind, &version)),
+        version,
+    })
+}
+
+/// The source's version. A source RPM's file name has no epoch; its packages nearly always share one.
+fn source_version(package: &Package) -> Cow<'_, str> {
+    let version = package.source_version();
+    match package.version.split_once(':') {
+        Some((epoch, _)) if package.kind == PackageKind::Rpm && !version.contains(':') => {
+            format!("{epoch}:{version}").into()
+        }
+        _ => version.into(),
+    }
+}
+
+/// Microsoft's advisories leave the distribution's tag off (`2.6.7-3` for `2.6.7-3.azl3`), which
+/// matters where a range ends at the last affected version.
+fn without_dist_tag(kind: PackageKind, version: &str) -> &str {
+    let tag = |tag: &str| {
+        let digits = tag.strip_prefix("azl").or_else(|| tag.strip_prefix("cm"));
+        digits
+            .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|d| d.is_ascii_digit()))
+    };
+    match version.rsplit_once('.') {
+        Some((rest, last)) if kind == PackageKind::Rpm && tag(last) => rest,
+        _ => version,
+    }
+}
+
+/// The name as advisories of its ecosystem spell it.
+fn advisory_name(kind: PackageKind, name: &str) -> Cow<'_, str> {
+    match kind {
+        // PEP 503.
+        PackageKind::Pypi => {
+            let mut normal = String::with_capacity(name.len());
+            let mut separated = false;
+            for char in name.chars() {
+                let separator = matches!(char, '-' | '_' | '.');
+                if !separator {
+                    normal.extend(char.to_lowercase());
+                } else if !separated {
+                    normal.push('-');
+                }
+                separated = separator;
+            }
+            normal.into()
+        }
+        PackageKind::Nuget | PackageKind::Composer => name.to_lowercase().into(),
+        _ => name.into(),
+    }
+}
+
+/// What a statement found under the subject's name means for the package.
+pub(crate) fn judge(
+    affected: &Affected,
+    package: &Package,
+    subject: &Subject<'_>,
+) -> Result<Verdict, Unplaced> {
+    if affected.name_kind != subject.kind || !arch_holds(affected, package) {
+        return Ok(Verdict::Silent);
+    }
+    if stream(affected.module.as_deref()) != stream(package.module.as_deref()) {
+        return Ok(Verdict::Silent);
+    }
+    if affected.status == Status::NotAffected && affected.ranges.is_empty() {
+        return Ok(Verdict::NotAffected);
+    }
+    let verdict = if affected.ranges.is_empty() && affected.versions.is_empty() {
+        // Affected as far as is known, and no version is said to be free of it.
+        Verdict::Affected {
+            range: words(&Range::all()),
+            fixed: None,
+            ends: false,
+        }
+    } else {
+        lies_in(affected, subject)?
+    };
+    Ok(match verdict {
+        Verdict::Affected { .. } if affected.status == Status::NotAffected => Verdict::NotAffected,
+        verdict => verdict,
+    })
+}
+
+fn arch_holds(affected: &Affected, package: &Package) -> bool {
+    let neutral = |arch: &str| matches!(arch, "noarch" | "all" | "any");
+    let Some(arch) = package.arch.as_deref().filter(|arch| !neutral(arch)) else {
+        return true;
+    };
+    affected.arches.is_empty()
+        || affected
+            .arches
+            .iter()
+            .any(|own| own == arch || neutral(own))
+}
+
+/// Name and stream of a modularity label: `php:7.4` of `php:7.4:8010020190322:9edba152`.
+fn stream(label: Option<&str>) -> Option<(&str, Option<&str>)> {
+    let mut parts = label?.split(':');
+    let name = parts.next().filter(|name| !name.is_empty())?;
+    Some((name, parts.next()))
+}
+
+/// Compares the version with the ranges, then with the versions listed one by one.
+fn lies_in(affected: &Affected, subject: &Subject<'_>) -> Result<Verdict, Unplaced> {
+    // What holds for every version needs no order.
+    if affected.ranges.contains(&Range::all()) {
+        return Ok(Verdict::Affected {
+            range: words(&Range::all()),
+            fixed: None,
+            ends: false,
+        });
+    }
+    if affected
+        .versions
+        .iter()
+        .any(|version| *version == *subject.version)
+    {
+        return within(affected, subject).or_else(|_| Ok(listed(&subject.version)));
+    }
+    within(affected, subject)
+}
+
+fn within(affected: &Affected, subject: &Subject<'_>) -> Result<Verdict, Unplaced> {
+    let version = subject
+        .parsed
+        .as_ref()
+        .map_err(|invalid| Unplaced(invalid.clone()))?;
+    let mut unplaced = None;
+    let mut around: Option<&Range> = None;
+    for range in &affected.ranges {
+        match range.contains(version) {
+            Ok(true) if around.is_none_or(|other| outlasts(range, other, version)) => {
+                around = Some(range);
+            }
+            Ok(_) => {}
+            Err(invalid) => unplaced = Some(invalid),
+        }
+    }
+    if let Some(range) = around {
+        let fixed = range
+            .fixed()
+            .and_then(|fixed| first_free(affected, fixed, version));
+        let ends = matches!(range.upper, pellucid_version::Upper::Through(_));
+        return Ok(Verdict::Affected {
+            range: words(range),
+            fixed,
+            ends,
+        });
+    }
+    if affected
+        .versions
+        .iter()
+        .any(|own| version.compare_text(own).is_ok_and(|o| o.is_eq()))
+    {
+        return Ok(listed(&subject.version));
+    }
+    match unplaced {
+        Some(invalid) => Err(Unplaced(invalid)),
+        None => Ok(Verdict::Silent),
+    }
+}
+
+/// Of two ranges around the version, whether the first ends later.
+fn outlasts(range: &Range, other: &Range, version: &Version) -> bool {
+    match (range.fixed(), other.fixed()) {
+        (Some(fixed), Some(other)) => version
+            .scheme()
+            .parse(fixed)
+            .and_then(|fixed| fixed.compare_text(other))
+            .is_ok_and(|order| order.is_gt()),
+        (None, Some(_)) => true,
+        (_, None) => false,
+    }
+}
+
+/// The fixed version, unless another range of the statement takes it in again.
+fn first_free(affected: &Affected, fixed: &str, version: &Version) -> Option<String> {
+    let mut free = fixed;
+    for _ in 0..affected.ranges.len() {
+        let Ok(candidate) = version.scheme().parse(free) else {
+            break;
+        };
+        let again = affected
+            .ranges
+            .iter()
+            .find(|range| range.contains(&candidate).is_ok_and(|yes| yes));
+        match again {
+            None => break,
+            Some(range) => free = range.fixed()?,
+        }
+    }
+    Some(free.to_owned())
+}
+
+fn listed(version: &str) -> Verdict {
+    Verdict::Affected {
+        range: format!("= {version}"),
+        fixed: None,
+        ends: true,
+    }
+}
+
+fn words(range: &Range) -> String {
+    if *range == Range::all() {
+        "all versions".to_owned()
+    } else {
+        range.to_string()
+    }
+}
