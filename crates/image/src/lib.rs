@@ -1,7 +1,7 @@
 //! From an image reference to layers, and from a layer's bytes to its entries.
 //!
-//! Place in the flow: the first room. A [source](source) finds the image's description and each
-//! layer's bytes; the [layer reader](layer) takes them through digest, decompression and tar in one
+//! Place in the flow: the first room. A source finds the image's description and each
+//! layer's bytes; the layer reader takes them through digest, decompression and tar in one
 //! pass and shows every entry to a [`LayerVisitor`].
 //!
 //! What always holds:
@@ -13,9 +13,15 @@
 //! - No sockets, no asynchronous code; layers can be read from several threads at once.
 
 mod body;
+mod document;
 mod entry;
 mod error;
+mod layer;
 mod limits;
+mod reference;
+mod region;
+mod rooted;
+mod source;
 
 pub use body::Body;
 pub use entry::{Entry, EntryKind, LayerVisitor, Progress, Want};
@@ -23,8 +29,13 @@ pub use error::{ImageError, LayerFault, LayerName, Mismatch};
 pub use limits::Limits;
 
 use std::io::Read;
+use std::time::Instant;
 
 use pellucid_model::{Digest, DigestState, Image, Platform, Warning};
+
+use layer::meter::{Meter, Totals};
+use reference::Reference;
+use source::{Asked, Bytes, Found, Opened, SOURCES};
 
 /// How to open an image.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,8 +61,10 @@ pub enum Verify {
 
 /// An image that can be read layer by layer.
 pub struct OpenImage {
-    image: Image,
-    warnings: Vec<Warning>,
+    opened: Opened,
+    limits: Limits,
+    verify: Verify,
+    totals: Totals,
 }
 
 /// What the reading of one layer showed.
@@ -93,22 +106,47 @@ pub struct Expected {
 /// # Errors
 /// When there is no image, the description is broken, or a limit is reached.
 pub fn open(reference: &str, options: &OpenOptions) -> Result<OpenImage, ImageError> {
-    let _ = options;
-    Err(ImageError::Reference {
-        reference: reference.to_owned(),
-        reason: "not written yet",
+    let start = Instant::now();
+    let asked = Reference::parse(reference, SOURCES.iter().map(|source| source.name()))?;
+    let found = Found::at(&asked.path, options, start)?;
+    let source = match asked.source {
+        Some(name) => SOURCES.iter().find(|source| source.name() == name),
+        None => SOURCES.iter().find(|source| source.recognises(&found)),
+    };
+    let source = source.ok_or_else(|| ImageError::NotAnImage {
+        path: asked.path.clone(),
+        reason: match found {
+            Found::Archive(_) => "an archive without manifest.json and index.json",
+            Found::Folder(_) => "neither an OCI layout nor a root file system",
+        }
+        .to_owned(),
+    })?;
+    let opened = source.open(Asked {
+        reference: &asked,
+        found,
+        options,
+    })?;
+    Ok(OpenImage {
+        totals: Totals::new(opened.image.layers.len(), start, &options.limits),
+        verify: if opened.read_through {
+            Verify::Full
+        } else {
+            options.verify
+        },
+        limits: options.limits.clone(),
+        opened,
     })
 }
 
 impl OpenImage {
     /// What the image says about itself.
     pub fn image(&self) -> &Image {
-        &self.image
+        &self.opened.image
     }
 
     /// What was odd about the description, but harmless.
     pub fn warnings(&self) -> &[Warning] {
-        &self.warnings
+        &self.opened.warnings
     }
 
     /// Reads one layer from its first to its last byte. Several layers can be read at once, and a
@@ -123,11 +161,19 @@ impl OpenImage {
         visitor: &mut dyn LayerVisitor,
         progress: &dyn Progress,
     ) -> Result<LayerRead, ImageError> {
-        let _ = (index, visitor, progress);
-        Err(ImageError::Reference {
-            reference: String::new(),
-            reason: "not written yet",
-        })
+        let bytes = self.opened.layers.layer(index)?;
+        let expected = self.opened.expected.get(index).copied().unwrap_or_default();
+        let meter = Meter::new(&self.limits, &self.totals, index);
+        match bytes {
+            Bytes::Region(region) => {
+                layer::read_region(region, &expected, self.verify, meter, visitor, progress)
+            }
+            Bytes::Stream(mut stream) => {
+                layer::read_stream(&mut *stream, &expected, meter, visitor, progress)
+            }
+            Bytes::Tree(tree) => source::read_tree(tree, meter, visitor),
+        }
+        .map_err(|source| in_layer(&expected, source))
     }
 }
 
@@ -143,9 +189,19 @@ pub fn read_layer_stream(
     visitor: &mut dyn LayerVisitor,
     progress: &dyn Progress,
 ) -> Result<LayerRead, ImageError> {
-    let _ = (blob, expected, limits, visitor, progress);
-    Err(ImageError::Reference {
-        reference: String::new(),
-        reason: "not written yet",
-    })
+    let totals = Totals::new(1, Instant::now(), limits);
+    let meter = Meter::new(limits, &totals, 0);
+    layer::read_stream(blob, expected, meter, visitor, progress)
+        .map_err(|source| in_layer(expected, source))
+}
+
+fn in_layer(expected: &Expected, source: LayerFault) -> ImageError {
+    let digest = expected.digest.or(expected.diff_id);
+    ImageError::Layer {
+        layer: Box::new(LayerName {
+            index: expected.index,
+            digest,
+        }),
+        source,
+    }
 }

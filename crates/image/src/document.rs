@@ -1,0 +1,319 @@
+//! The JSON documents that describe an image: index, manifest, configuration, and Docker's own list
+//! of an archive's images.
+//!
+//! Sources: OCI image-spec 1.1 (`image-index.md`, `manifest.md`, `config.md`), Docker's image spec
+//! 1.2 and 1.3. Only what we use is looked at; nesting is bounded by the JSON reader. A document
+//! that could be read as an index and as a manifest is refused, as OCI asks (CVE-2021-41190).
+
+use std::collections::BTreeMap;
+
+use pellucid_model::{Digest, Platform};
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+
+use crate::layer::digest::digest_like;
+use crate::region::Region;
+use crate::{ImageError, Limits, Mismatch};
+
+/// A reference by digest.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Descriptor {
+    #[serde(default)]
+    pub(crate) media_type: Option<String>,
+    pub(crate) digest: Digest,
+    pub(crate) size: u64,
+    #[serde(default)]
+    pub(crate) annotations: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    pub(crate) platform: Option<DeclaredPlatform>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct DeclaredPlatform {
+    #[serde(default)]
+    os: Option<String>,
+    #[serde(default)]
+    architecture: Option<String>,
+    #[serde(default)]
+    variant: Option<String>,
+}
+
+/// An index or a manifest.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Described {
+    #[serde(default)]
+    schema_version: Option<u64>,
+    #[serde(default)]
+    manifests: Option<Vec<Descriptor>>,
+    #[serde(default)]
+    config: Option<Descriptor>,
+    #[serde(default)]
+    layers: Option<Vec<Descriptor>>,
+    #[serde(default)]
+    fs_layers: Option<IgnoredAny>,
+}
+
+/// What an index entry may lead to.
+pub(crate) enum Document {
+    Index(Vec<Descriptor>),
+    Manifest {
+        config: Box<Descriptor>,
+        layers: Vec<Descriptor>,
+    },
+}
+
+/// An image's configuration.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Config {
+    #[serde(default)]
+    architecture: Option<String>,
+    #[serde(default)]
+    os: Option<String>,
+    #[serde(default)]
+    variant: Option<String>,
+    #[serde(default)]
+    pub(crate) created: Option<String>,
+    #[serde(default)]
+    rootfs: Option<RootFs>,
+    #[serde(default)]
+    history: Option<Vec<Step>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct RootFs {
+    #[serde(default)]
+    diff_ids: Option<Vec<Digest>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Step {
+    #[serde(default)]
+    created_by: Option<String>,
+    #[serde(default)]
+    empty_layer: Option<bool>,
+}
+
+/// One image of a Docker archive.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Saved {
+    pub(crate) config: String,
+    #[serde(default)]
+    pub(crate) repo_tags: Option<Vec<String>>,
+    #[serde(default)]
+    pub(crate) layers: Option<Vec<String>>,
+}
+
+impl Descriptor {
+    /// An annotation's value.
+    pub(crate) fn annotation(&self, key: &str) -> Option<&str> {
+        self.annotations.as_ref()?.get(key).map(String::as_str)
+    }
+
+    /// The platform, if the descriptor tells one.
+    pub(crate) fn platform(&self) -> Option<Platform> {
+        let DeclaredPlatform {
+            os,
+            architecture,
+            variant,
+        } = self.platform.clone()?;
+        platform(os, architecture, variant)
+    }
+
+    /// Whether this describes another image (its provenance, its SBOM) and is none itself.
+    pub(crate) fn is_attestation(&self) -> bool {
+        let unknown = self.platform.as_ref().is_some_and(|platform| {
+            platform.os.as_deref() == Some("unknown")
+                && platform.architecture.as_deref() == Some("unknown")
+        });
+        unknown || self.annotation("vnd.docker.reference.type").is_some()
+    }
+}
+
+impl Document {
+    /// Reads an index or manifest.
+    pub(crate) fn parse(name: &str, bytes: &[u8]) -> Result<Self, ImageError> {
+        let described: Described = json(name, bytes)?;
+        let refuse = |reason: &str| ImageError::Document {
+            document: name.to_owned(),
+            reason: reason.to_owned(),
+        };
+        match described {
+            Described {
+                fs_layers: Some(_), ..
+            }
+            | Described {
+                schema_version: Some(1),
+                ..
+            } => Err(ImageError::Schema1 {
+                document: name.to_owned(),
+            }),
+            Described {
+                manifests: Some(_),
+                layers: Some(_),
+                ..
+            }
+            | Described {
+                manifests: Some(_),
+                config: Some(_),
+                ..
+            } => Err(refuse("it is an index and a manifest at once")),
+            Described {
+                manifests: Some(manifests),
+                ..
+            } => Ok(Self::Index(manifests)),
+            Described {
+                config: Some(config),
+                layers,
+                ..
+            } => Ok(Self::Manifest {
+                config: Box::new(config),
+                layers: layers.unwrap_or_default(),
+            }),
+            _ => Err(refuse("it is neither an index nor a manifest")),
+        }
+    }
+}
+
+impl Config {
+    /// The platform, if the configuration tells one.
+    pub(crate) fn platform(&self) -> Option<Platform> {
+        platform(
+            self.os.clone(),
+            self.architecture.clone(),
+            self.variant.clone(),
+        )
+    }
+
+    /// The layers' diff ids, which must be as many as the manifest has layers.
+    pub(crate) fn diff_ids(&self, name: &str, layers: usize) -> Result<Vec<Digest>, ImageError> {
+        let diff_ids = self
+            .rootfs
+            .as_ref()
+            .and_then(|rootfs| rootfs.diff_ids.clone());
+        let diff_ids = diff_ids.unwrap_or_default();
+        if diff_ids.len() == layers {
+            return Ok(diff_ids);
+        }
+        Err(ImageError::Document {
+            document: name.to_owned(),
+            reason: format!("it has {} diff ids for {layers} layers", diff_ids.len()),
+        })
+    }
+
+    /// The build step of each layer; `None` when the history does not fit the layers.
+    pub(crate) fn steps(&self, layers: usize) -> Option<Vec<Option<String>>> {
+        let history = self.history.as_deref().unwrap_or_default();
+        let steps: Vec<_> = history
+            .iter()
+            .filter(|step| step.empty_layer != Some(true))
+            .map(|step| step.created_by.clone().filter(|text| !text.is_empty()))
+            .collect();
+        (steps.len() == layers).then_some(steps)
+    }
+
+    /// Whether there is any history.
+    pub(crate) fn has_history(&self) -> bool {
+        self.history
+            .as_ref()
+            .is_some_and(|history| !history.is_empty())
+    }
+}
+
+/// Reads a JSON document.
+pub(crate) fn json<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<T, ImageError> {
+    serde_json::from_slice(bytes).map_err(|source| ImageError::Json {
+        document: name.to_owned(),
+        source,
+    })
+}
+
+/// All bytes of a document, which must not be large.
+pub(crate) fn read(name: &str, region: &Region, limits: &Limits) -> Result<Vec<u8>, ImageError> {
+    if region.len() > limits.json_bytes {
+        let allowed = limits.json_bytes;
+        return Err(ImageError::Limit {
+            what: name.to_owned(),
+            limit: "json_bytes",
+            allowed,
+        });
+    }
+    region.bytes().map_err(|source| ImageError::Read {
+        path: name.into(),
+        source,
+    })
+}
+
+/// Compares a document's digest with the declared one.
+pub(crate) fn verify(name: &str, declared: Digest, bytes: &[u8]) -> Result<(), ImageError> {
+    let actual = digest_like(Some(&declared), bytes);
+    if actual == declared {
+        return Ok(());
+    }
+    let digests = Box::new(Mismatch { declared, actual });
+    Err(ImageError::Digest {
+        document: name.to_owned(),
+        digests,
+    })
+}
+
+/// Refuses a layer that no one could read.
+pub(crate) fn check_layer_type(name: &str, media_type: Option<&str>) -> Result<(), ImageError> {
+    const TARS: &[&str] = &[
+        "application/vnd.oci.image.layer.v1.tar",
+        "application/vnd.oci.image.layer.nondistributable.v1.tar",
+        "application/vnd.docker.image.rootfs.diff.tar",
+        "application/vnd.docker.image.rootfs.foreign.diff.tar",
+        "application/vnd.docker.container.image.rootfs.diff+x-gtar",
+    ];
+    const COMPRESSIONS: &[&str] = &["", "gzip", "zstd", "bzip2", "xz"];
+    let Some(media_type) = media_type.filter(|media_type| !media_type.is_empty()) else {
+        return Ok(());
+    };
+    let known = TARS
+        .iter()
+        .filter_map(|tar| media_type.strip_prefix(tar))
+        .any(|suffix| COMPRESSIONS.contains(&suffix.strip_prefix(['+', '.']).unwrap_or(suffix)));
+    if known {
+        Ok(())
+    } else {
+        Err(unknown_type(name, media_type))
+    }
+}
+
+/// Refuses a configuration that is not an image's.
+pub(crate) fn check_config_type(name: &str, media_type: Option<&str>) -> Result<(), ImageError> {
+    const CONFIGS: &[&str] = &[
+        "",
+        "application/vnd.oci.image.config.v1+json",
+        "application/vnd.docker.container.image.v1+json",
+        "application/octet-stream",
+    ];
+    match media_type {
+        Some(media_type) if !CONFIGS.contains(&media_type) => Err(unknown_type(name, media_type)),
+        _ => Ok(()),
+    }
+}
+
+fn unknown_type(name: &str, media_type: &str) -> ImageError {
+    let media_type = media_type.chars().take(200).collect();
+    ImageError::MediaType {
+        document: name.to_owned(),
+        media_type,
+    }
+}
+
+fn platform(
+    os: Option<String>,
+    architecture: Option<String>,
+    variant: Option<String>,
+) -> Option<Platform> {
+    let some = |text: Option<String>| text.filter(|text| !text.is_empty());
+    Some(Platform {
+        os: some(os)?,
+        architecture: some(architecture)?,
+        variant: some(variant),
+    })
+}

@@ -1,0 +1,275 @@
+//! A layer read through from its first to its last byte, on two threads.
+//!
+//! One thread reads the blob, hashes it and decompresses; the other hashes the tar and walks it.
+//! Chunks go from one to the other and come back empty, so that memory is four chunks whatever the
+//! layer's size. Small blobs are read on one thread: starting another costs more than it saves.
+
+use std::io::{self, BufRead as _, Read};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+
+use pellucid_model::Digest;
+
+use crate::layer::blob::{BUFFER, Blob};
+use crate::layer::compression::Compression;
+use crate::layer::digest::Hasher;
+use crate::layer::input::Input;
+use crate::layer::meter::Meter;
+use crate::{Expected, LayerFault, Progress};
+
+const CHUNK: usize = 256 << 10;
+
+/// What all bytes of a layer showed.
+pub(crate) struct Sums {
+    pub(crate) digest: Digest,
+    pub(crate) diff_id: Digest,
+    pub(crate) blob_bytes: u64,
+    pub(crate) tar_bytes: u64,
+}
+
+/// Reads a layer through: `walk` gets its tar.
+pub(crate) fn read<T>(
+    source: &mut (dyn Read + Send),
+    expected: &Expected,
+    meter: Meter<'_>,
+    progress: &dyn Progress,
+    walk: impl FnOnce(&mut Chunks<'_>) -> Result<T, LayerFault>,
+) -> Result<(T, Sums), LayerFault> {
+    let read = AtomicU64::new(0);
+    let progress = expected.index.map(|index| (progress, index));
+    let mut blob = Blob::new(source, expected.digest.as_ref(), &read, meter, progress);
+    let first = blob
+        .fill_buf()
+        .map_err(|error| fault(error, Compression::None))?;
+    let small = first.len() < BUFFER;
+    let compression = Compression::of(first);
+    // The tar of an uncompressed blob is the blob: one hash serves both digests.
+    let hasher = match (compression, &expected.digest, &expected.diff_id) {
+        (Compression::None, Some(digest), Some(diff_id))
+            if digest.algorithm() != diff_id.algorithm() =>
+        {
+            Some(Hasher::like(Some(diff_id)))
+        }
+        (Compression::None, None, Some(diff_id)) => Some(Hasher::like(Some(diff_id))),
+        (Compression::None, ..) => None,
+        (_, _, diff_id) => Some(Hasher::like(diff_id.as_ref())),
+    };
+    let decoder = compression
+        .decoder(&mut blob, meter.limits)
+        .map_err(|error| fault(error, compression))?;
+    let unpacker = Unpacker {
+        decoder,
+        compression,
+        read: &read,
+        meter,
+        tar_bytes: 0,
+    };
+    let (walked, (tar_bytes, diff_id)) = if small {
+        let mut chunks = Chunks::new(Feed::Here(unpacker), hasher);
+        let walked = walk(&mut chunks)?;
+        (walked, chunks.finish()?)
+    } else {
+        side_by_side(unpacker, hasher, walk)?
+    };
+    let rest = blob.fill_buf().map_err(|error| fault(error, compression))?;
+    if !rest.is_empty() {
+        let source = io::Error::new(io::ErrorKind::InvalidData, "bytes follow its end");
+        return Err(LayerFault::Compression {
+            format: compression.name(),
+            source,
+        });
+    }
+    let digest = blob.finish();
+    let diff_id = diff_id.unwrap_or(digest);
+    Ok((
+        walked,
+        Sums {
+            digest,
+            diff_id,
+            blob_bytes: read.into_inner(),
+            tar_bytes,
+        },
+    ))
+}
+
+/// Decompresses on another thread.
+fn side_by_side<T>(
+    mut unpacker: Unpacker<'_>,
+    hasher: Option<Hasher>,
+    walk: impl FnOnce(&mut Chunks<'_>) -> Result<T, LayerFault>,
+) -> Result<(T, (u64, Option<Digest>)), LayerFault> {
+    let (full, chunks) = sync_channel(2);
+    let (empty, recycled) = sync_channel(4);
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            loop {
+                let mut chunk = match recycled.try_recv() {
+                    Ok(chunk) => chunk,
+                    Err(TryRecvError::Empty) => Vec::new(),
+                    Err(TryRecvError::Disconnected) => return,
+                };
+                let fault = unpacker.fill(&mut chunk).err();
+                let over = fault.is_some() || chunk.is_empty();
+                // No one listens any more when the walk has failed.
+                if full.send(fault.map_or(Ok(chunk), Err)).is_err() || over {
+                    return;
+                }
+            }
+        });
+        // Dropped before the scope ends, so that the other thread ends when this one fails.
+        let mut chunks = Chunks::new(Feed::There { chunks, empty }, hasher);
+        let walked = walk(&mut chunks)?;
+        Ok((walked, chunks.finish()?))
+    })
+}
+
+/// Decompresses chunk by chunk.
+struct Unpacker<'a> {
+    decoder: Box<dyn Read + Send + 'a>,
+    compression: Compression,
+    /// Bytes of the blob read so far.
+    read: &'a AtomicU64,
+    meter: Meter<'a>,
+    tar_bytes: u64,
+}
+
+impl Unpacker<'_> {
+    /// Fills a chunk; it is empty at the end, and full before.
+    fn fill(&mut self, chunk: &mut Vec<u8>) -> Result<(), LayerFault> {
+        chunk.resize(CHUNK, 0);
+        let mut filled = 0;
+        while let Some(rest) = chunk.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match self.decoder.read(rest) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(fault(error, self.compression)),
+            }
+        }
+        chunk.truncate(filled);
+        self.tar_bytes += filled as u64;
+        self.meter.tar(self.read.load(Relaxed), self.tar_bytes)
+    }
+}
+
+/// What a decompressor's error means: it may be one of the blob below it.
+pub(crate) fn fault(error: io::Error, compression: Compression) -> LayerFault {
+    match error.downcast::<LayerFault>() {
+        Ok(fault) => fault,
+        Err(source) => LayerFault::Compression {
+            format: compression.name(),
+            source,
+        },
+    }
+}
+
+enum Feed<'a> {
+    Here(Unpacker<'a>),
+    There {
+        chunks: Receiver<Result<Vec<u8>, LayerFault>>,
+        empty: SyncSender<Vec<u8>>,
+    },
+}
+
+/// The tar in chunks, hashed as they come.
+pub(crate) struct Chunks<'a> {
+    feed: Feed<'a>,
+    chunk: Vec<u8>,
+    next: usize,
+    /// Bytes of the chunks before this one.
+    before: u64,
+    over: bool,
+    hasher: Option<Hasher>,
+}
+
+impl<'a> Chunks<'a> {
+    fn new(feed: Feed<'a>, hasher: Option<Hasher>) -> Self {
+        Self {
+            feed,
+            chunk: Vec::new(),
+            next: 0,
+            before: 0,
+            over: false,
+            hasher,
+        }
+    }
+
+    /// Reads to the end; returns the bytes there were and their digest.
+    fn finish(mut self) -> Result<(u64, Option<Digest>), LayerFault> {
+        self.skip(u64::MAX)?;
+        Ok((self.offset(), self.hasher.map(Hasher::finish)))
+    }
+
+    fn next_chunk(&mut self) -> Result<(), LayerFault> {
+        let mut chunk = std::mem::take(&mut self.chunk);
+        self.before += chunk.len() as u64;
+        self.next = 0;
+        match &mut self.feed {
+            Feed::Here(unpacker) => {
+                unpacker.fill(&mut chunk)?;
+                self.chunk = chunk;
+            }
+            Feed::There { chunks, empty } => {
+                // A buffer that finds no room is one too many.
+                let _ = empty.try_send(chunk);
+                self.chunk = chunks.recv().map_err(|_| {
+                    LayerFault::Read(io::Error::other("the decompressing thread has ended"))
+                })??;
+            }
+        }
+        self.over = self.chunk.is_empty();
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(&self.chunk);
+        }
+        Ok(())
+    }
+}
+
+impl Input for Chunks<'_> {
+    fn fill(&mut self) -> Result<&[u8], LayerFault> {
+        if self.next >= self.chunk.len() && !self.over {
+            self.next_chunk()?;
+        }
+        Ok(self.chunk.get(self.next..).unwrap_or_default())
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.next += count;
+    }
+
+    fn skip(&mut self, count: u64) -> Result<u64, LayerFault> {
+        let mut left = count;
+        while left > 0 {
+            let there = self.fill()?.len();
+            let step = usize::try_from(left).unwrap_or(usize::MAX).min(there);
+            if step == 0 {
+                break;
+            }
+            self.consume(step);
+            left -= step as u64;
+        }
+        Ok(count - left)
+    }
+
+    fn offset(&self) -> u64 {
+        self.before + self.next as u64
+    }
+}
+
+impl<I: Input> Input for &mut I {
+    fn fill(&mut self) -> Result<&[u8], LayerFault> {
+        (**self).fill()
+    }
+
+    fn consume(&mut self, count: usize) {
+        (**self).consume(count);
+    }
+
+    fn skip(&mut self, count: u64) -> Result<u64, LayerFault> {
+        (**self).skip(count)
+    }
+
+    fn offset(&self) -> u64 {
+        (**self).offset()
+    }
+}

@@ -1,0 +1,115 @@
+//! What a caller writes to name an image: `[SOURCE:]PATH[:IMAGE]`.
+//!
+//! A path may hold colons, so the longest path that is there wins and the rest names the image. An
+//! image is named by its tag (`web:1.2`), by its digest, or by its place (`@0`).
+
+use std::path::{Path, PathBuf};
+
+use crate::ImageError;
+
+/// A reference taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reference {
+    /// The source's prefix, if one was written.
+    pub(crate) source: Option<&'static str>,
+    pub(crate) path: PathBuf,
+    /// Which image of several.
+    pub(crate) image: Option<String>,
+}
+
+impl Reference {
+    /// Takes a reference apart; `sources` are the prefixes there are.
+    pub(crate) fn parse(
+        text: &str,
+        sources: impl IntoIterator<Item = &'static str>,
+    ) -> Result<Self, ImageError> {
+        let prefixed = sources
+            .into_iter()
+            .find_map(|source| Some((source, text.strip_prefix(source)?.strip_prefix(':')?)));
+        let (source, rest) = match prefixed {
+            Some((source, rest)) => (Some(source), rest),
+            None => (None, text),
+        };
+        if rest.is_empty() || rest.contains('\0') {
+            let reason = "there is no path";
+            return Err(ImageError::Reference {
+                reference: text.to_owned(),
+                reason,
+            });
+        }
+        let colons = rest
+            .char_indices()
+            .rev()
+            .filter(|(_, letter)| *letter == ':');
+        let ends = std::iter::once(rest.len()).chain(colons.map(|(place, _)| place));
+        for end in ends.take(64) {
+            let Some((path, image)) = rest.split_at_checked(end) else {
+                continue;
+            };
+            if !path.is_empty() && Path::new(path).exists() {
+                let image = image.strip_prefix(':').filter(|image| !image.is_empty());
+                return Ok(Self {
+                    source,
+                    path: path.into(),
+                    image: image.map(str::to_owned),
+                });
+            }
+        }
+        Ok(Self {
+            source,
+            path: rest.into(),
+            image: None,
+        })
+    }
+}
+
+/// Whether `wanted` names an image that calls itself `name`: registry, `library/` and `:latest`
+/// may be left out.
+pub(crate) fn names(name: &str, wanted: &str) -> bool {
+    name == wanted || full(name) == full(wanted)
+}
+
+fn full(name: &str) -> String {
+    let name = name.strip_prefix("docker.io/").unwrap_or(name);
+    let name = name.strip_prefix("library/").unwrap_or(name);
+    let last = name.rsplit('/').next().unwrap_or(name);
+    if last.contains(':') || last.contains('@') {
+        name.to_owned()
+    } else {
+        format!("{name}:latest")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_path_that_is_there_wins() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a:b.tar");
+        std::fs::write(&path, b"").unwrap();
+        let path = path.to_str().unwrap();
+        for (text, source, image) in [
+            (path.to_owned(), None, None),
+            (format!("oci-archive:{path}"), Some("oci-archive"), None),
+            (format!("{path}:web:1.2"), None, Some("web:1.2")),
+            (format!("oci:{path}:@1"), Some("oci"), Some("@1")),
+        ] {
+            let reference = Reference::parse(&text, ["oci", "oci-archive"]).unwrap();
+            assert_eq!(reference.source, source, "{text}");
+            assert_eq!(reference.path.to_str().unwrap(), path, "{text}");
+            assert_eq!(reference.image.as_deref(), image, "{text}");
+        }
+        assert!(Reference::parse("oci:", ["oci"]).is_err());
+    }
+
+    #[test]
+    fn short_names_are_the_full_ones() {
+        assert!(names("docker.io/library/web:latest", "web"));
+        assert!(names("web:latest", "docker.io/library/web:latest"));
+        assert!(names("example.org:5000/web:latest", "example.org:5000/web"));
+        assert!(!names("web:1", "web:2"));
+        assert!(!names("web:1", "web"));
+    }
+}

@@ -1,0 +1,157 @@
+//! Where images come from.
+//!
+//! A source gives an image's description and, layer by layer, the bytes: a part of a file, a
+//! stream, or a directory tree. One file a source, one line in [`SOURCES`]; the order matters where
+//! several recognise the same place (`docker save` writes archives that are OCI layouts as well).
+
+pub(crate) mod archive;
+mod directory;
+mod docker_archive;
+mod oci_archive;
+mod oci_layout;
+
+use std::io::Read;
+use std::path::Path;
+use std::time::Instant;
+
+use pellucid_model::{Image, Warning};
+
+use crate::reference::Reference;
+use crate::region::Region;
+use crate::rooted::Rooted;
+use crate::{Expected, ImageError, OpenOptions};
+use archive::Archive;
+pub(crate) use directory::read_tree;
+
+/// All sources.
+pub(crate) const SOURCES: &[&dyn Source] = &[
+    &docker_archive::DockerArchive,
+    &oci_archive::OciArchive,
+    &oci_layout::OciLayout,
+    &directory::Directory,
+];
+
+/// One kind of place that images come from.
+pub(crate) trait Source: Sync {
+    /// The prefix that chooses this source.
+    fn name(&self) -> &'static str;
+
+    /// Whether what was found looks like one of its images.
+    fn recognises(&self, found: &Found) -> bool;
+
+    /// Opens the image.
+    fn open(&self, asked: Asked<'_>) -> Result<Opened, ImageError>;
+}
+
+/// What a source is asked for.
+pub(crate) struct Asked<'a> {
+    pub(crate) reference: &'a Reference,
+    pub(crate) found: Found,
+    pub(crate) options: &'a OpenOptions,
+}
+
+/// What is at the reference's path.
+pub(crate) enum Found {
+    /// A directory.
+    Folder(Rooted),
+    /// A tar, by now seekable.
+    Archive(Archive),
+}
+
+/// An image that a source opened.
+pub(crate) struct Opened {
+    pub(crate) image: Image,
+    pub(crate) warnings: Vec<Warning>,
+    /// Per layer, what is declared about its bytes.
+    pub(crate) expected: Vec<Expected>,
+    pub(crate) layers: Box<dyn Layers>,
+    /// Whether every byte went by already, so that hashing costs little more.
+    pub(crate) read_through: bool,
+}
+
+/// The bytes of an image's layers.
+pub(crate) trait Layers: Send + Sync {
+    /// The bytes of one layer.
+    fn layer(&self, index: usize) -> Result<Bytes<'_>, ImageError>;
+}
+
+/// The bytes of one layer.
+pub(crate) enum Bytes<'a> {
+    /// A part of a file.
+    Region(&'a Region),
+    /// Bytes that can be read once, from the first to the last.
+    #[expect(dead_code, reason = "for sources over the network")]
+    Stream(Box<dyn Read + Send + 'a>),
+    /// A root file system.
+    Tree(&'a Rooted),
+}
+
+/// Layers that are parts of files.
+pub(crate) struct Regions(pub(crate) Vec<Region>);
+
+impl Layers for Regions {
+    fn layer(&self, index: usize) -> Result<Bytes<'_>, ImageError> {
+        match self.0.get(index) {
+            Some(region) => Ok(Bytes::Region(region)),
+            None => Err(ImageError::Missing {
+                document: "the image".to_owned(),
+                name: format!("layer {index}"),
+            }),
+        }
+    }
+}
+
+impl Found {
+    /// Looks at a path of the host.
+    pub(crate) fn at(
+        path: &Path,
+        options: &OpenOptions,
+        start: Instant,
+    ) -> Result<Self, ImageError> {
+        let read = |source| ImageError::Read {
+            path: path.to_owned(),
+            source,
+        };
+        let metadata = std::fs::metadata(path).map_err(read)?;
+        if metadata.is_dir() {
+            return Rooted::open(path).map(Self::Folder).map_err(read);
+        }
+        if !metadata.is_file() {
+            return Err(ImageError::NotAnImage {
+                path: path.to_owned(),
+                reason: "neither a regular file nor a directory".to_owned(),
+            });
+        }
+        let file = std::fs::File::open(path).map_err(read)?;
+        Archive::open(
+            path,
+            Region::whole(file).map_err(read)?,
+            &options.limits,
+            start,
+        )
+        .map(Self::Archive)
+    }
+
+    /// A file of an image's layout, by its path there. `None` when it is not there.
+    pub(crate) fn file(&self, name: &str) -> Result<Option<Region>, ImageError> {
+        match self {
+            Self::Archive(archive) => archive.file(name.as_bytes()),
+            Self::Folder(folder) => {
+                let opened = folder.file(name.as_bytes()).and_then(Region::whole);
+                match opened {
+                    Ok(region) => Ok(Some(region)),
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+                    Err(source) => Err(ImageError::Read {
+                        path: name.into(),
+                        source,
+                    }),
+                }
+            }
+        }
+    }
+
+    /// Whether a file is there.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        matches!(self.file(name), Ok(Some(_)))
+    }
+}

@@ -1,0 +1,266 @@
+//! A root file system in a directory, as one layer without digests.
+//!
+//! The tree is walked by descending from directory to directory without following any symbolic
+//! link; only regular files that a visitor wants are opened, devices and pipes never. Names are
+//! sorted, so that the same tree gives the same answer.
+//!
+//! A directory that we may not list is a warning, because whoever scans a root file system without
+//! being root meets some. A wanted file that cannot be read is an error. Files that change while
+//! they are read are read up to the size they had.
+//!
+//! Not here: mount points (whatever is mounted in the tree belongs to it), hard links (each name is
+//! a file of its own), whiteouts (a file's name means nothing here).
+
+use std::ffi::CStr;
+use std::fs::File;
+use std::io::{self, Read as _};
+
+use pellucid_model::{DigestState, Image, Layer, Platform};
+use rustix::fs::{AtFlags, Dir, FileType, readlinkat, statat};
+
+use crate::body::MEMORY_BYTES;
+use crate::layer::meter::Meter;
+use crate::layer::walk::Notes;
+use crate::rooted::Rooted;
+use crate::source::{Asked, Bytes, Found, Layers, Opened, Source};
+use crate::{
+    Body, Entry, EntryKind, Expected, ImageError, LayerFault, LayerRead, LayerVisitor, Want,
+};
+
+/// The `dir:` source.
+pub(crate) struct Directory;
+
+impl Source for Directory {
+    fn name(&self) -> &'static str {
+        "dir"
+    }
+
+    fn recognises(&self, found: &Found) -> bool {
+        let Found::Folder(folder) = found else {
+            return false;
+        };
+        ["etc", "usr", "bin", "lib", "var"]
+            .iter()
+            .any(|name| folder.directory(name.as_bytes()).is_ok())
+    }
+
+    fn open(&self, asked: Asked<'_>) -> Result<Opened, ImageError> {
+        let path = &asked.reference.path;
+        let Found::Folder(folder) = asked.found else {
+            return Err(ImageError::NotAnImage {
+                path: path.clone(),
+                reason: "not a directory".to_owned(),
+            });
+        };
+        let image = Image {
+            reference: format!("{}:{}", self.name(), path.display()),
+            id: None,
+            digest: None,
+            tags: Vec::new(),
+            platform: Some(
+                asked
+                    .options
+                    .platform
+                    .clone()
+                    .unwrap_or_else(Platform::host),
+            ),
+            created: None,
+            layers: vec![Layer {
+                digest: None,
+                diff_id: None,
+                digest_state: DigestState::Declared,
+                size: 0,
+                created_by: None,
+            }],
+        };
+        Ok(Opened {
+            image,
+            warnings: Vec::new(),
+            expected: vec![Expected {
+                index: Some(0),
+                ..Expected::default()
+            }],
+            layers: Box::new(Tree(folder)),
+            read_through: false,
+        })
+    }
+}
+
+struct Tree(Rooted);
+
+impl Layers for Tree {
+    fn layer(&self, _: usize) -> Result<Bytes<'_>, ImageError> {
+        Ok(Bytes::Tree(&self.0))
+    }
+}
+
+/// Shows every entry of a tree to `visitor`.
+pub(crate) fn read_tree(
+    tree: &Rooted,
+    meter: Meter<'_>,
+    visitor: &mut dyn LayerVisitor,
+) -> Result<LayerRead, LayerFault> {
+    let mut walk = Walk {
+        tree,
+        meter,
+        visitor,
+        entries: 0,
+        notes: Notes::new(Some(0), meter.limits.layer_warnings),
+        pending: vec![Vec::new()],
+    };
+    while let Some(path) = walk.pending.pop() {
+        walk.directory(&path)?;
+    }
+    Ok(LayerRead {
+        digest: None,
+        diff_id: None,
+        digest_state: DigestState::Declared,
+        blob_bytes: 0,
+        tar_bytes: 0,
+        entries: walk.entries,
+        warnings: walk.notes.finish(),
+    })
+}
+
+struct Walk<'a> {
+    tree: &'a Rooted,
+    meter: Meter<'a>,
+    visitor: &'a mut dyn LayerVisitor,
+    entries: u64,
+    notes: Notes,
+    /// Directories still to be listed, the next one last.
+    pending: Vec<Vec<u8>>,
+}
+
+impl Walk<'_> {
+    fn directory(&mut self, path: &[u8]) -> Result<(), LayerFault> {
+        let limits = self.meter.limits;
+        let depth = path.iter().filter(|byte| **byte == b'/').count();
+        if path.len() > limits.path_bytes || depth >= limits.path_depth {
+            let allowed = limits.path_depth as u64;
+            return Err(LayerFault::Limit {
+                limit: "path_depth",
+                allowed,
+            });
+        }
+        let listed = self.tree.directory(path).and_then(|opened| {
+            let names = names(&opened, limits.layer_entries)?;
+            Ok((opened, names))
+        });
+        let (opened, names) = match listed {
+            Ok(listed) => listed,
+            Err(error) if path.is_empty() => return Err(LayerFault::Read(error)),
+            Err(error) => {
+                self.notes
+                    .add(path, &format!("the directory cannot be read: {error}"));
+                return Ok(());
+            }
+        };
+        let mut below = Vec::new();
+        for name in names {
+            self.entries += 1;
+            self.meter.entries(self.entries)?;
+            let mut entry_path = path.to_vec();
+            if !entry_path.is_empty() {
+                entry_path.push(b'/');
+            }
+            entry_path.extend_from_slice(name.as_bytes());
+            // Gone since it was listed: as if it had never been there.
+            let Ok(stat) = statat(&opened, name.as_c_str(), AtFlags::SYMLINK_NOFOLLOW) else {
+                continue;
+            };
+            let target;
+            let kind = match FileType::from_raw_mode(stat.st_mode) {
+                FileType::RegularFile => EntryKind::File {
+                    size: u64::try_from(stat.st_size).unwrap_or_default(),
+                },
+                FileType::Directory => {
+                    below.push(entry_path.clone());
+                    EntryKind::Directory
+                }
+                FileType::Symlink => {
+                    let Ok(link) = readlinkat(&opened, name.as_c_str(), Vec::new()) else {
+                        continue;
+                    };
+                    target = link;
+                    EntryKind::Symlink {
+                        target: target.as_bytes(),
+                    }
+                }
+                _ => EntryKind::Other,
+            };
+            let mode = stat.st_mode & 0o7777;
+            self.show(&Entry {
+                path: &entry_path,
+                kind,
+                mode,
+            })?;
+        }
+        self.pending.extend(below.into_iter().rev());
+        Ok(())
+    }
+
+    fn show(&mut self, entry: &Entry<'_>) -> Result<(), LayerFault> {
+        let mut want = self.visitor.entry(entry);
+        let EntryKind::File { size } = entry.kind else {
+            return Ok(());
+        };
+        let mut file = None;
+        if let Want::Head(count) = want {
+            let count = count.min(self.meter.limits.head_bytes) as u64;
+            let opened = self.tree.file(entry.path).map_err(LayerFault::Read)?;
+            let head = read(&opened, count.min(size))?;
+            want = self.visitor.head(entry, &head);
+            file = Some(opened);
+        }
+        let Want::Whole { limit } = want else {
+            return Ok(());
+        };
+        let limit = limit.min(self.meter.limits.file_bytes);
+        if size > limit {
+            self.visitor.too_large(entry, limit);
+            return Ok(());
+        }
+        let file = match file {
+            Some(file) => file,
+            None => self.tree.file(entry.path).map_err(LayerFault::Read)?,
+        };
+        // A large file is where a spool file would be: on disk already.
+        let body = match size > MEMORY_BYTES {
+            true => Body::Spool(file),
+            false => Body::Memory(read(&file, size)?),
+        };
+        self.visitor.file(entry, &body);
+        Ok(())
+    }
+}
+
+fn read(file: &File, count: u64) -> Result<Vec<u8>, LayerFault> {
+    let mut bytes = Vec::new();
+    let mut start = file.try_clone().map_err(LayerFault::Read)?;
+    io::Seek::rewind(&mut start).map_err(LayerFault::Read)?;
+    start
+        .take(count)
+        .read_to_end(&mut bytes)
+        .map_err(LayerFault::Read)?;
+    Ok(bytes)
+}
+
+/// The sorted names of a directory.
+fn names(directory: &impl std::os::fd::AsFd, allowed: u64) -> io::Result<Vec<std::ffi::CString>> {
+    let mut names = Vec::new();
+    for entry in Dir::read_from(directory)? {
+        let entry = entry?;
+        let name: &CStr = entry.file_name();
+        if !matches!(name.to_bytes(), b"." | b"..") {
+            names.push(name.to_owned());
+        }
+        if names.len() as u64 > allowed {
+            return Err(io::Error::other(
+                "the directory has more entries than a layer may have",
+            ));
+        }
+    }
+    names.sort();
+    Ok(names)
+}

@@ -1,0 +1,217 @@
+//! What `docker save` writes, and skopeo, podman, buildah, kaniko and bazel in their ways.
+//!
+//! `manifest.json` lists the images, each with its configuration and its layers as paths in the
+//! archive: `ID/layer.tar` up to Docker 24 (a layer that occurs twice is a link to the first),
+//! `blobs/sha256/HEX` since 25, `DIFFID.tar` from skopeo. Layers are plain tars as a rule, but
+//! compressed ones occur, so each is told by its first bytes.
+//!
+//! Only a path below `blobs/` declares a digest. Since Docker 25 the archive is an OCI layout as
+//! well; from there comes the manifest's digest.
+//!
+//! Not here: archives from before Docker 1.10, which have no `manifest.json`.
+
+use std::collections::BTreeSet;
+
+use pellucid_model::{Digest, DigestState, Image, Layer};
+
+use crate::document::{self, Config, Saved};
+use crate::layer::compression::Compression;
+use crate::layer::digest::digest_like;
+use crate::reference::names;
+use crate::region::Region;
+use crate::source::oci_layout::{check_layer_count, manifest_of, steps, warning};
+use crate::source::{Asked, Found, Opened, Regions, Source};
+use crate::{Expected, ImageError, Mismatch};
+
+const MANIFEST: &str = "manifest.json";
+
+/// The `docker-archive:` source.
+pub(crate) struct DockerArchive;
+
+impl Source for DockerArchive {
+    fn name(&self) -> &'static str {
+        "docker-archive"
+    }
+
+    fn recognises(&self, found: &Found) -> bool {
+        matches!(found, Found::Archive(_)) && found.has(MANIFEST)
+    }
+
+    fn open(&self, asked: Asked<'_>) -> Result<Opened, ImageError> {
+        let Asked {
+            reference,
+            found,
+            options,
+        } = &asked;
+        let limits = &options.limits;
+        let not_an_image = |reason: &str| ImageError::NotAnImage {
+            path: reference.path.clone(),
+            reason: reason.to_owned(),
+        };
+        let region = found.file(MANIFEST)?.ok_or_else(|| {
+            not_an_image("there is no manifest.json, so docker save did not write it")
+        })?;
+        let saved: Vec<Saved> =
+            document::json(MANIFEST, &document::read(MANIFEST, &region, limits)?)?;
+        let saved = choose(saved, &asked)?;
+
+        let paths = saved.layers.unwrap_or_default();
+        check_layer_count(paths.len(), limits)?;
+        let member = |name: &str| {
+            let name = name.trim_start_matches("./");
+            found.file(name)?.ok_or_else(|| ImageError::Missing {
+                document: MANIFEST.to_owned(),
+                name: name.chars().take(200).collect(),
+            })
+        };
+        let bytes = document::read(&saved.config, &member(&saved.config)?, limits)?;
+        let config_name = format!("configuration {:?}", saved.config);
+        let mut warnings = Vec::new();
+        let declared = digest_in(&saved.config);
+        if let Some(declared) = declared {
+            document::verify(&config_name, declared, &bytes)?;
+        }
+        let id = digest_like(declared.as_ref(), &bytes);
+        let config: Config = document::json(&config_name, &bytes)?;
+        let diff_ids = config.diff_ids(&config_name, paths.len())?;
+        let steps = steps(&config, paths.len(), &mut warnings);
+
+        let mut image = Image {
+            reference: format!("{}:{}", self.name(), reference.path.display()),
+            id: Some(id),
+            digest: None,
+            tags: saved.repo_tags.unwrap_or_default(),
+            platform: config.platform(),
+            created: config.created.clone(),
+            layers: Vec::new(),
+        };
+        let (mut regions, mut expected) = (Vec::new(), Vec::new());
+        for (index, ((path, diff_id), created_by)) in
+            paths.iter().zip(diff_ids).zip(steps).enumerate()
+        {
+            let region = member(path)?;
+            let digest = blob_digest(index, path, diff_id, &region)?;
+            image.layers.push(Layer {
+                digest,
+                diff_id: Some(diff_id),
+                digest_state: DigestState::Declared,
+                size: region.len(),
+                created_by,
+            });
+            expected.push(Expected {
+                index: Some(index),
+                digest,
+                diff_id: Some(diff_id),
+                size: None,
+            });
+            regions.push(region);
+        }
+        if found.has("index.json") {
+            match manifest_of(found, id, &reference.path, limits) {
+                Ok(digest) => image.digest = digest,
+                Err(error) => warnings.push(warning(format!(
+                    "the archive's index.json does not tell the manifest's digest: {error}"
+                ))),
+            }
+        }
+        if let (Some(wanted), Some(own)) = (&options.platform, &image.platform)
+            && !own.serves(wanted)
+        {
+            warnings.push(warning(format!("the image is for {own}, not {wanted}")));
+        }
+        let read_through = matches!(found, Found::Archive(archive) if archive.spooled);
+        let layers = Box::new(Regions(regions));
+        Ok(Opened {
+            image,
+            warnings,
+            expected,
+            layers,
+            read_through,
+        })
+    }
+}
+
+/// The image that the reference names, or the only one.
+fn choose(mut saved: Vec<Saved>, asked: &Asked<'_>) -> Result<Saved, ImageError> {
+    let path = asked.reference.path.clone();
+    let tags = |image: &Saved| image.repo_tags.clone().unwrap_or_default();
+    let listed = |saved: &[Saved]| -> Vec<String> {
+        let all = saved
+            .iter()
+            .enumerate()
+            .flat_map(|(at, image)| match tags(image) {
+                tags if tags.is_empty() => vec![format!("@{at}")],
+                tags => tags,
+            });
+        all.take(50).collect::<BTreeSet<_>>().into_iter().collect()
+    };
+    if let Some(wanted) = &asked.reference.image {
+        let place = wanted
+            .strip_prefix('@')
+            .and_then(|place| place.parse::<usize>().ok());
+        let position = saved.iter().enumerate().position(|(at, image)| {
+            place == Some(at) || tags(image).iter().any(|tag| names(tag, wanted))
+        });
+        return match position {
+            Some(at) => Ok(saved.swap_remove(at)),
+            None => Err(ImageError::NoSuchImage {
+                path,
+                wanted: wanted.clone(),
+                available: listed(&saved),
+            }),
+        };
+    }
+    if saved.len() > 1 {
+        return Err(ImageError::SeveralImages {
+            path,
+            available: listed(&saved),
+        });
+    }
+    saved.pop().ok_or_else(|| ImageError::NotAnImage {
+        path,
+        reason: "its manifest.json lists no image".to_owned(),
+    })
+}
+
+/// The digest of a layer's blob, where the archive or the absence of compression tells it.
+fn blob_digest(
+    index: usize,
+    path: &str,
+    diff_id: Digest,
+    region: &Region,
+) -> Result<Option<Digest>, ImageError> {
+    let mut first = [0; Compression::SNIFF];
+    let filled = region
+        .read_at(0, &mut first)
+        .map_err(|source| ImageError::Read {
+            path: path.into(),
+            source,
+        })?;
+    let declared = digest_in(path);
+    if Compression::of(first.get(..filled).unwrap_or_default()) != Compression::None {
+        return Ok(declared);
+    }
+    match declared {
+        Some(declared) if declared != diff_id && declared.algorithm() == diff_id.algorithm() => {
+            let digests = Box::new(Mismatch {
+                declared: diff_id,
+                actual: declared,
+            });
+            Err(ImageError::Digest {
+                document: format!("layer {index} ({path})"),
+                digests,
+            })
+        }
+        Some(declared) => Ok(Some(declared)),
+        None => Ok(Some(diff_id)),
+    }
+}
+
+/// The digest that a path below `blobs/` is made of.
+fn digest_in(path: &str) -> Option<Digest> {
+    let (algorithm, hex) = path
+        .trim_start_matches("./")
+        .strip_prefix("blobs/")?
+        .split_once('/')?;
+    format!("{algorithm}:{hex}").parse().ok()
+}
