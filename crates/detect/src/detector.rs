@@ -1,0 +1,293 @@
+//! What a detector is, and the table of all of them.
+//!
+//! One file in `namespace/` or `package/` is one detector; one line in [`DETECTORS`] registers it.
+//! A detector says by [`Trigger`]s which files it could want, so that forty of them cost a few
+//! table look-ups per entry and not forty calls. It reads one file and says what that file says;
+//! layers, links and other files are the overlay's business.
+
+use pellucid_image::{Body, Want};
+use pellucid_model::{Package, WarningKind};
+use serde::{Deserialize, Serialize};
+
+use crate::lines::Lines;
+use crate::{DetectError, RawPath};
+use crate::{namespace, package};
+
+/// Every detector. Namespace detectors stand in the order of their precedence: the first that
+/// has an answer decides which distribution the image is.
+pub const DETECTORS: &[&dyn Detector] = &[
+    &namespace::os_release::OsRelease,
+    &namespace::alpine_release::AlpineRelease,
+    &namespace::redhat_release::RedhatRelease,
+    &namespace::lsb_release::LsbRelease,
+    &namespace::debian_version::DebianVersion,
+    &namespace::apt_sources::AptSources,
+    &package::dpkg::Dpkg,
+    &package::apk::Apk,
+    &package::rpm::Rpm,
+    &package::pacman::Pacman,
+];
+
+/// Reads files of one kind.
+pub trait Detector: Sync {
+    /// Stable key: shown in reports, part of the analysis version.
+    fn name(&self) -> &'static str;
+
+    /// To be raised whenever the results for the same bytes change.
+    fn version(&self) -> u32;
+
+    /// What sort of answer it gives.
+    fn class(&self) -> Class;
+
+    /// Which entries it is asked about.
+    fn triggers(&self) -> &'static [Trigger];
+
+    /// How much of a file it wants. Asked for entries that one of the triggers names.
+    fn wants(&self, candidate: &Candidate<'_>) -> Want;
+
+    /// What it wants of a file after seeing its beginning, where [`Self::wants`] said
+    /// [`Want::Head`].
+    fn head(&self, _candidate: &Candidate<'_>, _head: &[u8]) -> Want {
+        Want::Skip
+    }
+
+    /// The file that must be read together with `path`, if `path` is only an addition to it: for
+    /// `rpmdb.sqlite-wal` that is `rpmdb.sqlite`.
+    fn main_of(&self, _path: &[u8]) -> Option<RawPath> {
+        None
+    }
+
+    /// The file that belongs to `path` and holds an addition to it; the reverse of
+    /// [`Self::main_of`].
+    fn addition_of(&self, _path: &[u8]) -> Option<RawPath> {
+        None
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// If nothing in the file can be trusted. What `out` holds by then is dropped. For a detector
+    /// of [`Class::Database`] that ends the scan, for others it becomes a warning.
+    fn detect(&self, file: &DetectFile<'_>, out: &mut Detected) -> Result<(), DetectError>;
+}
+
+/// What sort of answer a detector gives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Class {
+    /// Which distribution the image is.
+    Namespace,
+    /// The packages of a distribution's package manager. Failing to read one ends the scan.
+    Database,
+    /// Packages of a language, or software known by its binary.
+    Language,
+}
+
+/// Entries that a detector is asked about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Trigger {
+    /// The file at this path; also when links of the image lead from there to another file.
+    Path(&'static str),
+    /// Files below this folder; also when links of the image lead from there to another folder.
+    Folder(&'static str),
+    /// Files of this name in any folder.
+    Name(&'static str),
+    /// Files whose name ends in a dot and this, in any letter case; given in lower case.
+    Extension(&'static str),
+    /// Every regular file. Dear: `wants` must decide by size and mode at once.
+    Any,
+}
+
+/// An entry of a layer that a detector may want.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidate<'a> {
+    /// Normalised path.
+    pub path: &'a [u8],
+    /// Size in bytes; `None` where it is not known: for a link, and for a path in a package's
+    /// list of files.
+    pub size: Option<u64>,
+    /// Permission bits; 0 where not known.
+    pub mode: u32,
+}
+
+impl<'a> Candidate<'a> {
+    /// A path of which no more is known.
+    #[must_use]
+    pub fn of_path(path: &'a [u8]) -> Self {
+        Self {
+            path,
+            size: None,
+            mode: 0,
+        }
+    }
+
+    /// The last part of the path.
+    #[must_use]
+    pub fn name(&self) -> &'a [u8] {
+        crate::path::split(self.path).1
+    }
+
+    /// The folder that the entry stands in.
+    #[must_use]
+    pub fn folder(&self) -> &'a [u8] {
+        crate::path::split(self.path).0
+    }
+}
+
+/// A file as a detector gets it.
+pub struct DetectFile<'a> {
+    /// Path in the image that the detector knows the file by.
+    pub path: &'a [u8],
+    /// The content: all of it, or its beginning where only that was asked for.
+    pub body: &'a Body,
+    /// The content of [`Detector::addition_of`], where the image has it.
+    pub addition: Option<&'a Body>,
+}
+
+impl<'a> DetectFile<'a> {
+    /// The whole content.
+    ///
+    /// # Errors
+    /// [`DetectError::Body`] if a spooled file cannot be read back.
+    pub fn bytes(&self) -> Result<std::borrow::Cow<'a, [u8]>, DetectError> {
+        self.body.bytes().map_err(DetectError::Body)
+    }
+
+    /// The content line by line, in bounded memory.
+    #[must_use]
+    pub fn lines(&self) -> Lines<'a> {
+        Lines::new(self.body)
+    }
+
+    /// Whether any detector of language packages would look at a file of this path, so that it is
+    /// worth remembering whose it is.
+    #[must_use]
+    pub fn owns(&self, path: &[u8]) -> bool {
+        crate::dispatch::dispatch().any_language(path)
+    }
+}
+
+/// What one file says.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Detected {
+    /// What it says about the distribution.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<Release>,
+    /// Packages it proves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub packages: Vec<Package>,
+    /// Files that packages own, as far as other detectors would look at them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owned: Vec<OwnedFiles>,
+    /// Records that could not be read, each with the line where it begins.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<(WarningKind, Option<u64>, String)>,
+    /// Further warnings that were counted only.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub more_warnings: u64,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+impl Detected {
+    /// Warnings kept per file; the others are counted.
+    pub const WARNINGS: usize = 50;
+
+    /// Notes that something in the file is not as it should be.
+    pub fn warn(&mut self, kind: WarningKind, line: Option<u64>, message: impl Into<String>) {
+        if self.warnings.len() < Self::WARNINGS {
+            self.warnings.push((kind, line, message.into()));
+        } else {
+            self.more_warnings += 1;
+        }
+    }
+
+    /// Notes a record that could not be read.
+    pub fn bad_record(&mut self, line: u64, message: impl Into<String>) {
+        self.warn(WarningKind::BadRecord, Some(line), message);
+    }
+
+    /// Whether the file says nothing at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self == &Self::default()
+    }
+}
+
+/// What a file says about the distribution, in the file's own words.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Release {
+    /// The distribution, spelled like `ID` of os-release (`debian`, `rhel`); empty where the file
+    /// does not say (debian_version).
+    pub id: String,
+    /// `VERSION_ID` as written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Release code name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub codename: Option<String>,
+    /// Name for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pretty: Option<String>,
+    /// `ID_LIKE`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub like: Vec<String>,
+    /// `CPE_NAME`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpe: Option<String>,
+}
+
+/// Files of a package, as its package manager recorded them.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct OwnedFiles {
+    /// Name of the package.
+    pub package: String,
+    /// Its architecture, where the record names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arch: Option<String>,
+    /// The files.
+    pub files: Vec<OwnedFile>,
+}
+
+/// A file of a package.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct OwnedFile {
+    /// Path as the package manager writes it, relative to the root; links are not resolved.
+    pub path: RawPath,
+    /// Digest as recorded: `md5:…`, `sha1:…` or `sha256:…`, in lower-case hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+}
+
+/// Names the code that analyses layers: results of another analysis version are not comparable.
+#[must_use]
+pub fn analysis_version() -> String {
+    /// Raised when the shape or meaning of a layer inventory changes.
+    const LAYER: u32 = 1;
+    let mut text = format!("layer {LAYER}");
+    for detector in DETECTORS {
+        text.push_str(&format!(", {} {}", detector.name(), detector.version()));
+    }
+    text
+}
+
+/// Runs a detector; a panic of it is a failure on this file and no more.
+pub(crate) fn run(detector: &dyn Detector, file: &DetectFile<'_>) -> Result<Detected, String> {
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let mut found = Detected::default();
+        detector.detect(file, &mut found).map(|()| found)
+    }));
+    match outcome {
+        Ok(Ok(found)) => Ok(found),
+        Ok(Err(DetectError::Body(source))) => {
+            Err(format!("kept file could not be read back: {source}"))
+        }
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("the detector panicked".to_owned()),
+    }
+}

@@ -1,0 +1,69 @@
+//! Why an image or a file could not be looked into.
+
+use pellucid_image::ImageError;
+
+use crate::rpmdb::RpmdbError;
+
+/// A failure of a detector on one file, or of a whole scan.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DetectError {
+    /// A layer could not be read to its end, or broke a limit.
+    #[error("layer {layer} could not be read")]
+    Layer {
+        /// Index of the layer, lowest is 0.
+        layer: usize,
+        /// What the reader says.
+        #[source]
+        source: ImageError,
+    },
+    /// A package database of the image cannot be read, so that any list would be too short.
+    #[error("{path} in layer {layer} is no readable {detector} database: {reason}")]
+    Database {
+        /// The detector whose database it is.
+        detector: String,
+        /// The file.
+        path: String,
+        /// Index of the layer with the file.
+        layer: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The file is not of the format its name promises.
+    #[error("{0}")]
+    Malformed(&'static str),
+    /// An RPM database that does not hold together.
+    #[error("{0}")]
+    Rpmdb(RpmdbError),
+    /// The bytes of a kept file could not be read back.
+    #[error("kept file could not be read back")]
+    Body(#[source] std::io::Error),
+    /// The names of the image's entries need more memory than allowed.
+    #[error("names of the entries of layer {layer} need more than the limit of {limit} bytes")]
+    Names {
+        /// Index of the layer, lowest is 0.
+        layer: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// Following the image's links takes more steps than allowed.
+    #[error("following the image's links took more than the limit of {limit} steps")]
+    Links {
+        /// The limit, in path components walked.
+        limit: u64,
+    },
+    /// The image and the inventories laid over each other do not belong together.
+    #[error("image has {layers} layers, but {inventories} layer inventories were given")]
+    LayerCount {
+        /// Layers of the image.
+        layers: usize,
+        /// Inventories given.
+        inventories: usize,
+    },
+    /// A thread that read a layer did not come back.
+    #[error("reading layer {layer} was given up")]
+    Abandoned {
+        /// Index of the layer, lowest is 0.
+        layer: usize,
+    },
+}

@@ -1,0 +1,322 @@
+//! What one layer says, alone.
+//!
+//! The order of the entries is kept: a layer may hold a path twice (the later one wins) or write
+//! below a link that it made itself, and what comes of that depends on the layers below. Facts are
+//! tied to the number of the entry that was read, not to its path.
+
+mod entries;
+
+use pellucid_image::{Body, Entry, EntryKind, LayerVisitor, Want};
+use serde::{Deserialize, Serialize};
+
+pub(crate) use entries::{Entries, Kind};
+
+use crate::detector::{Candidate, DetectFile, Detected, Detector, run};
+use crate::dispatch::dispatch;
+use crate::{DetectError, RawPath};
+
+/// What one layer says, alone: a function of the layer's bytes and the analysis version.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct LayerInventory {
+    /// Every entry's path and kind, in the order of the tar.
+    pub(crate) entries: Entries,
+    /// Targets of symbolic and hard links, by the entry's number, ascending.
+    pub(crate) links: Vec<(u32, RawPath)>,
+    /// What detectors found, by the entry's number, ascending.
+    pub(crate) files: Vec<FileFacts>,
+}
+
+/// What a detector made of one file of a layer.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct FileFacts {
+    /// Number of the entry in the layer, first is 0.
+    pub entry: u32,
+    /// The detector.
+    pub detector: String,
+    /// Number of the entry that was read together with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub addition: Option<u32>,
+    /// What it made of it.
+    pub facts: Facts,
+}
+
+/// What a detector made of a file.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Facts {
+    /// What the file says.
+    Found(Detected),
+    /// It could not be read, and why.
+    Failed(String),
+    /// It is larger than this limit, in bytes.
+    TooLarge(u64),
+    /// It says something only together with its main file.
+    Addition {
+        /// Whether it has no bytes, so that it says nothing.
+        empty: bool,
+    },
+}
+
+impl LayerInventory {
+    /// Number of entries in the layer.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether the layer has no entries.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What detectors found, in the order of the layer's entries.
+    #[must_use]
+    pub fn files(&self) -> &[FileFacts] {
+        &self.files
+    }
+}
+
+/// A visitor for a layer's reader that collects a [`LayerInventory`].
+#[must_use]
+pub fn layer() -> LayerReader {
+    LayerReader::default()
+}
+
+/// Collects what a layer says while it is read.
+#[derive(Default)]
+pub struct LayerReader {
+    inventory: LayerInventory,
+    overflow: bool,
+    /// Detectors that wait for the body of the entry being read.
+    pending: Vec<(&'static dyn Detector, Want)>,
+    /// Main files and additions, kept until the layer's end.
+    held: Vec<Held>,
+}
+
+struct Held {
+    entry: u32,
+    path: RawPath,
+    detector: &'static dyn Detector,
+    is_addition: bool,
+    body: Body,
+}
+
+impl LayerReader {
+    /// The inventory, after the layer was read to its end without error.
+    ///
+    /// # Errors
+    /// [`DetectError::Names`] if the layer has more names than fit; `index` is for the message.
+    pub fn finish(mut self, index: usize) -> Result<LayerInventory, DetectError> {
+        if self.overflow {
+            return Err(DetectError::Names {
+                layer: index,
+                limit: Entries::LIMIT,
+            });
+        }
+        self.read_held();
+        self.inventory.entries.shrink();
+        self.inventory
+            .files
+            .sort_by(|a, b| (a.entry, &a.detector).cmp(&(b.entry, &b.detector)));
+        Ok(self.inventory)
+    }
+
+    /// Number of the entry being read.
+    fn current(&self) -> u32 {
+        u32::try_from(self.inventory.entries.len())
+            .unwrap_or(u32::MAX)
+            .saturating_sub(1)
+    }
+
+    fn note(&mut self, entry: u32, detector: &dyn Detector, addition: Option<u32>, facts: Facts) {
+        let detector = detector.name().to_owned();
+        self.inventory.files.push(FileFacts {
+            entry,
+            detector,
+            addition,
+            facts,
+        });
+    }
+
+    fn read(&mut self, detector: &'static dyn Detector, path: &[u8], body: &Body) {
+        let entry = self.current();
+        let main = detector.main_of(path).is_some();
+        if main || detector.addition_of(path).is_some() {
+            match kept(body) {
+                Ok(body) => {
+                    if main {
+                        let empty = body.is_empty().unwrap_or(false);
+                        self.note(entry, detector, None, Facts::Addition { empty });
+                    }
+                    let path = RawPath::new(path);
+                    self.held.push(Held {
+                        entry,
+                        path,
+                        detector,
+                        is_addition: main,
+                        body,
+                    });
+                }
+                Err(error) => self.note(entry, detector, None, Facts::Failed(error.to_string())),
+            }
+            return;
+        }
+        let facts = facts(
+            detector,
+            &DetectFile {
+                path,
+                body,
+                addition: None,
+            },
+        );
+        self.note(entry, detector, None, facts);
+    }
+
+    /// Reads main files together with their additions of the same layer.
+    fn read_held(&mut self) {
+        let held = std::mem::take(&mut self.held);
+        for main in held.iter().filter(|one| !one.is_addition) {
+            let addition = main
+                .detector
+                .addition_of(main.path.bytes())
+                .and_then(|path| {
+                    held.iter().rev().find(|one| {
+                        one.is_addition
+                            && one.path == path
+                            && one.detector.name() == main.detector.name()
+                            && !one.body.is_empty().unwrap_or(false)
+                    })
+                });
+            let file = DetectFile {
+                path: main.path.bytes(),
+                body: &main.body,
+                addition: addition.map(|one| &one.body),
+            };
+            let facts = facts(main.detector, &file);
+            self.note(
+                main.entry,
+                main.detector,
+                addition.map(|one| one.entry),
+                facts,
+            );
+        }
+    }
+}
+
+/// What a detector makes of a file.
+pub(crate) fn facts(detector: &dyn Detector, file: &DetectFile<'_>) -> Facts {
+    match run(detector, file) {
+        Ok(found) => Facts::Found(found),
+        Err(reason) => Facts::Failed(reason),
+    }
+}
+
+/// A body that outlives its entry: spooled files are shared, small ones copied.
+pub(crate) fn kept(body: &Body) -> std::io::Result<Body> {
+    match body {
+        Body::Memory(bytes) => Ok(Body::Memory(bytes.clone())),
+        Body::Spool(file) => file.try_clone().map(Body::Spool),
+    }
+}
+
+impl LayerVisitor for LayerReader {
+    fn entry(&mut self, entry: &Entry<'_>) -> Want {
+        self.pending.clear();
+        let kind = Kind::of(&entry.kind);
+        if self.overflow || !self.inventory.entries.push(kind, entry.path) {
+            self.overflow = true;
+            return Want::Skip;
+        }
+        match entry.kind {
+            EntryKind::Symlink { target } | EntryKind::Hardlink { target } => {
+                let number = self.current();
+                self.inventory.links.push((number, RawPath::new(target)));
+                if !self.inventory.entries.reserve(target.len()) {
+                    self.overflow = true;
+                }
+                Want::Skip
+            }
+            // No program can open a path longer than this.
+            EntryKind::File { .. } if entry.path.len() > 4096 => Want::Skip,
+            EntryKind::File { size } => {
+                let candidate = Candidate {
+                    path: entry.path,
+                    size: Some(size),
+                    mode: entry.mode,
+                };
+                self.pending.extend(dispatch().wanted(&candidate));
+                most(self.pending.iter().map(|(_, want)| *want))
+            }
+            _ => Want::Skip,
+        }
+    }
+
+    fn head(&mut self, entry: &Entry<'_>, head: &[u8]) -> Want {
+        let EntryKind::File { size } = entry.kind else {
+            return Want::Skip;
+        };
+        let candidate = Candidate {
+            path: entry.path,
+            size: Some(size),
+            mode: entry.mode,
+        };
+        for (detector, want) in &mut self.pending {
+            if matches!(want, Want::Head(_)) {
+                *want = detector.head(&candidate, head);
+            }
+        }
+        self.pending
+            .retain(|(_, want)| matches!(want, Want::Whole { .. }));
+        most(self.pending.iter().map(|(_, want)| *want))
+    }
+
+    fn file(&mut self, entry: &Entry<'_>, body: &Body) {
+        let EntryKind::File { size } = entry.kind else {
+            return;
+        };
+        let candidate = Candidate {
+            path: entry.path,
+            size: Some(size),
+            mode: entry.mode,
+        };
+        for (detector, mut want) in std::mem::take(&mut self.pending) {
+            if let Want::Head(count) = want {
+                let mut head = vec![0; count.min(64 << 10)];
+                let read = body.read_at(0, &mut head).unwrap_or(0);
+                want = detector.head(&candidate, head.get(..read).unwrap_or_default());
+            }
+            match want {
+                Want::Whole { limit } if size > limit => {
+                    self.note(self.current(), detector, None, Facts::TooLarge(limit));
+                }
+                Want::Whole { .. } => self.read(detector, entry.path, body),
+                Want::Head(_) | Want::Skip => {}
+            }
+        }
+    }
+
+    fn too_large(&mut self, _entry: &Entry<'_>, limit: u64) {
+        for (detector, want) in std::mem::take(&mut self.pending) {
+            if let Want::Whole { limit: own } = want {
+                self.note(
+                    self.current(),
+                    detector,
+                    None,
+                    Facts::TooLarge(own.min(limit)),
+                );
+            }
+        }
+    }
+}
+
+/// What serves all these wishes.
+fn most(wants: impl Iterator<Item = Want>) -> Want {
+    wants.fold(Want::Skip, |most, want| match (most, want) {
+        (Want::Whole { limit: a }, Want::Whole { limit: b }) => Want::Whole { limit: a.max(b) },
+        (Want::Whole { limit }, _) | (_, Want::Whole { limit }) => Want::Whole { limit },
+        (Want::Head(a), Want::Head(b)) => Want::Head(a.max(b)),
+        (Want::Head(count), Want::Skip) | (Want::Skip, Want::Head(count)) => Want::Head(count),
+        (Want::Skip, Want::Skip) => Want::Skip,
+    })
+}

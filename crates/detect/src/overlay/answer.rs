@@ -1,0 +1,289 @@
+//! The inventory of an image, from what its files say after the last layer.
+
+use std::collections::{BTreeMap, HashMap};
+
+use pellucid_model::{
+    Image, Inventory, Location, Namespace, Owner, Package, PackageEntry, Warning, WarningKind,
+};
+
+use super::Laid;
+use super::history::{Key, Unit};
+use super::tree::NodeKind;
+use crate::detector::{Class, Detected, OwnedFiles};
+use crate::dispatch::dispatch;
+use crate::layer::Facts;
+use crate::namespace::{Decided, Stated, decide};
+use crate::path::text;
+use crate::{DetectError, DetectOptions, RawPath};
+
+pub(super) fn answer(
+    image: &Image,
+    laid: &mut Laid<'_>,
+    options: &DetectOptions,
+) -> Result<Inventory, DetectError> {
+    let mut warnings = links(laid);
+    let mut stated = Vec::new();
+    let mut proofs: BTreeMap<Key<'_>, Vec<(RawPath, usize)>> = BTreeMap::new();
+    let mut owned = Vec::new();
+    for (place, units) in &laid.history.visible {
+        for unit in units {
+            if !options.languages && unit.detector.class() == Class::Language {
+                continue;
+            }
+            let layer = unit.file.0 as usize;
+            let Some(found) = found(laid, place, unit, &mut warnings)? else {
+                continue;
+            };
+            warn(found, place, layer, &mut warnings);
+            if let Some(release) = &found.release {
+                stated.push(Stated {
+                    detector: unit.detector.name(),
+                    name: unit.name.clone(),
+                    path: text(place.bytes()),
+                    layer,
+                    release,
+                });
+            }
+            for key in laid.history.keys(place, unit) {
+                proofs.entry(key).or_default().push((place.clone(), layer));
+            }
+            owned.extend(&found.owned);
+        }
+    }
+    let decided = decide(stated);
+    let mut odd = None;
+    let mut entries: BTreeMap<(&Package, &str, bool), Vec<Location>> = BTreeMap::new();
+    for (key, places) in &proofs {
+        let since = laid.history.since(key).unwrap_or_default();
+        let locations = entries
+            .entry((key.package, key.detector, false))
+            .or_default();
+        for (index, (place, layer)) in places.iter().enumerate() {
+            let layer = if index == 0 { since } else { *layer };
+            locations.push(Location {
+                layer,
+                path: text(place.bytes()),
+            });
+        }
+        if key.package.kind.is_os() && !decided.holds(key.package.kind) {
+            odd.get_or_insert((key.package.kind, places));
+        }
+    }
+    if options.hidden {
+        for (key, gone) in &laid.history.gone {
+            let wanted = options.languages || key.place.is_none();
+            if wanted && !proofs.contains_key(key) {
+                entries
+                    .entry((key.package, key.detector, true))
+                    .or_default()
+                    .push(Location {
+                        layer: gone.layer,
+                        path: text(gone.place.bytes()),
+                    });
+            }
+        }
+    }
+    if let (Some((kind, places)), Some(first)) = (odd, decided.distributions.first()) {
+        let path = places
+            .first()
+            .map_or_else(String::new, |(place, _)| text(place.bytes()));
+        let message = format!(
+            "{kind} packages in {}, which has none: no namespace",
+            first.namespace
+        );
+        warnings.push(Warning::of_file(WarningKind::Conflict, path, None, message));
+    }
+    warnings.extend(decided.warnings.iter().cloned());
+    let packages = assemble(entries, &decided, &owners(laid, &proofs, &owned));
+    warnings.sort();
+    warnings.dedup();
+    Ok(Inventory {
+        image: image.clone(),
+        distributions: decided.distributions,
+        packages,
+        warnings,
+    })
+}
+
+/// What a file says; an error where no list of packages would be a right one.
+fn found<'a>(
+    laid: &Laid<'a>,
+    place: &RawPath,
+    unit: &Unit,
+    warnings: &mut Vec<Warning>,
+) -> Result<Option<&'a Detected>, DetectError> {
+    let layer = unit.file.0 as usize;
+    let (kind, reason) = match laid.history.facts(unit) {
+        Some(Facts::Found(found)) => return Ok(Some(found)),
+        Some(Facts::Addition { .. }) => return Ok(None),
+        Some(Facts::Failed(reason)) => (WarningKind::DetectorFailed, reason.clone()),
+        Some(Facts::TooLarge(limit)) => (
+            WarningKind::TooLarge,
+            format!("larger than the limit of {limit} bytes"),
+        ),
+        None => (
+            WarningKind::BadLink,
+            "reached through too many links".to_owned(),
+        ),
+    };
+    let path = text(place.bytes());
+    let detector = unit.detector.name();
+    if unit.detector.class() == Class::Database {
+        return Err(DetectError::Database {
+            detector: detector.to_owned(),
+            path,
+            layer,
+            reason,
+        });
+    }
+    let mut warning = Warning::of_file(kind, path, None, format!("{detector}: {reason}"));
+    warning.layer = Some(layer);
+    warnings.push(warning);
+    Ok(None)
+}
+
+fn warn(found: &Detected, place: &RawPath, layer: usize, warnings: &mut Vec<Warning>) {
+    let of_file = |kind, line, message: String| {
+        let mut warning = Warning::of_file(kind, text(place.bytes()), line, message);
+        warning.layer = Some(layer);
+        warning
+    };
+    for (kind, line, message) in &found.warnings {
+        warnings.push(of_file(*kind, *line, message.clone()));
+    }
+    if found.more_warnings > 0 {
+        let message = format!("{} more records could not be read", found.more_warnings);
+        warnings.push(of_file(WarningKind::BadRecord, None, message));
+    }
+}
+
+/// Warnings about links that keep a detector from a file that it knows by its place.
+fn links(laid: &mut Laid<'_>) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    for (layer, path) in &laid.lost {
+        let message = "its folder is reached through a circle of links";
+        let mut warning = Warning::of_file(WarningKind::BadLink, text(path.bytes()), None, message);
+        warning.layer = Some(*layer);
+        warnings.push(warning);
+    }
+    for (root, _) in &dispatch().roots {
+        let tree = &mut laid.tree;
+        let is_link = tree
+            .exactly(root)
+            .and_then(|id| tree.kind(id))
+            .is_some_and(|kind| matches!(kind, NodeKind::Link(_)));
+        if !is_link || !super::folder_set(root).eq(&0) {
+            continue;
+        }
+        let message = match tree.locate(root, true) {
+            Err(_) => "a link that leads in a circle".to_owned(),
+            Ok(_) if tree.file_at(root).is_some() => continue,
+            Ok(place) => {
+                format!(
+                    "a link to {}, where the image has no file",
+                    text(&tree.place_path(&place))
+                )
+            }
+        };
+        warnings.push(Warning::of_file(
+            WarningKind::BadLink,
+            text(root),
+            None,
+            message,
+        ));
+    }
+    warnings
+}
+
+/// Packages of a distribution by the real paths of their files, as far as a language's package is
+/// proved there.
+fn owners(
+    laid: &mut Laid<'_>,
+    proofs: &BTreeMap<Key<'_>, Vec<(RawPath, usize)>>,
+    owned: &[&OwnedFiles],
+) -> HashMap<String, Owner> {
+    let mut owners = HashMap::new();
+    if proofs.keys().all(|key| key.place.is_none()) {
+        return owners;
+    }
+    let proved: HashMap<&RawPath, ()> = proofs
+        .keys()
+        .filter_map(|key| Some((key.place.as_ref()?, ())))
+        .collect();
+    let mut versions: HashMap<&str, Vec<&Package>> = HashMap::new();
+    for key in proofs.keys().filter(|key| key.place.is_none()) {
+        versions
+            .entry(&key.package.name)
+            .or_default()
+            .push(key.package);
+    }
+    for files in owned {
+        let Some(package) = versions.get(files.package.as_str()).and_then(|packages| {
+            packages
+                .iter()
+                .find(|package| files.arch.is_none() || package.arch == files.arch)
+                .or_else(|| packages.first())
+        }) else {
+            continue;
+        };
+        for file in &files.files {
+            let Ok(place) = laid.tree.locate(file.path.bytes(), true) else {
+                continue;
+            };
+            let path = RawPath::new(&laid.tree.place_path(&place));
+            if proved.contains_key(&path) {
+                owners.insert(
+                    text(path.bytes()),
+                    Owner {
+                        name: package.name.clone(),
+                        version: package.version.clone(),
+                    },
+                );
+            }
+        }
+    }
+    owners
+}
+
+fn assemble(
+    entries: BTreeMap<(&Package, &str, bool), Vec<Location>>,
+    decided: &Decided,
+    owners: &HashMap<String, Owner>,
+) -> Vec<PackageEntry> {
+    let mut packages = Vec::new();
+    for ((package, detector, hidden), mut locations) in entries {
+        locations.sort();
+        let namespace = if package.kind.is_os() {
+            decided.namespace(package.kind).cloned()
+        } else {
+            Some(Namespace::new(package.kind.name()))
+        };
+        // Places with another owner are another entry: it is matched in another way.
+        let mut by_owner: BTreeMap<Option<&Owner>, Vec<Location>> = BTreeMap::new();
+        for location in locations {
+            by_owner
+                .entry(owners.get(&location.path))
+                .or_default()
+                .push(location);
+        }
+        for (owner, locations) in by_owner {
+            packages.push(PackageEntry {
+                namespace: namespace.clone(),
+                package: package.clone(),
+                locations,
+                hidden,
+                owner: owner.filter(|_| !package.kind.is_os()).cloned(),
+                detector: detector.to_owned(),
+            });
+        }
+    }
+    packages.sort_by(|a, b| {
+        (&a.package, &a.locations, &a.detector, a.hidden).cmp(&(
+            &b.package,
+            &b.locations,
+            &b.detector,
+            b.hidden,
+        ))
+    });
+    packages
+}

@@ -1,0 +1,267 @@
+//! Which files and packages the image showed after each layer, and since when.
+//!
+//! A package's layer is the first of an unbroken run of layers, up to the top, after each of which
+//! the package was there. A distribution's package is the same wherever its database lies; a
+//! language's package is another one in another place.
+
+use std::collections::hash_map::Entry as MapEntry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use pellucid_model::Package;
+
+use super::tree::{Content, NodeKind, Tree};
+use super::{NeedFacts, NeedKey, Watch, wanting};
+use crate::RawPath;
+use crate::detector::{Class, Detector};
+use crate::dispatch::{Set, detectors};
+use crate::layer::{Facts, LayerInventory};
+use crate::path::split;
+
+/// A file that a detector looks at.
+#[derive(Clone)]
+pub(super) struct Unit {
+    pub(super) detector: &'static dyn Detector,
+    /// Path that the detector knows it by.
+    pub(super) name: RawPath,
+    pub(super) file: Content,
+    pub(super) addition: Option<Content>,
+}
+
+impl PartialEq for Unit {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key() && self.name == other.name
+    }
+}
+
+impl Unit {
+    fn key(&self) -> NeedKey {
+        NeedKey {
+            detector: self.detector.name(),
+            file: self.file,
+            addition: self.addition,
+        }
+    }
+}
+
+/// A package as the run of layers counts it.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Key<'a> {
+    pub(super) detector: &'static str,
+    /// Where it is, for a language's package.
+    pub(super) place: Option<RawPath>,
+    pub(super) package: &'a Package,
+}
+
+/// A package that was there after some layer.
+#[derive(Clone, Copy)]
+struct Run {
+    files: u32,
+    since: usize,
+}
+
+/// A package that an upper layer removed.
+#[derive(Clone)]
+pub(super) struct Gone {
+    /// Layer that had brought it.
+    pub(super) layer: usize,
+    /// File that had proved it.
+    pub(super) place: RawPath,
+}
+
+/// What was there after each layer.
+pub(super) struct History<'a> {
+    layers: Vec<&'a LayerInventory>,
+    read: &'a NeedFacts,
+    /// Files that detectors look at, by their real path; after the last layer, those of the image.
+    pub(super) visible: BTreeMap<RawPath, Vec<Unit>>,
+    packages: HashMap<Key<'a>, Run>,
+    /// Packages that were there once; those that came back are still in it.
+    pub(super) gone: BTreeMap<Key<'a>, Gone>,
+    /// Files that were not read by the detector that looks at them.
+    pub(super) needs: BTreeMap<NeedKey, RawPath>,
+}
+
+impl<'a> History<'a> {
+    pub(super) fn new(layers: &[&'a LayerInventory], read: &'a NeedFacts) -> Self {
+        Self {
+            layers: layers.to_vec(),
+            read,
+            visible: BTreeMap::new(),
+            packages: HashMap::new(),
+            gone: BTreeMap::new(),
+            needs: BTreeMap::new(),
+        }
+    }
+
+    /// Layer since which a package is there.
+    pub(super) fn since(&self, key: &Key<'a>) -> Option<usize> {
+        self.packages.get(key).map(|run| run.since)
+    }
+
+    /// What a detector made of a file.
+    pub(super) fn facts(&self, unit: &Unit) -> Option<&'a Facts> {
+        let layer = self.layers.get(unit.file.0 as usize)?;
+        let first = layer
+            .files
+            .partition_point(|facts| facts.entry < unit.file.1);
+        layer
+            .files
+            .get(first..)?
+            .iter()
+            .take_while(|facts| facts.entry == unit.file.1)
+            .find(|facts| {
+                facts.detector == unit.detector.name()
+                    && facts.addition.map(|entry| (unit.file.0, entry)) == unit.addition
+            })
+            .map(|facts| &facts.facts)
+            .or_else(|| self.read.get(&unit.key()))
+    }
+
+    /// Takes in the state after a layer that touched these files.
+    pub(super) fn layer(
+        &mut self,
+        index: usize,
+        tree: &mut Tree,
+        watch: &Watch,
+        touched: &BTreeSet<RawPath>,
+    ) {
+        let mut places = touched.clone();
+        for place in touched {
+            for (name, set) in names(place, watch) {
+                for main in detectors(set).filter_map(|detector| detector.main_of(&name)) {
+                    places.insert(beside(place, &main));
+                }
+            }
+        }
+        let mut before = Vec::new();
+        let mut after = Vec::new();
+        for place in places {
+            let now = self.units(&place, tree, watch);
+            let was = if now.is_empty() {
+                self.visible.remove(&place)
+            } else {
+                self.visible.insert(place.clone(), now.clone())
+            }
+            .unwrap_or_default();
+            if was != now {
+                before.extend(was.into_iter().map(|unit| (place.clone(), unit)));
+                after.extend(now.into_iter().map(|unit| (place.clone(), unit)));
+            }
+        }
+        for (place, unit) in &after {
+            if self.facts(unit).is_none() {
+                self.needs.insert(unit.key(), unit.name.clone());
+            }
+            for key in self.keys(place, unit) {
+                let run = self.packages.entry(key).or_insert(Run {
+                    files: 0,
+                    since: index,
+                });
+                run.files += 1;
+            }
+        }
+        for (place, unit) in &before {
+            for key in self.keys(place, unit) {
+                let MapEntry::Occupied(mut run) = self.packages.entry(key) else {
+                    continue;
+                };
+                run.get_mut().files -= 1;
+                if run.get().files == 0 {
+                    let (key, run) = run.remove_entry();
+                    self.gone.insert(
+                        key,
+                        Gone {
+                            layer: run.since,
+                            place: place.clone(),
+                        },
+                    );
+                }
+            }
+        }
+    }
+
+    /// The packages that a file proves.
+    pub(super) fn keys(&self, place: &RawPath, unit: &Unit) -> Vec<Key<'a>> {
+        let Some(Facts::Found(found)) = self.facts(unit) else {
+            return Vec::new();
+        };
+        let place = (unit.detector.class() == Class::Language).then_some(place);
+        found
+            .packages
+            .iter()
+            .map(|package| Key {
+                detector: unit.detector.name(),
+                place: place.cloned(),
+                package,
+            })
+            .collect()
+    }
+
+    /// The detectors that look at the file at a real path.
+    fn units(&self, place: &RawPath, tree: &mut Tree, watch: &Watch) -> Vec<Unit> {
+        let Some(NodeKind::File(file)) = tree
+            .exactly(place.bytes())
+            .and_then(|id| tree.kind(id))
+            .cloned()
+        else {
+            return Vec::new();
+        };
+        let mut units: Vec<Unit> = Vec::new();
+        for (name, set) in names(place, watch) {
+            for detector in detectors(set) {
+                if units
+                    .iter()
+                    .any(|unit| unit.detector.name() == detector.name())
+                    || detector.main_of(&name).is_some()
+                {
+                    continue;
+                }
+                let addition = detector
+                    .addition_of(&name)
+                    .and_then(|addition| tree.file_at(beside(place, &addition).bytes()))
+                    .map(|(_, content)| content)
+                    .filter(|content| !self.is_empty_addition(detector, *content));
+                let name = RawPath::new(&name);
+                units.push(Unit {
+                    detector,
+                    name,
+                    file,
+                    addition,
+                });
+            }
+        }
+        units
+    }
+
+    fn is_empty_addition(&self, detector: &'static dyn Detector, content: Content) -> bool {
+        let unit = Unit {
+            detector,
+            name: RawPath::default(),
+            file: content,
+            addition: None,
+        };
+        matches!(self.facts(&unit), Some(Facts::Addition { empty: true }))
+    }
+}
+
+/// The names that detectors know a real path by, the path itself first, and who wants each.
+fn names(place: &RawPath, watch: &Watch) -> Vec<(Vec<u8>, Set)> {
+    let mut names = vec![(place.bytes().to_vec(), Set::MAX)];
+    names.extend(watch.names(place.bytes()));
+    for (name, set) in &mut names {
+        *set = wanting(name, *set);
+    }
+    names.retain(|(_, set)| *set != 0);
+    names
+}
+
+/// The file of this name's last part in the folder of `place`.
+fn beside(place: &RawPath, name: &RawPath) -> RawPath {
+    let folder = split(place.bytes()).0;
+    let name = split(name.bytes()).1;
+    if folder.is_empty() {
+        RawPath::new(name)
+    } else {
+        RawPath::new(&[folder, b"/", name].concat())
+    }
+}

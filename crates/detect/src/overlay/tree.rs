@@ -1,0 +1,391 @@
+//! The image's file tree as far as it matters: files that detectors read, links, and the folders
+//! on the way to them. What else the image holds leaves no node.
+//!
+//! Paths are walked as Linux walks them: links in the middle are followed inside the tree, at most
+//! 40 of them, `..` above the root stays at the root. Every part walked costs one step of a budget,
+//! as links can make the walk of a short path long.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::RawPath;
+use crate::path::{parts, split};
+
+/// Links that one path may lead through, as in Linux.
+const HOPS: usize = 40;
+
+/// A file's content: the layer, and the number of the entry in it.
+pub(crate) type Content = (u32, u32);
+
+/// Index of a node.
+pub(crate) type Id = usize;
+
+/// The root folder.
+pub(crate) const ROOT: Id = 0;
+
+/// The tree.
+pub(crate) struct Tree {
+    nodes: Vec<Node>,
+    free: Vec<Id>,
+    /// Steps walked so far.
+    steps: u64,
+    /// Places of files that came or went since this was last emptied.
+    touched: BTreeSet<RawPath>,
+    touched_bytes: usize,
+    /// Raised whenever a path could lead elsewhere than before.
+    generation: u64,
+    /// The parent folder that was found last, the generation it was found in, and the outcome.
+    last: Option<(Vec<u8>, u64, Result<Place, Lost>)>,
+}
+
+struct Node {
+    parent: Id,
+    name: Box<[u8]>,
+    kind: NodeKind,
+}
+
+/// What stands at a path.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum NodeKind {
+    Folder(BTreeMap<Box<[u8]>, Id>),
+    File(Content),
+    Link(Box<[u8]>),
+}
+
+/// Where a path leads: the deepest folder with a node, and what comes below it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Place {
+    pub(crate) folder: Id,
+    /// Parts that have no node yet; the first may be a file's name, where that is in the way.
+    pub(crate) rest: Vec<Box<[u8]>>,
+    /// Whether a link was followed.
+    pub(crate) through_link: bool,
+}
+
+/// Why a path leads nowhere.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Lost {
+    /// More than 40 links.
+    Loop,
+}
+
+impl Tree {
+    /// Most bytes of paths that one layer may touch.
+    pub(crate) const TOUCHED_BYTES: usize = 128 << 20;
+
+    pub(crate) fn new() -> Self {
+        let root = Node {
+            parent: ROOT,
+            name: Box::default(),
+            kind: NodeKind::Folder(BTreeMap::new()),
+        };
+        Self {
+            nodes: vec![root],
+            free: Vec::new(),
+            steps: 0,
+            touched: BTreeSet::new(),
+            touched_bytes: 0,
+            generation: 0,
+            last: None,
+        }
+    }
+
+    /// Steps walked so far.
+    pub(crate) fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    pub(crate) fn kind(&self, id: Id) -> Option<&NodeKind> {
+        self.nodes.get(id).map(|node| &node.kind)
+    }
+
+    /// The path of a node.
+    pub(crate) fn path(&self, mut id: Id) -> Vec<u8> {
+        let mut names: Vec<&[u8]> = Vec::new();
+        while id != ROOT {
+            let Some(node) = self.nodes.get(id) else {
+                break;
+            };
+            names.push(&node.name);
+            id = node.parent;
+        }
+        names.reverse();
+        names.join(&b'/')
+    }
+
+    /// The path that a place names, whether something stands there or not.
+    pub(crate) fn place_path(&self, place: &Place) -> Vec<u8> {
+        let mut path = self.path(place.folder);
+        for part in &place.rest {
+            if !path.is_empty() {
+                path.push(b'/');
+            }
+            path.extend_from_slice(part);
+        }
+        path
+    }
+
+    fn child(&self, folder: Id, name: &[u8]) -> Option<Id> {
+        match self.kind(folder)? {
+            NodeKind::Folder(children) => children.get(name).copied(),
+            _ => None,
+        }
+    }
+
+    /// What a place has by this name, if the place has a node.
+    fn child_of(&self, place: &Place, name: &[u8]) -> Option<(Id, &NodeKind)> {
+        if !place.rest.is_empty() {
+            return None;
+        }
+        let id = self.child(place.folder, name)?;
+        Some((id, self.kind(id)?))
+    }
+
+    /// Where a path leads, following all links but, unless `follow`, a last one.
+    pub(crate) fn locate(&mut self, path: &[u8], follow: bool) -> Result<Place, Lost> {
+        let mut place = Place {
+            folder: ROOT,
+            rest: Vec::new(),
+            through_link: false,
+        };
+        // Paths that are still to be walked, the innermost link's target last.
+        let mut todo: Vec<(Box<[u8]>, usize)> = vec![(path.into(), 0)];
+        let mut hops = 0;
+        while let Some((text, at)) = todo.last() {
+            let (text, at) = (&**text, *at);
+            let rest = text.get(at..).unwrap_or_default();
+            let skip = rest.iter().take_while(|byte| **byte == b'/').count();
+            let rest = rest.get(skip..).unwrap_or_default();
+            let length = rest
+                .iter()
+                .position(|byte| *byte == b'/')
+                .unwrap_or(rest.len());
+            let part = rest.get(..length).unwrap_or_default();
+            let next = at + skip + length;
+            self.steps += 1;
+            let mut link = None;
+            match part {
+                b"" => {
+                    todo.pop();
+                    continue;
+                }
+                b"." => {}
+                b".." => {
+                    if place.rest.pop().is_none() {
+                        let folder = self.nodes.get(place.folder);
+                        place.folder = folder.map_or(ROOT, |node| node.parent);
+                    }
+                }
+                _ => match self.child_of(&place, part) {
+                    Some((id, NodeKind::Folder(_))) => place.folder = id,
+                    Some((_, NodeKind::Link(target))) if follow || !is_last(&todo, next) => {
+                        link = Some(target.clone());
+                    }
+                    _ => place.rest.push(part.into()),
+                },
+            }
+            if let Some((_, at)) = todo.last_mut() {
+                *at = next;
+            }
+            if let Some(target) = link {
+                hops += 1;
+                if hops > HOPS {
+                    return Err(Lost::Loop);
+                }
+                place.through_link = true;
+                if target.starts_with(b"/") {
+                    place.folder = ROOT;
+                }
+                todo.push((target, 0));
+            }
+        }
+        Ok(place)
+    }
+
+    /// Where the folder of a path leads. Remembers the last answer, as neighbours come together.
+    pub(crate) fn locate_folder(&mut self, path: &[u8]) -> Result<Place, Lost> {
+        let folder = split(path).0;
+        if let Some((known, generation, place)) = &self.last
+            && *generation == self.generation
+            && known == folder
+        {
+            return place.clone();
+        }
+        let place = self.locate(folder, true);
+        self.last = Some((folder.to_vec(), self.generation, place.clone()));
+        place
+    }
+
+    /// The node at a place, if the place has one.
+    pub(crate) fn at(&self, place: &Place) -> Option<Id> {
+        match place.rest.as_slice() {
+            [] => Some(place.folder),
+            [name] => self.child(place.folder, name),
+            _ => None,
+        }
+    }
+
+    /// The file that a path leads to through all links.
+    pub(crate) fn file_at(&mut self, path: &[u8]) -> Option<(RawPath, Content)> {
+        let place = self.locate(path, true).ok()?;
+        let id = self.at(&place)?;
+        match self.kind(id)? {
+            NodeKind::File(content) => {
+                let content = *content;
+                Some((RawPath::new(&self.path(id)), content))
+            }
+            _ => None,
+        }
+    }
+
+    /// The node at exactly this path, no link followed.
+    pub(crate) fn exactly(&self, path: &[u8]) -> Option<Id> {
+        parts(path).try_fold(ROOT, |folder, part| self.child(folder, part))
+    }
+
+    /// Puts a file or link below a folder's place, replacing what is there.
+    pub(crate) fn put(&mut self, folder: &Place, name: &[u8], kind: NodeKind) {
+        let mut id = folder.folder;
+        for part in &folder.rest {
+            // A file in the way gives way: the entry says that its path is a folder.
+            if let Some(file) = self.child(id, part) {
+                self.remove(file);
+            }
+            id = self.insert(id, part, NodeKind::Folder(BTreeMap::new()));
+            self.generation += 1;
+        }
+        if let Some(old) = self.child(id, name) {
+            self.remove(old);
+        }
+        if matches!(kind, NodeKind::Link(_)) {
+            self.generation += 1;
+        }
+        let file = matches!(kind, NodeKind::File(_));
+        let id = self.insert(id, name, kind);
+        if file {
+            self.touch(id);
+        }
+    }
+
+    /// Removes whatever a folder's place has by this name, and files that are in the way of it.
+    pub(crate) fn clear(&mut self, folder: &Place, name: &[u8]) {
+        let blocking = match folder.rest.first() {
+            Some(first) => self.child(folder.folder, first),
+            None => self.child(folder.folder, name),
+        };
+        if let Some(id) = blocking {
+            self.remove(id);
+        }
+    }
+
+    /// Empties a folder.
+    pub(crate) fn empty(&mut self, folder: Id) {
+        if let Some(NodeKind::Folder(children)) = self.kind(folder) {
+            for child in children.values().copied().collect::<Vec<_>>() {
+                self.remove(child);
+            }
+        }
+    }
+
+    /// The file and link nodes of the tree, in no particular order.
+    pub(crate) fn leaves(&self) -> impl Iterator<Item = (Id, &NodeKind)> {
+        // A removed node's kind is an empty folder.
+        self.nodes
+            .iter()
+            .enumerate()
+            .map(|(id, node)| (id, &node.kind))
+            .filter(|(_, kind)| !matches!(kind, NodeKind::Folder(_)))
+    }
+
+    fn insert(&mut self, parent: Id, name: &[u8], kind: NodeKind) -> Id {
+        let node = Node {
+            parent,
+            name: name.into(),
+            kind,
+        };
+        let id = match self.free.pop() {
+            Some(id) => {
+                if let Some(slot) = self.nodes.get_mut(id) {
+                    *slot = node;
+                }
+                id
+            }
+            None => {
+                self.nodes.push(node);
+                self.nodes.len() - 1
+            }
+        };
+        if let Some(Node {
+            kind: NodeKind::Folder(children),
+            ..
+        }) = self.nodes.get_mut(parent)
+        {
+            children.insert(name.into(), id);
+        }
+        id
+    }
+
+    /// Removes a node and all below it.
+    fn remove(&mut self, id: Id) {
+        let Some(node) = self.nodes.get(id) else {
+            return;
+        };
+        let (parent, name) = (node.parent, node.name.clone());
+        let mut todo = vec![id];
+        if let Some(Node {
+            kind: NodeKind::Folder(children),
+            ..
+        }) = self.nodes.get_mut(parent)
+        {
+            children.remove(&name);
+        }
+        // A removed node keeps its name and parent until all below it are gone.
+        let mut removed = Vec::new();
+        while let Some(id) = todo.pop() {
+            removed.push(id);
+            let Some(node) = self.nodes.get_mut(id) else {
+                continue;
+            };
+            match std::mem::replace(&mut node.kind, NodeKind::Folder(BTreeMap::new())) {
+                NodeKind::File(_) => self.touch(id),
+                NodeKind::Link(_) => self.generation += 1,
+                NodeKind::Folder(children) => {
+                    self.generation += 1;
+                    todo.extend(children.into_values());
+                }
+            }
+        }
+        self.free.append(&mut removed);
+    }
+
+    fn touch(&mut self, id: Id) {
+        if self.touched_bytes <= Self::TOUCHED_BYTES {
+            let path = RawPath::new(&self.path(id));
+            self.touched_bytes += path.bytes().len() + 64;
+            self.touched.insert(path);
+        }
+    }
+
+    /// Files that came or went since this was last asked; `None` if their paths are too many to
+    /// be held.
+    pub(crate) fn take_touched(&mut self) -> Option<BTreeSet<RawPath>> {
+        let held = std::mem::take(&mut self.touched_bytes) <= Self::TOUCHED_BYTES;
+        let touched = std::mem::take(&mut self.touched);
+        held.then_some(touched)
+    }
+}
+
+/// Whether nothing is left to be walked, with the innermost path read up to `next`.
+fn is_last(todo: &[(Box<[u8]>, usize)], next: usize) -> bool {
+    let left = |text: &[u8], at: usize| {
+        text.get(at..)
+            .unwrap_or_default()
+            .iter()
+            .any(|byte| *byte != b'/')
+    };
+    match todo.split_last() {
+        Some(((text, _), outer)) => {
+            !left(text, next) && !outer.iter().any(|(text, at)| left(text, *at))
+        }
+        None => true,
+    }
+}

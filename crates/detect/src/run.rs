@@ -1,0 +1,320 @@
+//! Detecting a whole image: layers read in parallel, laid over each other, and what links lead to
+//! read in further passes.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use pellucid_image::{Body, Entry, EntryKind, LayerRead, LayerVisitor, OpenImage, Progress, Want};
+use pellucid_model::{Digest, Image, Inventory};
+
+use crate::detector::{Candidate, DetectFile};
+use crate::dispatch::by_name;
+use crate::layer::{Facts, LayerInventory, facts, kept, layer};
+use crate::overlay::{Need, NeedFacts, Overlaid, overlay};
+use crate::{DetectError, RawPath};
+
+/// Passes over layers for files that links lead to.
+const ROUNDS: usize = 4;
+
+/// What to look for, and how.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DetectOptions {
+    /// Whether packages that an upper layer removed are listed, marked as hidden.
+    pub hidden: bool,
+    /// Layers read at once; 0 means as many as there are processors.
+    pub threads: usize,
+    /// Whether packages of languages are listed.
+    pub languages: bool,
+}
+
+impl Default for DetectOptions {
+    fn default() -> Self {
+        Self {
+            hidden: false,
+            threads: 0,
+            languages: true,
+        }
+    }
+}
+
+/// Finds what is in an image.
+///
+/// # Errors
+/// When a layer cannot be read to its end or a package database not at all: there is no shorter
+/// answer.
+pub fn image(
+    image: &OpenImage,
+    options: &DetectOptions,
+    progress: &dyn Progress,
+) -> Result<Inventory, DetectError> {
+    let (layers, described, mut warnings) = read_layers(image, options, progress)?;
+    let mut read = NeedFacts::new();
+    for round in 0..=ROUNDS {
+        match overlay(&described, &layers, &read, round == ROUNDS, options)? {
+            Overlaid::Done(mut inventory) => {
+                inventory.warnings.extend(image.warnings().iter().cloned());
+                inventory.warnings.append(&mut warnings);
+                inventory.warnings.sort();
+                inventory.warnings.dedup();
+                return Ok(*inventory);
+            }
+            Overlaid::Needs(needs) => read_needs(image, needs, &mut read)?,
+        }
+    }
+    Err(DetectError::Links {
+        limit: ROUNDS as u64,
+    })
+}
+
+type Layers = (
+    Vec<Arc<LayerInventory>>,
+    Image,
+    Vec<pellucid_model::Warning>,
+);
+
+fn read_layers(
+    image: &OpenImage,
+    options: &DetectOptions,
+    progress: &dyn Progress,
+) -> Result<Layers, DetectError> {
+    let mut described = image.image().clone();
+    // A layer that stands in the image several times is read once.
+    let mut first: BTreeMap<Digest, usize> = BTreeMap::new();
+    let of: Vec<usize> = described
+        .layers
+        .iter()
+        .enumerate()
+        .map(|(index, layer)| match layer.diff_id.or(layer.digest) {
+            Some(digest) => *first.entry(digest).or_insert(index),
+            None => index,
+        })
+        .collect();
+    let todo: Vec<usize> = of
+        .iter()
+        .enumerate()
+        .filter(|(index, of)| index == *of)
+        .map(|(index, _)| index)
+        .collect();
+    let outcomes = in_parallel(todo.len(), options.threads, |at| {
+        let index = todo.get(at).copied().unwrap_or_default();
+        let mut visitor = layer();
+        let read = image
+            .read_layer(index, &mut visitor, progress)
+            .map_err(|source| DetectError::Layer {
+                layer: index,
+                source,
+            })?;
+        Ok((Arc::new(visitor.finish(index)?), read))
+    })?;
+    let mut by_index: BTreeMap<usize, (Arc<LayerInventory>, LayerRead)> =
+        todo.iter().copied().zip(outcomes).collect();
+    let mut layers = Vec::with_capacity(of.len());
+    for (index, of) in of.iter().enumerate() {
+        let Some((inventory, read)) = by_index.get(of) else {
+            return Err(DetectError::Abandoned { layer: index });
+        };
+        layers.push(Arc::clone(inventory));
+        if let Some(layer) = described.layers.get_mut(index) {
+            layer.digest = read.digest.or(layer.digest);
+            layer.diff_id = read.diff_id.or(layer.diff_id);
+            layer.digest_state = read.digest_state;
+        }
+    }
+    let warnings = by_index
+        .values_mut()
+        .flat_map(|(_, read)| std::mem::take(&mut read.warnings))
+        .collect();
+    Ok((layers, described, warnings))
+}
+
+/// Runs `work` for 0 to `count`, several at once. Of several errors, the one of the lowest number
+/// is returned, however the threads ran: numbers are taken in order, and all below are finished.
+fn in_parallel<T: Send>(
+    count: usize,
+    threads: usize,
+    work: impl Fn(usize) -> Result<T, DetectError> + Sync,
+) -> Result<Vec<T>, DetectError> {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = if threads == 0 { processors } else { threads }
+        .min(count)
+        .max(1);
+    let next = AtomicUsize::new(0);
+    let failed = AtomicUsize::new(usize::MAX);
+    let outcomes: Mutex<Vec<(usize, Result<T, DetectError>)>> = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        let run = || {
+            loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                if at >= count || failed.load(Ordering::Relaxed) < at {
+                    break;
+                }
+                let outcome = work(at);
+                if outcome.is_err() {
+                    failed.fetch_min(at, Ordering::Relaxed);
+                }
+                outcomes
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push((at, outcome));
+            }
+        };
+        for _ in 1..threads {
+            scope.spawn(run);
+        }
+        run();
+    });
+    let mut outcomes = outcomes
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
+    outcomes.sort_by_key(|(at, _)| *at);
+    outcomes.into_iter().map(|(_, outcome)| outcome).collect()
+}
+
+/// Reads files that the overlay asks for.
+fn read_needs(
+    image: &OpenImage,
+    needs: Vec<Need>,
+    read: &mut NeedFacts,
+) -> Result<(), DetectError> {
+    let (pairs, single): (Vec<_>, Vec<_>) = needs
+        .into_iter()
+        .partition(|need| need.key.addition.is_some());
+    let mut by_layer: BTreeMap<u32, BTreeMap<u32, Vec<Need>>> = BTreeMap::new();
+    for need in single {
+        let (layer, entry) = need.key.file;
+        by_layer
+            .entry(layer)
+            .or_default()
+            .entry(entry)
+            .or_default()
+            .push(need);
+    }
+    for (layer, wanted) in by_layer {
+        let mut visitor = Again {
+            number: 0,
+            wanted,
+            read,
+            bodies: BTreeMap::new(),
+            keep: false,
+        };
+        again(image, layer, &mut visitor)?;
+    }
+    for need in pairs {
+        let mut bodies = BTreeMap::new();
+        for (layer, entry) in [Some(need.key.file), need.key.addition]
+            .into_iter()
+            .flatten()
+        {
+            let wanted = BTreeMap::from([(entry, vec![need.clone()])]);
+            let mut visitor = Again {
+                number: 0,
+                wanted,
+                read,
+                bodies: BTreeMap::new(),
+                keep: true,
+            };
+            again(image, layer, &mut visitor)?;
+            bodies.extend(
+                visitor
+                    .bodies
+                    .into_iter()
+                    .map(|(entry, body)| ((layer, entry), body)),
+            );
+        }
+        let main = bodies.get(&need.key.file);
+        let addition = need.key.addition.and_then(|addition| bodies.get(&addition));
+        let outcome = match (by_name(need.key.detector), main, addition) {
+            (Some(detector), Some(body), Some(_)) => facts(
+                detector,
+                &DetectFile {
+                    path: need.path.bytes(),
+                    body,
+                    addition,
+                },
+            ),
+            _ => Facts::Failed("it or the file beside it is too large".to_owned()),
+        };
+        read.insert(need.key, outcome);
+    }
+    Ok(())
+}
+
+fn again(image: &OpenImage, layer: u32, visitor: &mut Again<'_>) -> Result<(), DetectError> {
+    let layer = layer as usize;
+    image
+        .read_layer(layer, visitor, &())
+        .map(|_| ())
+        .map_err(|source| DetectError::Layer { layer, source })
+}
+
+/// Reads some entries of a layer once more.
+struct Again<'a> {
+    number: u32,
+    wanted: BTreeMap<u32, Vec<Need>>,
+    read: &'a mut NeedFacts,
+    bodies: BTreeMap<u32, Body>,
+    /// Whether bodies are kept and not looked into yet.
+    keep: bool,
+}
+
+impl Again<'_> {
+    fn now(&self) -> Vec<Need> {
+        self.wanted
+            .get(&(self.number.saturating_sub(1)))
+            .cloned()
+            .unwrap_or_default()
+    }
+}
+
+impl LayerVisitor for Again<'_> {
+    fn entry(&mut self, entry: &Entry<'_>) -> Want {
+        self.number += 1;
+        let EntryKind::File { size } = entry.kind else {
+            return Want::Skip;
+        };
+        let mut most = None;
+        for need in self.now() {
+            let path: &RawPath = &need.path;
+            let candidate = Candidate {
+                path: path.bytes(),
+                size: Some(size),
+                mode: entry.mode,
+            };
+            let limit = match by_name(need.key.detector).map(|one| one.wants(&candidate)) {
+                Some(Want::Whole { limit }) => limit,
+                Some(Want::Head(_)) => 64 << 20,
+                _ => 0,
+            };
+            most = most.max(Some(limit));
+        }
+        most.map_or(Want::Skip, |limit| Want::Whole { limit })
+    }
+
+    fn file(&mut self, _entry: &Entry<'_>, body: &Body) {
+        if self.keep {
+            if let Ok(body) = kept(body) {
+                self.bodies.insert(self.number.saturating_sub(1), body);
+            }
+            return;
+        }
+        for need in self.now() {
+            if let Some(detector) = by_name(need.key.detector) {
+                let file = DetectFile {
+                    path: need.path.bytes(),
+                    body,
+                    addition: None,
+                };
+                self.read.insert(need.key, facts(detector, &file));
+            }
+        }
+    }
+
+    fn too_large(&mut self, _entry: &Entry<'_>, limit: u64) {
+        if !self.keep {
+            for need in self.now() {
+                self.read.insert(need.key, Facts::TooLarge(limit));
+            }
+        }
+    }
+}
