@@ -1,4 +1,4 @@
-//! Times a million comparisons of typical versions in each scheme: `cargo run --profile fast
+//! Times comparisons of typical versions in each scheme: `cargo run --profile fast
 //! --example compare`.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "an example")]
 
@@ -7,29 +7,31 @@ use std::time::Instant;
 
 use pellucid_version::Scheme;
 
-const ROUNDS: usize = 100_000;
+const BATCHES: usize = 50;
+const ROUNDS: usize = 4_000;
 
 fn main() {
     for &scheme in Scheme::ALL {
         let pairs = typical(scheme);
-        if !scheme.is_valid("1.0.0") {
-            continue;
-        }
         let parsed: Vec<_> = pairs
             .iter()
             .map(|(a, _)| scheme.parse(a).unwrap())
             .collect();
-        let start = Instant::now();
-        for _ in 0..ROUNDS {
-            for (version, (_, other)) in parsed.iter().zip(pairs) {
-                black_box(version.compare_text(black_box(other)).unwrap());
-            }
-        }
-        let elapsed = start.elapsed();
-        println!(
-            "{scheme:>9} {:>6} ns a comparison",
-            elapsed.as_nanos() / (ROUNDS * pairs.len()) as u128
-        );
+        // The fastest batch: the others were disturbed.
+        let fastest = (0..BATCHES)
+            .map(|_| {
+                let start = Instant::now();
+                for _ in 0..ROUNDS {
+                    for (version, (_, other)) in parsed.iter().zip(pairs) {
+                        black_box(version.compare_text(black_box(other)).unwrap());
+                    }
+                }
+                start.elapsed()
+            })
+            .min()
+            .unwrap_or_default();
+        let nanoseconds = fastest.as_nanos() / (ROUNDS * pairs.len()) as u128;
+        println!("{scheme:>9} {nanoseconds:>5} ns a comparison");
     }
 }
 
@@ -61,6 +63,7 @@ fn typical(scheme: Scheme) -> &'static [(&'static str, &'static str)] {
             ("v0.0.0-20220314234659-1baeb1ce4c0b", "v0.17.0"),
             ("v1.2.3", "v1.2.4+incompatible"),
         ],
+        Scheme::Cran | Scheme::Hackage => &[("1.2.3", "1.2.4"), ("4.17.20", "4.17.21")],
         _ => &[
             ("1.2.3", "1.2.4"),
             ("4.17.20", "4.17.21"),

@@ -48,12 +48,14 @@ pub(crate) struct Parts<'a> {
     text: &'a [u8],
 }
 
+#[inline]
 pub(crate) fn read(text: &str) -> Parts<'_> {
     Parts {
         text: text.as_bytes(),
     }
 }
 
+#[inline]
 pub(crate) fn compare(a: &Parts<'_>, b: &Parts<'_>) -> Ordering {
     if a.text == b.text {
         return Ordering::Equal;
@@ -72,17 +74,16 @@ pub(crate) fn compare(a: &Parts<'_>, b: &Parts<'_>) -> Ordering {
 
 /// Both versions from the last dot of the numbers they begin with in common.
 fn past_common_numbers<'a>(a: &'a [u8], b: &'a [u8]) -> (Tokens<'a>, Tokens<'a>) {
-    let same = a
-        .iter()
-        .zip(b)
-        .take_while(|(a, b)| a == b)
-        .map(|(&byte, _)| byte);
-    let dot = same
-        .take_while(|byte| byte.is_ascii_digit() || *byte == b'.')
-        .enumerate()
-        .filter(|&(_, byte)| byte == b'.')
-        .last();
-    match dot.map(|(dot, _)| (a.split_at(dot).1, b.split_at(dot).1)) {
+    let mut last_dot = None;
+    for (index, (&byte_a, &byte_b)) in a.iter().zip(b).enumerate() {
+        if byte_a != byte_b || !(byte_a.is_ascii_digit() || byte_a == b'.') {
+            break;
+        }
+        if byte_a == b'.' {
+            last_dot = Some(index);
+        }
+    }
+    match last_dot.and_then(|dot| a.get(dot..).zip(b.get(dot..))) {
         Some((a, b)) => {
             let last = Token::Gap;
             (Tokens { rest: a, last }, Tokens { rest: b, last })

@@ -23,6 +23,7 @@ pub(crate) struct Parts<'a> {
     revision: &'a [u8],
 }
 
+#[inline]
 pub(crate) fn read(text: &str) -> Result<Parts<'_>, &'static str> {
     let bytes = text.as_bytes();
     let (mut colon, mut dash) = (None, None);
@@ -61,6 +62,12 @@ pub(crate) fn read(text: &str) -> Result<Parts<'_>, &'static str> {
     })
 }
 
+#[inline]
+pub(crate) fn compare_text(a: &str, b: &str) -> Result<Ordering, &'static str> {
+    Ok(compare(&read(a)?, &read(b)?))
+}
+
+#[inline]
 pub(crate) fn compare(a: &Parts<'_>, b: &Parts<'_>) -> Ordering {
     compare_numbers(a.epoch, b.epoch)
         .then_with(|| compare_part(a.upstream, b.upstream))

@@ -20,6 +20,7 @@ pub(crate) struct Parts<'a> {
     release: Option<&'a [u8]>,
 }
 
+#[inline]
 pub(crate) fn read(text: &str) -> Parts<'_> {
     let (epoch, rest) = split_epoch(text.as_bytes());
     let (version, release) = split_last_dash(rest);
@@ -30,6 +31,7 @@ pub(crate) fn read(text: &str) -> Parts<'_> {
     }
 }
 
+#[inline]
 pub(crate) fn compare(a: &Parts<'_>, b: &Parts<'_>) -> Ordering {
     compare_numbers(a.epoch, b.epoch)
         .then_with(|| compare_part(a.version, b.version))

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 /// Splits off the leading bytes for which `keep` holds.
+#[inline]
 pub(crate) fn split_while(bytes: &[u8], keep: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
     let length = bytes
         .iter()
@@ -12,22 +13,26 @@ pub(crate) fn split_while(bytes: &[u8], keep: impl Fn(u8) -> bool) -> (&[u8], &[
 }
 
 /// Splits off the leading ASCII digits.
+#[inline]
 pub(crate) fn split_digits(bytes: &[u8]) -> (&[u8], &[u8]) {
     split_while(bytes, |byte| byte.is_ascii_digit())
 }
 
 /// The bytes without leading zeros; zero is the empty string.
+#[inline]
 pub(crate) fn without_zeros(digits: &[u8]) -> &[u8] {
     split_while(digits, |byte| byte == b'0').1
 }
 
 /// Compares two strings of digits as numbers of any length. No digits at all count as zero.
+#[inline]
 pub(crate) fn compare_numbers(a: &[u8], b: &[u8]) -> Ordering {
     let (a, b) = (without_zeros(a), without_zeros(b));
     a.len().cmp(&b.len()).then_with(|| a.cmp(b))
 }
 
 /// Splits `digits:` off the front, as dpkg's relatives write an epoch; an absent one is empty.
+#[inline]
 pub(crate) fn split_epoch(bytes: &[u8]) -> (&[u8], &[u8]) {
     let (digits, rest) = split_digits(bytes);
     match rest.split_first() {
@@ -37,6 +42,7 @@ pub(crate) fn split_epoch(bytes: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// Splits at the last `-`, which is in neither half.
+#[inline]
 pub(crate) fn split_last_dash(bytes: &[u8]) -> (&[u8], Option<&[u8]>) {
     let mut halves = bytes.rsplitn(2, |&byte| byte == b'-');
     match (halves.next(), halves.next()) {
@@ -47,6 +53,7 @@ pub(crate) fn split_last_dash(bytes: &[u8]) -> (&[u8], Option<&[u8]>) {
 
 /// Drops what two texts begin with in common, but not the end of a run of bytes for which `together`
 /// holds: what remains begins with the whole run that the first difference is in.
+#[inline]
 pub(crate) fn after_common<'a>(
     a: &'a [u8],
     b: &'a [u8],

@@ -127,15 +127,42 @@ impl Scheme {
     }
 
     pub(crate) fn read(self, text: &str) -> Result<Parts<'_>, InvalidVersion> {
-        let trimmed = text.trim_ascii();
-        if trimmed.is_empty() {
-            return Err(InvalidVersion::new(self, text, "it is empty"));
-        }
-        if trimmed.len() > MAX_LENGTH {
-            return Err(InvalidVersion::new(self, text, "it is too long"));
-        }
+        let trimmed = self.trim(text)?;
         self.read_trimmed(trimmed)
             .map_err(|reason| InvalidVersion::new(self, text, reason))
+    }
+
+    /// Compares a valid text with another. The schemes that decide most comparisons skip the
+    /// step over [`Parts`].
+    pub(crate) fn compare_valid(self, valid: &str, text: &str) -> Result<Ordering, InvalidVersion> {
+        let trimmed = self.trim(text)?;
+        let order = match self {
+            Self::Dpkg => dpkg::compare_text(valid, trimmed),
+            Self::Rpm => Ok(rpm::compare(&rpm::read(valid), &rpm::read(trimmed))),
+            Self::Apk => Ok(apk::compare(&apk::read(valid), &apk::read(trimmed))),
+            Self::Pacman => Ok(pacman::compare(
+                &pacman::read(valid),
+                &pacman::read(trimmed),
+            )),
+            Self::Semver | Self::Npm | Self::Cargo | Self::Hex => {
+                semver::compare_text(valid, trimmed)
+            }
+            _ => self.compare_parts(valid, trimmed),
+        };
+        order.map_err(|reason| InvalidVersion::new(self, text, reason))
+    }
+
+    fn compare_parts(self, valid: &str, text: &str) -> Result<Ordering, &'static str> {
+        Ok(self.read_trimmed(valid)?.compare(&self.read_trimmed(text)?))
+    }
+
+    fn trim(self, text: &str) -> Result<&str, InvalidVersion> {
+        let trimmed = text.trim_ascii();
+        match trimmed.len() {
+            0 => Err(InvalidVersion::new(self, text, "it is empty")),
+            1..=MAX_LENGTH => Ok(trimmed),
+            _ => Err(InvalidVersion::new(self, text, "it is too long")),
+        }
     }
 
     fn read_trimmed(self, text: &str) -> Result<Parts<'_>, &'static str> {

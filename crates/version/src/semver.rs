@@ -34,6 +34,7 @@ pub(crate) enum Pre<'a> {
     Tag(&'a [u8], &'a [u8]),
 }
 
+#[inline]
 pub(crate) fn read(text: &str) -> Result<Parts<'_>, &'static str> {
     let (mut parts, rest) = read_numbers(text)?;
     let rest = match rest.split_first() {
@@ -45,6 +46,7 @@ pub(crate) fn read(text: &str) -> Result<Parts<'_>, &'static str> {
 }
 
 /// Reads as [`read`] does, and the releases of Go itself.
+#[inline]
 pub(crate) fn read_go(text: &str) -> Result<Parts<'_>, &'static str> {
     let Some(release) = text
         .strip_prefix("go")
@@ -126,6 +128,12 @@ fn read_build<'a>(mut parts: Parts<'a>, rest: &'a [u8]) -> Result<Parts<'a>, &'s
     }
 }
 
+#[inline]
+pub(crate) fn compare_text(a: &str, b: &str) -> Result<Ordering, &'static str> {
+    Ok(compare(&read(a)?, &read(b)?))
+}
+
+#[inline]
 pub(crate) fn compare(a: &Parts<'_>, b: &Parts<'_>) -> Ordering {
     compare_released(a, b).then_with(|| match (a.pre, b.pre) {
         (None, None) => Ordering::Equal,
@@ -138,6 +146,7 @@ pub(crate) fn compare(a: &Parts<'_>, b: &Parts<'_>) -> Ordering {
 }
 
 /// Pub's order: a build comes after none, and builds compare like pre-releases.
+#[inline]
 pub(crate) fn compare_with_build(a: &Parts<'_>, b: &Parts<'_>) -> Ordering {
     compare(a, b).then_with(|| match (a.build, b.build) {
         ([], []) => Ordering::Equal,
@@ -148,6 +157,7 @@ pub(crate) fn compare_with_build(a: &Parts<'_>, b: &Parts<'_>) -> Ordering {
 }
 
 /// Compares the three numbers alone.
+#[inline]
 pub(crate) fn compare_released(a: &Parts<'_>, b: &Parts<'_>) -> Ordering {
     let pairs = a.numbers.iter().zip(b.numbers);
     pairs
@@ -171,6 +181,7 @@ fn split_dots(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// Numbers come before text; of two lists that begin alike the longer comes after.
+#[inline]
 pub(crate) fn compare_identifiers<'a>(
     mut a: impl Iterator<Item = &'a [u8]>,
     mut b: impl Iterator<Item = &'a [u8]>,

@@ -45,9 +45,10 @@ impl Version {
     pub fn compare(&self, other: &Self) -> Ordering {
         self.scheme
             .cmp(&other.scheme)
-            .then_with(|| match &other.parts {
-                Some(parts) => self.compare_parts(parts, Parts::compare),
-                None => self.compare_text(&other.text).unwrap_or(Ordering::Equal),
+            .then_with(|| match (&self.parts, &other.parts) {
+                (Some(parts), Some(other)) => parts.compare(other),
+                // Both texts are valid, so there is no error to lose.
+                _ => self.compare_text(&other.text).unwrap_or(Ordering::Equal),
             })
     }
 
@@ -59,26 +60,21 @@ impl Version {
     /// # Errors
     /// The other text is no version of this scheme.
     pub fn compare_text(&self, other: &str) -> Result<Ordering, InvalidVersion> {
-        Ok(self.compare_parts(&self.scheme.read(other)?, Parts::compare))
+        match &self.parts {
+            Some(parts) => Ok(parts.compare(&self.scheme.read(other)?)),
+            None => self.scheme.compare_valid(&self.text, other),
+        }
     }
 
     /// Compares with the bound of a range, as the ecosystem reads bounds.
     pub(crate) fn compare_to_bound(&self, bound: &str) -> Result<Ordering, InvalidVersion> {
-        Ok(self.compare_parts(&self.scheme.read(bound)?, Parts::compare_to_bound))
-    }
-
-    fn compare_parts<'a>(
-        &'a self,
-        other: &Parts<'a>,
-        compare: impl Fn(&Parts<'a>, &Parts<'a>) -> Ordering,
-    ) -> Ordering {
-        match &self.parts {
-            Some(parts) => compare(parts, other),
-            None => match self.scheme.read(&self.text) {
-                Ok(parts) => compare(&parts, other),
-                // The text was valid when the version was made and is immutable.
-                Err(_) => Ordering::Equal,
-            },
+        match (&self.parts, self.scheme) {
+            (Some(parts), _) => Ok(parts.compare_to_bound(&self.scheme.read(bound)?)),
+            (None, Scheme::Composer) => Ok(self
+                .scheme
+                .read(&self.text)?
+                .compare_to_bound(&self.scheme.read(bound)?)),
+            (None, _) => self.compare_text(bound),
         }
     }
 }
