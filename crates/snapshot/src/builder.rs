@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use pellucid_model::{Advisory, Affected, Digest, Namespace};
+use pellucid_model::{Advisory, Affected, Digest, Namespace, Severity};
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -75,6 +75,8 @@ pub struct Builder {
     meta: Meta,
     /// Number of each id in order of arrival; ranked when all are there.
     ids: HashMap<Box<str>, u32>,
+    /// Highest severity given under each number.
+    severities: Vec<Severity>,
     names: HashSet<Box<str>>,
     namespaces: HashSet<Namespace>,
     advisories: Runs,
@@ -99,6 +101,7 @@ impl Builder {
             path,
             meta,
             ids: HashMap::new(),
+            severities: Vec::new(),
             names: HashSet::new(),
             namespaces: HashSet::new(),
             advisories,
@@ -107,7 +110,8 @@ impl Builder {
     }
 
     /// Adds what one advisory says. May be called again with the same id: lists are joined, text
-    /// fills gaps, and the highest severity stays.
+    /// fills gaps, and the highest severity stays; a package keeps the severity of the part that
+    /// names it, unless that part has none.
     ///
     /// # Errors
     /// No room for temporary files, or an advisory of more than 64 MiB.
@@ -118,9 +122,13 @@ impl Builder {
                 let number = u32::try_from(self.ids.len())
                     .map_err(|_| self.too_large("too many advisories"))?;
                 self.ids.insert(advisory.id.as_str().into(), number);
+                self.severities.push(Severity::Unknown);
                 number
             }
         };
+        if let Some(severity) = self.severities.get_mut(number as usize) {
+            *severity = advisory.severity.max(*severity);
+        }
         let record = advisory_record::encode(advisory);
         if record.len() > MAX_ROW / 2 {
             return Err(self.too_large(&advisory.id));
@@ -136,7 +144,12 @@ impl Builder {
                 self.namespaces.insert(affected.namespace.clone());
             }
             let key = text_key(&[affected.namespace.as_str(), &affected.package]);
-            let entry = (number, affected.clone());
+            let mut affected = affected.clone();
+            // Another part may raise the advisory's severity; this package keeps what was said of it.
+            if affected.severity.is_none() && advisory.severity != Severity::Unknown {
+                affected.severity = Some(advisory.severity);
+            }
+            let entry = (number, affected);
             self.affected
                 .add(&key, &package_row::encode(std::slice::from_ref(&entry)))
                 .map_err(SnapshotError::io("write", &self.path))?;
@@ -168,6 +181,7 @@ impl Builder {
             path,
             meta,
             ids,
+            severities,
             names,
             namespaces,
             advisories,
@@ -210,8 +224,8 @@ impl Builder {
             places: Vec::new(),
         };
         writing.begin()?;
-        writing.affected(affected, &ranks)?;
-        drop(ranks);
+        writing.affected(affected, &ranks, &severities)?;
+        drop((ranks, severities));
         let total = sorted.len() as u64;
         writing.advisories(advisories, &sorted)?;
         let counts = writing.finish(&meta, total)?;
@@ -336,7 +350,12 @@ impl Writing<'_> {
     }
 
     /// Writes the rows per package and gathers the places.
-    fn affected(&mut self, runs: Runs, ranks: &[u32]) -> Result<(), SnapshotError> {
+    fn affected(
+        &mut self,
+        runs: Runs,
+        ranks: &[u32],
+        severities: &[Severity],
+    ) -> Result<(), SnapshotError> {
         let mut merge = self.io(runs.merge())?;
         let mut key = Vec::new();
         let mut entries: Vec<(u32, Affected)> = Vec::new();
@@ -348,7 +367,11 @@ impl Writing<'_> {
             // The row itself names neither: they are in its key.
             let one = package_row::decode(&value, &Namespace::new(""), "")
                 .map_err(SnapshotError::damaged(self.path, "a temporary row"))?;
-            for (number, affected) in one {
+            for (number, mut affected) in one {
+                // What equals the advisory's own severity is not said twice.
+                affected.severity = affected
+                    .severity
+                    .filter(|own| severities.get(number as usize) != Some(own));
                 let rank = ranks.get(number as usize).copied().unwrap_or_default();
                 entries.push((rank, affected));
             }

@@ -1,4 +1,9 @@
 //! Snapshots and the catalog, from outside.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a panic is a test's report"
+)]
 
 mod catalog;
 mod damage;

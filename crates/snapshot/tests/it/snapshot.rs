@@ -40,6 +40,12 @@ fn parts_of_one_id_become_one_advisory() {
     assert_eq!(whole.affected.len(), 2);
     let there = snapshot.get("debian:11", "CVE-2024-1").unwrap().unwrap();
     assert_eq!(there.affected, [affected("debian:11", "nodejs", "12")]);
+    let there = snapshot.get("debian:12", "CVE-2024-1").unwrap().unwrap();
+    assert_eq!(
+        there.affected[0].severity,
+        Some(Severity::Low),
+        "said of openssl alone"
+    );
     assert!(snapshot.get("debian:10", "CVE-2024-1").unwrap().is_none());
     assert!(snapshot.get("debian:11", "CVE-2024-2").unwrap().is_none());
     for text in ["CVE-2024-1", "cve-2024-1", "GHSA-1", "openssl"] {
@@ -143,13 +149,24 @@ fn look_ups_from_several_threads_agree() {
 type Expected = BTreeMap<(String, String), Vec<(String, Affected)>>;
 
 fn expected(advisories: &[Advisory]) -> Expected {
+    let mut highest: BTreeMap<&str, Severity> = BTreeMap::new();
+    for advisory in advisories {
+        let severity = highest.entry(&advisory.id).or_default();
+        *severity = advisory.severity.max(*severity);
+    }
     let mut all = Expected::new();
     for advisory in advisories {
         for affected in &advisory.affected {
             let key = (affected.namespace.to_string(), affected.package.clone());
+            let mut affected = affected.clone();
+            let inherited = Some(advisory.severity).filter(|own| *own != Severity::Unknown);
+            affected.severity = affected
+                .severity
+                .or(inherited)
+                .filter(|own| *own != highest[advisory.id.as_str()]);
             all.entry(key)
                 .or_default()
-                .push((advisory.id.clone(), affected.clone()));
+                .push((advisory.id.clone(), affected));
         }
     }
     for entries in all.values_mut() {
@@ -190,6 +207,9 @@ proptest! {
             let whole = snapshot.whole(snapshot.find(id).unwrap().unwrap()).unwrap();
             if let [only] = parts.as_slice() {
                 let mut only = (*only).clone();
+                for affected in &mut only.affected {
+                    affected.severity = affected.severity.filter(|own| *own != only.severity);
+                }
                 only.affected.sort_by_key(|affected| {
                     (affected.namespace.clone(), affected.package.clone(), affected.clone())
                 });
