@@ -1,0 +1,119 @@
+//! Which data answered, or that none did.
+
+use pellucid_matcher::{Source, Sources, find};
+use pellucid_model::{Distribution, Namespace, Owner, Package, PackageEntry, PackageKind};
+use pellucid_version::Range;
+
+use crate::fixture::{OPTIONS, advisory, affected, deb, entry, inventory, snapshot, sources};
+
+fn in_namespace(namespace: Option<&str>) -> PackageEntry {
+    PackageEntry {
+        namespace: namespace.map(Namespace::from),
+        ..entry(deb("a", "1"))
+    }
+}
+
+#[test]
+fn every_namespace_is_covered_or_said_not_to_be() {
+    let snapshot = snapshot(
+        "debian",
+        &[advisory("CVE-1", vec![affected("a", Range::all())])],
+    );
+    let mut sources = sources(&[snapshot.clone()]);
+    let source = |namespace: &str| Source {
+        snapshot: snapshot.clone(),
+        namespace: Namespace::from(namespace),
+        fetched_at: 2,
+    };
+    // One that upstream has stopped following, a derivative, and one whose update failed.
+    sources.add(Namespace::from("debian:7"), source("debian:7"));
+    sources.add(Namespace::from("derived:1"), source("debian:12"));
+    sources.note(
+        Namespace::from("alpine:v3.20"),
+        "the update of alpine/v3.20 failed: 503",
+    );
+    let names = [
+        "debian:12",
+        "debian:12",
+        "debian:7",
+        "derived:1",
+        "alpine:v3.20",
+        "haiku:1",
+    ];
+    let mut packages: Vec<_> = names.iter().map(|name| in_namespace(Some(name))).collect();
+    packages.push(in_namespace(None));
+    let matched = find(&inventory(packages), &sources, &OPTIONS).unwrap();
+    let told: Vec<_> = matched
+        .coverage
+        .iter()
+        .map(|coverage| {
+            let namespace = coverage
+                .namespace
+                .as_ref()
+                .map_or("?", |name| name.as_str());
+            let note = coverage.note.as_deref().unwrap_or_default();
+            (namespace, coverage.packages, coverage.is_covered(), note)
+        })
+        .collect();
+    let expected = [
+        (
+            "?",
+            1,
+            false,
+            "no file says which distribution these packages are of",
+        ),
+        (
+            "alpine:v3.20",
+            1,
+            false,
+            "the update of alpine/v3.20 failed: 503",
+        ),
+        ("debian:12", 2, true, ""),
+        ("debian:7", 1, false, "debian says nothing about debian:7"),
+        ("derived:1", 1, true, "answered by the data for debian:12"),
+        ("haiku:1", 1, false, "no advisory data for this namespace"),
+    ];
+    assert_eq!(told, expected);
+    let reference = &matched.coverage[2].snapshots[0];
+    assert_eq!(
+        (reference.key.as_str(), reference.digest),
+        ("debian", snapshot.digest())
+    );
+    assert_eq!((reference.as_of, reference.fetched_at), (Some(1), 2));
+    let end = matched.coverage[3].end_of_life.as_ref().unwrap();
+    assert!(end.past, "{end:?}");
+    assert!(!matched.coverage[2].end_of_life.as_ref().unwrap().past);
+    // The derivative's packages are matched under the name in the snapshot.
+    assert_eq!(matched.findings.len(), 3);
+}
+
+#[test]
+fn a_distribution_without_packages_is_named_and_owned_packages_are_not() {
+    let mut inventory = inventory(vec![PackageEntry {
+        namespace: Some(Namespace::from("pypi")),
+        package: Package::new(PackageKind::Pypi, "a", "1"),
+        owner: Some(Owner {
+            name: "python3-a".to_owned(),
+            version: "1".to_owned(),
+        }),
+        ..entry(deb("a", "1"))
+    }]);
+    inventory.distributions.push(Distribution {
+        namespace: Namespace::from("debian:12"),
+        id: "debian".to_owned(),
+        version_id: None,
+        codename: None,
+        pretty_name: None,
+        id_like: Vec::new(),
+        cpe: None,
+        path: "etc/os-release".to_owned(),
+        layer: 0,
+    });
+    let matched = find(&inventory, &Sources::new(), &OPTIONS).unwrap();
+    assert_eq!(matched.coverage.len(), 1);
+    assert_eq!(matched.coverage[0].packages, 0);
+    assert_eq!(
+        matched.coverage[0].namespace,
+        Some(Namespace::from("debian:12"))
+    );
+}
