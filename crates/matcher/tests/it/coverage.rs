@@ -19,7 +19,7 @@ fn every_namespace_is_covered_or_said_not_to_be() {
         "debian",
         &[advisory("CVE-1", vec![affected("a", Range::all())])],
     );
-    let mut sources = sources(&[snapshot.clone()]);
+    let mut sources = sources(std::slice::from_ref(&snapshot));
     let source = |namespace: &str| Source {
         snapshot: snapshot.clone(),
         namespace: Namespace::from(namespace),

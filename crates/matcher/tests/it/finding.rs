@@ -126,7 +126,7 @@ fn the_first_source_decides_and_the_others_fill_gaps() {
     let first = |vendor: Advisory| {
         let sources = sources(&[
             snapshot("vendor", &[vendor]),
-            snapshot("other", &[other.clone()]),
+            snapshot("other", std::slice::from_ref(&other)),
         ]);
         find(&inventory, &sources, &OPTIONS)
             .unwrap()
@@ -233,7 +233,7 @@ fn hidden_and_owned_packages() {
 fn findings_are_sorted_and_say_where_they_are_from() {
     let advisories = [aliased("CVE-2", &[], "2"), aliased("CVE-10", &[], "2")];
     let snapshot = snapshot("debian", &advisories);
-    let sources = sources(&[snapshot.clone()]);
+    let sources = sources(std::slice::from_ref(&snapshot));
     let inventory = inventory(vec![entry(deb("a", "1.0")), entry(deb("a", "1.1"))]);
     let matched = find(&inventory, &sources, &OPTIONS).unwrap();
     let order: Vec<_> = matched

@@ -1,9 +1,5 @@
 //! Matching, from outside. Modules mirror `src`.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a panic is a test's report"
-)]
+#![expect(clippy::unwrap_used, reason = "a panic is a test's report")]
 
 mod coverage;
 mod finding;
