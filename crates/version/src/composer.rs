@@ -59,6 +59,24 @@ pub(crate) fn compare_normalized(a: &Parts<'_>, b: &Parts<'_>) -> Ordering {
     compare_tokens(padded(tokens(a.text)), padded(tokens(b.text)))
 }
 
+/// The same order for a version that a constraint begins at, where Composer counts the development
+/// versions and pre-releases in: `4.0.0-beta1` is in `>= 4.0`.
+pub(crate) fn compare_to_beginning(version: &Parts<'_>, bound: &Parts<'_>) -> Ordering {
+    if bound.text.iter().any(u8::is_ascii_alphabetic) {
+        return compare_normalized(version, bound);
+    }
+    let mut numbers = padded(tokens(bound.text));
+    let mut ended = false;
+    let bound = move || match numbers() {
+        Token::End if !ended => {
+            ended = true;
+            Token::Word(Word::Dev)
+        }
+        token => token,
+    };
+    compare_tokens(padded(tokens(version.text)), bound)
+}
+
 fn compare_tokens<'a>(
     mut a: impl FnMut() -> Token<'a>,
     mut b: impl FnMut() -> Token<'a>,

@@ -82,13 +82,15 @@ pub(crate) fn compare(a: &Parts, b: &Parts) -> Ordering {
     }
 }
 
-/// The order of specifiers: the version's local part counts only if the bound has one.
-pub(crate) fn compare_to_bound(version: &Parts, bound: &Parts) -> Ordering {
+/// The order of specifiers: the version's local part counts only if the bound has one. A bound that
+/// PEP 440 refuses sorts nowhere sensible among versions that it does not, so it decides nothing.
+pub(crate) fn compare_to_bound(version: &Parts, bound: &Parts) -> Result<Ordering, &'static str> {
     match (version, bound) {
+        (Parts::Regular(_), Parts::Legacy(_)) => Err("as a bound, PEP 440 refuses it"),
         (Parts::Regular(version), Parts::Regular(bound)) if bound.local.is_empty() => {
-            version.compare_public(bound)
+            Ok(version.compare_public(bound))
         }
-        _ => compare(version, bound),
+        _ => Ok(compare(version, bound)),
     }
 }
 

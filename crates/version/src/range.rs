@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::scheme::Side;
 use crate::{InvalidVersion, Version};
 
 /// A half-open or closed interval of versions.
@@ -71,21 +72,22 @@ impl Range {
     ///
     /// Bounds are read as the ecosystem's own resolver reads them, which for two is not the plain
     /// order: PEP 440 ignores a local version that the bound does not have (`1.0+local` is in
-    /// `<= 1.0`), Composer pads numbers to four (`1.2.0` is in `<= 1.2`).
+    /// `<= 1.0`), Composer pads numbers to four (`1.2.0` is in `<= 1.2`) and begins a range at its
+    /// pre-releases (`1.2-beta` is in `>= 1.2`).
     ///
     /// # Errors
-    /// A bound is no version of the version's scheme. Never read that as "not in the range".
+    /// A bound is no version of the version's scheme; for PEP 440, a bound that it refuses. Never read that as "not in the range".
     pub fn contains(&self, version: &Version) -> Result<bool, InvalidVersion> {
         // Both bounds are read even if one decides: a broken bound must not depend on the version.
         let above = match &self.lower {
             Lower::Beginning => true,
-            Lower::Inclusive(bound) => version.compare_to_bound(bound)?.is_ge(),
-            Lower::Exclusive(bound) => version.compare_to_bound(bound)?.is_gt(),
+            Lower::Inclusive(bound) => version.compare_to_bound(bound, Side::Beginning)?.is_ge(),
+            Lower::Exclusive(bound) => version.compare_to_bound(bound, Side::Other)?.is_gt(),
         };
         let below = match &self.upper {
             Upper::Open => true,
-            Upper::Before(bound) => version.compare_to_bound(bound)?.is_lt(),
-            Upper::Through(bound) => version.compare_to_bound(bound)?.is_le(),
+            Upper::Before(bound) => version.compare_to_bound(bound, Side::Other)?.is_lt(),
+            Upper::Through(bound) => version.compare_to_bound(bound, Side::Other)?.is_le(),
         };
         Ok(above && below)
     }

@@ -187,6 +187,15 @@ impl Scheme {
     }
 }
 
+/// Which bound of a range a version is compared with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// The first version in the range.
+    Beginning,
+    /// Any other bound.
+    Other,
+}
+
 /// What a reader made of a version: slices of the text, or for a few schemes a key of its own.
 #[derive(Clone)]
 pub(crate) enum Parts<'a> {
@@ -225,15 +234,22 @@ impl Parts<'_> {
     }
 
     /// The order of a version and the bound of a range, where the ecosystem reads those otherwise.
-    pub(crate) fn compare_to_bound(&self, bound: &Self) -> Ordering {
+    pub(crate) fn compare_to_bound(
+        &self,
+        bound: &Self,
+        side: Side,
+    ) -> Result<Ordering, &'static str> {
         match (self, bound) {
             (Self::Pep440(version), Self::Pep440(bound)) => {
                 pep440::compare_to_bound(version, bound)
             }
-            (Self::Composer(version), Self::Composer(bound)) => {
-                composer::compare_normalized(version, bound)
+            (Self::Composer(version), Self::Composer(bound)) if side == Side::Beginning => {
+                Ok(composer::compare_to_beginning(version, bound))
             }
-            _ => self.compare(bound),
+            (Self::Composer(version), Self::Composer(bound)) => {
+                Ok(composer::compare_normalized(version, bound))
+            }
+            _ => Ok(self.compare(bound)),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use crate::scheme::Parts;
+use crate::scheme::{Parts, Side};
 use crate::{InvalidVersion, Scheme};
 
 /// A valid version of one scheme.
@@ -67,13 +67,22 @@ impl Version {
     }
 
     /// Compares with the bound of a range, as the ecosystem reads bounds.
-    pub(crate) fn compare_to_bound(&self, bound: &str) -> Result<Ordering, InvalidVersion> {
+    pub(crate) fn compare_to_bound(
+        &self,
+        bound: &str,
+        side: Side,
+    ) -> Result<Ordering, InvalidVersion> {
+        let invalid = |reason| InvalidVersion::new(self.scheme, bound, reason);
         match (&self.parts, self.scheme) {
-            (Some(parts), _) => Ok(parts.compare_to_bound(&self.scheme.read(bound)?)),
-            (None, Scheme::Composer) => Ok(self
-                .scheme
-                .read(&self.text)?
-                .compare_to_bound(&self.scheme.read(bound)?)),
+            (Some(parts), _) => parts
+                .compare_to_bound(&self.scheme.read(bound)?, side)
+                .map_err(invalid),
+            (None, Scheme::Composer) => {
+                let version = self.scheme.read(&self.text)?;
+                version
+                    .compare_to_bound(&self.scheme.read(bound)?, side)
+                    .map_err(invalid)
+            }
             (None, _) => self.compare_text(bound),
         }
     }

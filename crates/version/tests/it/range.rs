@@ -47,6 +47,9 @@ fn a_broken_bound_is_an_error_and_not_a_no() {
         upper: Upper::Before("?".into()),
     };
     assert_eq!(&*range.contains(&version).unwrap_err().text, "?");
+    // Sorted before everything, it would say that nothing is affected.
+    let version = Scheme::Pep440.parse("8.1").unwrap();
+    assert!(Range::before("8.3.0-11.1").contains(&version).is_err());
 }
 
 #[test]
@@ -57,6 +60,14 @@ fn resolvers_read_bounds_otherwise_than_the_plain_order() {
     };
     assert!(contains(Scheme::Pep440, &through("1.0"), "1.0+local"));
     assert!(!contains(Scheme::Pep440, &through("1.0+a"), "1.0+local"));
+    let from = |bound: &str| Range {
+        lower: Lower::Inclusive(bound.to_owned()),
+        upper: Upper::Open,
+    };
+    assert!(contains(Scheme::Composer, &from("4.0"), "v4.0.0-beta1"));
+    assert!(contains(Scheme::Composer, &from("4.0"), "4.0.0"));
+    assert!(!contains(Scheme::Composer, &from("4.0"), "3.9.9"));
+    assert!(!contains(Scheme::Composer, &from("4.0-RC1"), "4.0.0-beta1"));
     assert!(contains(Scheme::Composer, &through("1.2"), "1.2.0"));
     assert!(!contains(Scheme::Composer, &Range::before("1.2.0"), "1.2"));
     assert!(contains(
