@@ -1,0 +1,319 @@
+//! From a request to the bytes: which server or folder, how often, and what counts as unchanged.
+
+use std::fs::File;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::io::{Read as _, Seek as _};
+use std::path::Path;
+use std::time::Duration;
+
+use pellucid_feeds::Request;
+use sha2::{Digest as _, Sha256};
+use tokio::sync::OnceCell;
+
+use crate::http::{self, Download, Get};
+use crate::mirror::{Located, MANIFEST, MANIFEST_LIMIT, Mirror, Place, Root};
+use crate::unpack::{UnpackError, unpack};
+use crate::validators::Validators;
+use crate::{FetchError, FetchOptions, UpdateProgress};
+
+/// Fetches files as one set of options says.
+pub(crate) struct Fetcher<'a> {
+    options: &'a FetchOptions,
+    progress: &'a dyn UpdateProgress,
+    /// Made when the first URL is fetched, so that folders and offline runs make none.
+    client: OnceCell<reqwest::Client>,
+    mirror: OnceCell<Option<Mirror>>,
+}
+
+/// A file and what it was asked for as.
+#[derive(Debug)]
+pub(crate) struct FetchedFile {
+    pub(crate) request: Request,
+    download: Download,
+    located: Located,
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub(crate) enum Got {
+    /// It is as it was.
+    Unchanged,
+    File(Box<FetchedFile>),
+}
+
+impl<'a> Fetcher<'a> {
+    pub(crate) fn new(options: &'a FetchOptions, progress: &'a dyn UpdateProgress) -> Self {
+        Self {
+            options,
+            progress,
+            client: OnceCell::new(),
+            mirror: OnceCell::new(),
+        }
+    }
+
+    /// Fetches a file, from where it is, as often as it takes.
+    pub(crate) async fn fetch(
+        &self,
+        key: &str,
+        request: &Request,
+        previous: Option<&Validators>,
+    ) -> Result<Got, FetchError> {
+        let mirror = self
+            .mirror
+            .get_or_try_init(|| self.open_mirror(key))
+            .await?;
+        let mut first_error = None;
+        for url in std::iter::once(&request.url).chain(&request.alternatives) {
+            let located = match mirror {
+                Some(mirror) => mirror.locate(url),
+                None => Ok(Located::at(Place::Url(url.clone()))),
+            };
+            let got = match located {
+                Ok(located) => self.fetch_from(key, request, located, previous).await,
+                Err(error) => Err(error),
+            };
+            match got {
+                Ok(got) => return Ok(got),
+                Err(error) => first_error = first_error.or(Some(error)),
+            }
+        }
+        Err(first_error.unwrap_or(FetchError::Offline {
+            url: request.url.clone(),
+        }))
+    }
+
+    async fn fetch_from(
+        &self,
+        key: &str,
+        request: &Request,
+        located: Located,
+        previous: Option<&Validators>,
+    ) -> Result<Got, FetchError> {
+        let sha256 = located
+            .sha256
+            .as_ref()
+            .or(request.sha256.as_ref())
+            .map(String::as_str);
+        let download = match &located.place {
+            Place::File(path) => Some(open(path, sha256, request.limit)?),
+            Place::Url(url) => {
+                // Tags of another server, or of another copy on this one, mean nothing.
+                let tags = previous.filter(|previous| previous.from == *url);
+                let get = Get {
+                    url,
+                    previous: tags,
+                    sha256,
+                    limit: request.limit,
+                };
+                self.get(key, &request.name, &get).await?
+            }
+        };
+        let same = |download: &Download| {
+            previous.is_some_and(|previous| previous.sha256 == download.validators.sha256)
+        };
+        Ok(match download.filter(|download| !same(download)) {
+            None => Got::Unchanged,
+            Some(download) => Got::File(Box::new(FetchedFile {
+                request: request.clone(),
+                download,
+                located,
+            })),
+        })
+    }
+
+    /// Tries until it works or trying again makes no sense.
+    async fn get(
+        &self,
+        key: &str,
+        name: &str,
+        get: &Get<'_>,
+    ) -> Result<Option<Download>, FetchError> {
+        if self.options.offline {
+            return Err(FetchError::Offline {
+                url: get.url.to_owned(),
+            });
+        }
+        let client = self
+            .client
+            .get_or_try_init(async || http::client(self.options))
+            .await?;
+        let progress = |bytes, total| self.progress.downloading(key, name, bytes, total);
+        let mut pause = self.options.first_wait;
+        let mut attempt = 1;
+        loop {
+            let failure = match get.send(client, self.options, &progress).await {
+                Ok(download) => return Ok(download),
+                Err(failure) => failure,
+            };
+            if !failure.error.may_pass() || attempt >= self.options.attempts {
+                return Err(failure.error);
+            }
+            let wait = match failure.retry_after {
+                Some(pause) if pause > self.options.longest_wait => {
+                    return Err(FetchError::ComeBackLater {
+                        url: get.url.to_owned(),
+                        pause,
+                    });
+                }
+                Some(pause) => pause,
+                None => shortened(pause.min(self.options.longest_wait)),
+            };
+            tracing::debug!(
+                feed.key = key,
+                url = get.url,
+                attempt,
+                "try failed: {}",
+                failure.error
+            );
+            self.progress
+                .waiting(key, name, &failure.error.to_string(), wait);
+            tokio::time::sleep(wait).await;
+            pause = pause.saturating_mul(2);
+            attempt += 1;
+        }
+    }
+
+    async fn open_mirror(&self, key: &str) -> Result<Option<Mirror>, FetchError> {
+        let as_of = self.options.as_of.as_deref();
+        let Some(text) = &self.options.mirror else {
+            return match as_of {
+                None => Ok(None),
+                Some(_) => {
+                    let what = "only a mirror has data as of a date".to_owned();
+                    Err(FetchError::Usage { what })
+                }
+            };
+        };
+        let root = Root::new(text)?;
+        let body = match root.join(MANIFEST) {
+            Place::File(path) => match open(&path, None, MANIFEST_LIMIT) {
+                Ok(download) => Some((path.display().to_string(), download)),
+                Err(FetchError::Io { source, .. })
+                    if source.kind() == std::io::ErrorKind::NotFound =>
+                {
+                    None
+                }
+                Err(error) => return Err(error),
+            },
+            Place::Url(url) => {
+                let get = Get {
+                    url: &url,
+                    previous: None,
+                    sha256: None,
+                    limit: MANIFEST_LIMIT,
+                };
+                match self.get(key, MANIFEST, &get).await {
+                    Ok(download) => download.map(|download| (url, download)),
+                    Err(FetchError::Status {
+                        status: 404 | 410, ..
+                    }) => None,
+                    Err(error) => return Err(error),
+                }
+            }
+        };
+        let Some((manifest, download)) = body else {
+            return Mirror::new(root, None, as_of).map(Some);
+        };
+        let body = read(download, &manifest, MANIFEST_LIMIT)?;
+        let text = String::from_utf8(body).map_err(|_| FetchError::Manifest {
+            manifest,
+            what: "it is not text".to_owned(),
+        })?;
+        Mirror::new(root, Some(&text), as_of).map(Some)
+    }
+}
+
+impl FetchedFile {
+    /// The bytes as upstream means them: unpacked and restored. Reads the whole file.
+    pub(crate) fn into_body(self) -> Result<(Request, Vec<u8>), FetchError> {
+        let Self {
+            request,
+            download,
+            located,
+        } = self;
+        let body = read(download, &located.place.to_string(), request.limit)?;
+        Ok((request, located.restore(body)))
+    }
+
+    /// What to remember of it.
+    pub(crate) fn validators(&self) -> Validators {
+        self.download.validators.clone()
+    }
+
+    /// Bytes as they came.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.download.bytes
+    }
+
+    /// Date of the data, in seconds since the epoch: as the mirror's list has it, or the server.
+    pub(crate) fn as_of(&self) -> Option<i64> {
+        self.located.as_of.or(self.download.modified)
+    }
+}
+
+fn read(download: Download, url: &str, limit: u64) -> Result<Vec<u8>, FetchError> {
+    unpack(download.file, download.bytes, limit).map_err(|error| match error {
+        UnpackError::TooLarge => FetchError::TooLarge {
+            url: url.to_owned(),
+            limit,
+        },
+        UnpackError::Damaged(source) => FetchError::Damaged {
+            url: url.to_owned(),
+            source,
+        },
+    })
+}
+
+/// A file of a folder, hashed.
+fn open(path: &Path, sha256: Option<&str>, limit: u64) -> Result<Download, FetchError> {
+    let io = |source| FetchError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    let url = || path.display().to_string();
+    let mut file = File::open(path).map_err(io)?;
+    if !file.metadata().map_err(io)?.is_file() {
+        return Err(io(std::io::ErrorKind::IsADirectory.into()));
+    }
+    let mut hash = Sha256::new();
+    let mut bytes = 0_u64;
+    let mut buffer = vec![0; 128 << 10];
+    loop {
+        let read = file.read(&mut buffer).map_err(io)?;
+        let Some(chunk) = buffer.get(..read).filter(|chunk| !chunk.is_empty()) else {
+            break;
+        };
+        hash.update(chunk);
+        bytes += chunk.len() as u64;
+        if bytes > limit {
+            return Err(FetchError::TooLarge { url: url(), limit });
+        }
+    }
+    file.rewind().map_err(io)?;
+    let found = hex::encode(hash.finalize());
+    if let Some(expected) = sha256.filter(|expected| *expected != found) {
+        return Err(FetchError::Checksum {
+            url: url(),
+            found,
+            expected: expected.to_owned(),
+        });
+    }
+    let validators = Validators {
+        from: url(),
+        sha256: found,
+        ..Validators::default()
+    };
+    Ok(Download {
+        file,
+        bytes,
+        validators,
+        modified: None,
+    })
+}
+
+/// A pause made shorter by up to half, so that many who failed together do not come back together.
+fn shortened(pause: Duration) -> Duration {
+    // The hasher's keys are the one source of chance in the standard library.
+    let chance = RandomState::new().build_hasher().finish() as f64 / u64::MAX as f64;
+    pause.mul_f64(0.5 + chance / 2.0)
+}
