@@ -1,2 +1,49 @@
-//! placeholder
-fn main() {}
+//! The `pellucid` command.
+//!
+//! Place in the flow: the rightmost room, the only one that knows the command line, the environment,
+//! the terminal and what day it is. Standard output is data, standard error is talk. How each
+//! command ends is [`exit::Exit`].
+
+mod advice;
+mod args;
+mod commands;
+mod exit;
+mod hints;
+mod limits;
+mod logging;
+mod output;
+mod progress;
+mod units;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{Args, Command, DbCommand};
+use crate::exit::Exit;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    logging::start(&args.talk);
+    match run(&args) {
+        Ok(exit) => exit,
+        Err(error) => {
+            hints::print(&error);
+            Exit::of(&error)
+        }
+    }
+    .into()
+}
+
+fn run(args: &Args) -> anyhow::Result<Exit> {
+    match &args.command {
+        Command::Scan(scan) => commands::scan::run(scan, &args.talk),
+        Command::Packages(packages) => commands::packages::run(packages, &args.talk),
+        Command::Db(DbCommand::Update(update)) => commands::db::update(update, &args.talk),
+        Command::Db(DbCommand::Status(status)) => commands::db::status(status),
+        Command::VersionCompare(compare) => commands::version_compare::run(compare),
+    }
+}

@@ -15,7 +15,7 @@ use unicode_width::UnicodeWidthChar as _;
 
 /// The text with everything made visible that is not a letter, digit, sign or single space. Letters
 /// beyond ASCII stay where `unicode` allows them.
-pub(crate) fn text(text: &str, unicode: bool) -> Cow<'_, str> {
+pub fn text(text: &str, unicode: bool) -> Cow<'_, str> {
     if is_harmless(text) {
         return Cow::Borrowed(text);
     }

@@ -16,6 +16,7 @@ mod layout;
 mod report;
 mod summary;
 
+pub use escape::text as escape;
 pub use format::json::{ReadError, read as read_json};
 pub use format::{FORMATS, Format, Style, format};
 pub use report::{Assessment, Gate, Report, Tool};

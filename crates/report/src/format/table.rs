@@ -102,7 +102,8 @@ fn counts(page: &mut Page<'_>, assessment: &Assessment) -> io::Result<()> {
     let mut line = Vec::new();
     if summary.vulnerabilities.total == 0 {
         // Only where all was covered is nothing found good news.
-        let all_covered = assessment.coverage.iter().all(Coverage::is_covered);
+        let coverage = &assessment.coverage;
+        let all_covered = !coverage.is_empty() && coverage.iter().all(Coverage::is_covered);
         let paint = if all_covered {
             Paint::Good
         } else {
@@ -140,7 +141,8 @@ fn counts(page: &mut Page<'_>, assessment: &Assessment) -> io::Result<()> {
 fn coverage(page: &mut Page<'_>, coverage: &[Coverage]) -> io::Result<()> {
     page.gap()?;
     if coverage.is_empty() {
-        return page.paragraph(0, &[plain("Nothing in this image needs advisory data")]);
+        let known = plain(": nothing in this image is known to pellucid");
+        return page.paragraph(0, &[span(Paint::Alarm, "NOT COVERED"), known]);
     }
     for covered in coverage {
         let name = covered

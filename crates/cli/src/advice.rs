@@ -1,0 +1,149 @@
+//! Getting the advisories that an image needs: which snapshots, how fresh, fetched where too old.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use pellucid_model::{Namespace, Warning, WarningKind};
+use pellucid_snapshot::Catalog;
+use pellucid_updater::{FetchOptions, Outcome};
+
+use crate::args::{DataArgs, FreshnessArgs, StoreArgs, Talk};
+use crate::exit::Usage;
+use crate::progress::FeedBars;
+
+/// Opens the snapshots in the data directory.
+pub(crate) fn catalog(args: &StoreArgs) -> anyhow::Result<Catalog> {
+    let folder = data_dir(args)?;
+    Catalog::open(&folder)
+        .with_context(|| format!("cannot use the data directory {}", folder.display()))
+}
+
+fn data_dir(args: &StoreArgs) -> Result<PathBuf, Usage> {
+    if let Some(folder) = &args.data_dir {
+        return Ok(folder.clone());
+    }
+    let folder = |name| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    folder("XDG_DATA_HOME")
+        .or_else(|| Some(folder("HOME")?.join(".local/share")))
+        .map(|data| data.join("pellucid"))
+        .ok_or_else(|| Usage("there is no home directory; say --data-dir DIR".to_owned()))
+}
+
+/// Seconds since the epoch.
+pub(crate) fn now() -> i64 {
+    jiff::Timestamp::now().as_second()
+}
+
+/// Makes the snapshots that speak of these namespaces fresh enough, and warns where they are not.
+///
+/// # Errors
+/// The data directory is unusable. A feed that cannot be fetched is a warning: what is there answers.
+pub(crate) fn refresh(
+    namespaces: &BTreeSet<Namespace>,
+    catalog: &Catalog,
+    data: &DataArgs,
+    freshness: &FreshnessArgs,
+    talk: &Talk,
+) -> anyhow::Result<Vec<Warning>> {
+    let keys = pellucid_updater::covering(namespaces);
+    let mut due = keys;
+    due.retain(|key| is_due(catalog, key, freshness.max_data_age));
+    if due.is_empty() {
+        return Ok(Vec::new());
+    }
+    if freshness.skip_db_update || !may_fetch(data) {
+        return Ok(due.iter().filter_map(|key| stale(catalog, key)).collect());
+    }
+    let outcomes = fetch(&due, catalog, data, talk)?;
+    Ok(outcomes
+        .iter()
+        .filter_map(|outcome| failed(catalog, outcome))
+        .collect())
+}
+
+/// Brings these snapshots up to date. The only place that starts an asynchronous runtime.
+pub(crate) fn fetch(
+    keys: &[String],
+    catalog: &Catalog,
+    data: &DataArgs,
+    talk: &Talk,
+) -> anyhow::Result<Vec<Outcome>> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime that fetches feeds")?;
+    let options = FetchOptions {
+        mirror: data.mirror.clone(),
+        offline: data.offline,
+        ..FetchOptions::default()
+    };
+    let bars = FeedBars::new(talk);
+    Ok(runtime.block_on(pellucid_updater::update(keys, catalog, &options, &bars)))
+}
+
+/// Whether anything can be fetched: offline, only a mirror that is a folder can be read.
+pub(crate) fn may_fetch(data: &DataArgs) -> bool {
+    let is_url = |mirror: &str| mirror.starts_with("http://") || mirror.starts_with("https://");
+    !data.offline || data.mirror.as_deref().is_some_and(|mirror| !is_url(mirror))
+}
+
+fn is_due(catalog: &Catalog, key: &str, max_age: Duration) -> bool {
+    // What cannot be opened is fetched again.
+    let (Some(entry), Ok(Some(_))) = (catalog.entry(key), catalog.current(key)) else {
+        return true;
+    };
+    let max_age = i64::try_from(max_age.as_secs()).unwrap_or(i64::MAX);
+    // A check that lies in the future is a clock set back: ask again.
+    !entry
+        .status
+        .last_checked
+        .is_some_and(|checked| (0..=max_age).contains(&now().saturating_sub(checked)))
+}
+
+/// The warning that old data answers; where there is none, the coverage says so itself.
+fn stale(catalog: &Catalog, key: &str) -> Option<Warning> {
+    let entry = catalog.entry(key)?;
+    entry.current.as_ref()?;
+    let checked = entry
+        .status
+        .last_checked
+        .and_then(|at| jiff::Timestamp::from_second(at).ok());
+    Some(warning(match checked {
+        Some(at) => format!(
+            "{key} was last asked for news on {}",
+            at.strftime("%Y-%m-%d")
+        ),
+        None => format!("{key} was never asked for news"),
+    }))
+}
+
+fn failed(catalog: &Catalog, outcome: &Outcome) -> Option<Warning> {
+    let error = outcome.result.as_ref().err()?;
+    let key = &outcome.key;
+    let is_there = catalog
+        .entry(key)
+        .is_some_and(|entry| entry.current.is_some());
+    let effect = if is_there {
+        "could not be updated, so older data answers"
+    } else {
+        "has no data"
+    };
+    Some(warning(format!("{key} {effect}: {}", error.chain())))
+}
+
+const fn warning(message: String) -> Warning {
+    Warning {
+        kind: WarningKind::StaleData,
+        layer: None,
+        path: None,
+        line: None,
+        message,
+    }
+}

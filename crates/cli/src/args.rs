@@ -1,0 +1,269 @@
+//! The command line.
+//!
+//! Every option's documentation here is its help text. An option with an environment variable is
+//! stronger than it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::PossibleValuesParser;
+use clap::{ArgAction, Parser, Subcommand, ValueEnum, ValueHint};
+use pellucid_model::{Platform, Severity};
+use pellucid_version::Scheme;
+
+use crate::limits::{self, LimitArg};
+use crate::units;
+
+const VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    " (commit ",
+    env!("PELLUCID_COMMIT"),
+    ", ",
+    env!("PELLUCID_TARGET"),
+    ")"
+);
+
+/// The commit the binary was built from, or `unknown`.
+pub(crate) const COMMIT: &str = env!("PELLUCID_COMMIT");
+
+const EXIT_STATUSES: &str = "Exit status: 0 clean or below the gate, 1 gate reached, 2 usage, \
+                             3 failed, 4 not covered by advisory data.";
+
+/// Reads container images layer by layer, without running them, and tells which known vulnerabilities
+/// affect what is inside, which layer brought it in, and what fixes it.
+#[derive(Parser)]
+#[command(name = "pellucid", version = VERSION, after_help = EXIT_STATUSES)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) talk: Talk,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Find known vulnerabilities in an image.
+    Scan(Box<ScanArgs>),
+    /// List the packages of an image.
+    Packages(Box<PackagesArgs>),
+    /// Fetch advisory data, or say what is there.
+    #[command(subcommand)]
+    Db(DbCommand),
+    /// Compare two versions as an ecosystem orders them.
+    VersionCompare(VersionCompareArgs),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum DbCommand {
+    /// Fetch feeds whose data is not the newest.
+    Update(UpdateArgs),
+    /// Say of each feed's data how old it is, what is in it, and how its last update went.
+    Status(StatusArgs),
+}
+
+/// How much is told on standard error.
+#[derive(clap::Args)]
+pub(crate) struct Talk {
+    /// Tell nothing but errors: no progress, no warnings.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Tell each step; twice, more.
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+#[derive(clap::Args)]
+#[command(after_help = EXIT_STATUSES)]
+pub(crate) struct ScanArgs {
+    #[command(flatten)]
+    pub(crate) image: ImageArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    #[command(flatten)]
+    pub(crate) freshness: FreshnessArgs,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct PackagesArgs {
+    #[command(flatten)]
+    pub(crate) image: ImageArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// Which image, and how it is read.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Image")]
+pub(crate) struct ImageArgs {
+    /// The image: a file of `docker save`, an OCI layout as a folder or an archive, or with `dir:`
+    /// before it the folder of a root file system. The content decides which it is, unless one of
+    /// docker-archive:, oci:, oci-archive:, dir: stands before the path. Where a file holds several
+    /// images, a colon and the image's tag follow the path.
+    #[arg(value_name = "IMAGE", value_hint = ValueHint::AnyPath)]
+    pub(crate) reference: String,
+    /// Which image of a multi-platform index to read; this machine's if absent.
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
+    pub(crate) platform: Option<Platform>,
+    /// How much is hashed: what is read anyway, or every byte.
+    #[arg(long, value_name = "WHAT", default_value = "read")]
+    pub(crate) verify: Verify,
+    /// Whose packages are listed: of the file system that a container would see, or also those that
+    /// an upper layer removed and a lower one still ships.
+    #[arg(long, value_name = "WHICH", default_value = "visible")]
+    pub(crate) layers: Layers,
+    #[arg(
+        long = "limit",
+        value_name = "NAME=VALUE",
+        value_parser = LimitArg::parse,
+        help = "Change one bound on what an image may make pellucid do (--help lists them)",
+        long_help = limits::help()
+    )]
+    pub(crate) limits: Vec<LimitArg>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Verify {
+    /// Whatever is read through; a layer that is not is called declared.
+    Read,
+    /// Every byte of every layer.
+    Full,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Layers {
+    /// What a container would see.
+    Visible,
+    /// Also what is removed but still shipped.
+    Hidden,
+}
+
+/// How the report is written, and where to.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct OutputArgs {
+    /// How to write the report.
+    #[arg(short, long, value_name = "FORMAT", default_value = "table", value_parser = formats())]
+    pub(crate) format: String,
+    /// Write to this file instead of standard output; it appears whole or not at all.
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+    /// Tell every vulnerability by itself, with layer and reason.
+    #[arg(long)]
+    pub(crate) detail: bool,
+}
+
+/// What is reported, and what fails.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Policy")]
+pub(crate) struct PolicyArgs {
+    /// End with status 1 if a finding is this severe or worse: negligible, low, medium, high,
+    /// critical; unknown fails on any finding.
+    #[arg(long, value_name = "SEVERITY")]
+    pub(crate) fail_on: Option<Severity>,
+    /// Leave out findings without a fix.
+    #[arg(long)]
+    pub(crate) only_fixed: bool,
+    /// Leave out findings of other severities than these, separated by commas.
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) severity: Vec<Severity>,
+    /// Report also what nobody has determined yet to affect the package or not.
+    #[arg(long)]
+    pub(crate) undetermined: bool,
+    /// Do not end with status 4 where no advisory data covers a package; the report says it still.
+    #[arg(long)]
+    pub(crate) allow_uncovered: bool,
+}
+
+/// Where advisory data comes from and where it is kept.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Advisory data")]
+pub(crate) struct DataArgs {
+    /// Take every feed from here: a folder or an http(s) URL with a MANIFEST.tsv, or with each file
+    /// at <host>/<path>.
+    #[arg(long, value_name = "URL|DIR", env = "PELLUCID_MIRROR")]
+    pub(crate) mirror: Option<String>,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+    /// Open no socket. A mirror that is a folder is still read.
+    #[arg(long)]
+    pub(crate) offline: bool,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct StoreArgs {
+    /// Where snapshots of advisory data are kept [default: $XDG_DATA_HOME/pellucid, else
+    /// ~/.local/share/pellucid].
+    #[arg(long, value_name = "DIR", env = "PELLUCID_DATA_DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+/// How old advisory data may be.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Advisory data")]
+pub(crate) struct FreshnessArgs {
+    /// Fetch a feed again if it was last asked longer ago than this. If that fails, the data that is
+    /// there answers, and the report carries a warning.
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = units::duration)]
+    pub(crate) max_data_age: Duration,
+    /// Fetch nothing; use the data that is there.
+    #[arg(long)]
+    pub(crate) skip_db_update: bool,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct UpdateArgs {
+    /// Which feeds, or parts of feeds such as alpine/v3.20; all if absent.
+    #[arg(value_name = "FEED")]
+    pub(crate) feeds: Vec<String>,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct StatusArgs {
+    /// How to write it.
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub(crate) format: StatusFormat,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StatusFormat {
+    /// For people.
+    Table,
+    /// For machines.
+    Json,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct VersionCompareArgs {
+    /// The order: dpkg, rpm, apk, pacman, semver, npm, pep440, …
+    #[arg(value_parser = scheme, value_name = "SCHEME")]
+    pub(crate) scheme: Scheme,
+    /// A version. Prints <, = or >.
+    #[arg(required_unless_present = "file", allow_hyphen_values = true)]
+    pub(crate) a: Option<String>,
+    /// The version to compare it with.
+    #[arg(required_unless_present = "file", allow_hyphen_values = true)]
+    pub(crate) b: Option<String>,
+    /// Read lines `A op B` and print only those that are wrong; status 1 if there are any.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["a", "b"])]
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// The names of the report formats.
+fn formats() -> PossibleValuesParser {
+    PossibleValuesParser::new(pellucid_report::FORMATS.iter().map(|format| format.name()))
+}
+
+fn scheme(name: &str) -> Result<Scheme, String> {
+    Scheme::from_name(name).ok_or_else(|| {
+        let known: Vec<&str> = Scheme::ALL.iter().map(|scheme| scheme.name()).collect();
+        format!("the schemes are {}", known.join(", "))
+    })
+}

@@ -1,0 +1,41 @@
+//! How pellucid ends. `docs/exit-codes.md` says the same to its users.
+
+use std::process::ExitCode;
+
+/// The exit status.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Exit {
+    /// Done; nothing reaches the gate.
+    Clean = 0,
+    /// The gate is reached, or a comparison is wrong.
+    Reached = 1,
+    /// The command line or a file given by the user cannot be.
+    Usage = 2,
+    /// The command could not do its work.
+    Failed = 3,
+    /// No advisory data answers for some packages.
+    NotCovered = 4,
+}
+
+/// What the user asked for cannot be; an error with this text ends with [`Exit::Usage`].
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Usage(pub(crate) String);
+
+impl Exit {
+    /// How an error ends the command.
+    pub(crate) fn of(error: &anyhow::Error) -> Self {
+        use pellucid_image::ImageError;
+        let is_usage = error.chain().any(|cause| {
+            cause.is::<Usage>()
+                || matches!(cause.downcast_ref(), Some(ImageError::Reference { .. }))
+        });
+        if is_usage { Self::Usage } else { Self::Failed }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}

@@ -1,0 +1,58 @@
+//! Errors as people read them: what failed, why, and what to do about it.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use pellucid_image::{ImageError, LayerFault};
+
+use crate::output;
+
+/// Prints an error with its causes, and a hint where there is one.
+///
+/// Messages quote images and feeds, so all of it is escaped.
+pub(crate) fn print(error: &anyhow::Error) {
+    let mut stderr = std::io::stderr().lock();
+    let unicode = stderr.is_terminal() && output::is_utf8();
+    for (number, cause) in error.chain().enumerate() {
+        let label = if number == 0 { "error" } else { "caused by" };
+        let cause = cause.to_string();
+        let cause = pellucid_report::escape(&cause, unicode);
+        // Nobody is left to tell if standard error is gone.
+        let _ = writeln!(stderr, "{label}: {cause}");
+    }
+    if let Some(hint) = hint(error) {
+        let _ = writeln!(stderr, "hint: {}", pellucid_report::escape(&hint, unicode));
+    }
+}
+
+fn hint(error: &anyhow::Error) -> Option<String> {
+    error.chain().find_map(|cause| {
+        cause
+            .downcast_ref::<ImageError>()
+            .and_then(image_hint)
+            .or_else(|| limit_hint(cause.downcast_ref()?))
+    })
+}
+
+fn image_hint(error: &ImageError) -> Option<String> {
+    let hint = match error {
+        ImageError::SeveralImages { .. } => "write the name of one after the path and a colon",
+        ImageError::NoSuchPlatform { .. } => "choose one with --platform",
+        ImageError::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+            "save the image to a file first: docker save IMAGE -o image.tar"
+        }
+        ImageError::Limit { limit, .. } => return Some(raise(limit)),
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+fn limit_hint(fault: &LayerFault) -> Option<String> {
+    match fault {
+        LayerFault::Limit { limit, .. } => Some(raise(limit)),
+        _ => None,
+    }
+}
+
+fn raise(limit: &str) -> String {
+    format!("if the image is trusted, --limit {limit}=VALUE raises the bound")
+}

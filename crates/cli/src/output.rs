@@ -1,0 +1,93 @@
+//! Where reports go, and how they look there.
+
+use std::fs;
+use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::path::Path;
+
+use anyhow::Context as _;
+use pellucid_report::Style;
+
+/// How output should look: colours, letters beyond ASCII and wrapping are for terminals.
+pub(crate) fn style(file: Option<&Path>, detail: bool) -> Style {
+    let stdout = io::stdout();
+    if file.is_some() || !stdout.is_terminal() {
+        return Style {
+            detail,
+            ..Style::default()
+        };
+    }
+    Style {
+        width: terminal_size::terminal_size_of(&stdout).map(|(width, _)| usize::from(width.0)),
+        color: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+            && std::env::var_os("TERM").is_none_or(|term| term != "dumb"),
+        unicode: is_utf8(),
+        detail,
+    }
+}
+
+/// Whether the locale's letters are UTF-8.
+pub(crate) fn is_utf8() -> bool {
+    ["LC_ALL", "LC_CTYPE", "LANG"]
+        .iter()
+        .filter_map(std::env::var_os)
+        .find(|value| !value.is_empty())
+        .and_then(|value| value.into_string().ok())
+        .is_some_and(|value| {
+            let value = value.to_ascii_lowercase();
+            value.ends_with("utf-8") || value.ends_with("utf8")
+        })
+}
+
+/// Writes to standard output, or to a file that appears whole or not at all.
+///
+/// A reader of standard output that closed it early (`| head`) has what it wanted: that is no error.
+pub(crate) fn write(
+    file: Option<&Path>,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> anyhow::Result<()> {
+    match file {
+        Some(path) => {
+            to_file(path, write).with_context(|| format!("cannot write {}", path.display()))
+        }
+        None => {
+            let mut out = BufWriter::new(io::stdout().lock());
+            match write(&mut out).and_then(|()| out.flush()) {
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                    // Dropping the writer must not try again.
+                    drop(out.into_parts());
+                    Ok(())
+                }
+                done => done.context("cannot write to standard output"),
+            }
+        }
+    }
+}
+
+fn to_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    // A link stays a link: what it leads to is replaced.
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    if fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
+        // A device or pipe is written to; renaming a file over it would take it away.
+        let mut out = BufWriter::new(fs::OpenOptions::new().write(true).open(&path)?);
+        write(&mut out)?;
+        return out.flush();
+    }
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".pellucid-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        // As any program makes a file: the user's mask decides who reads it.
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    let temporary = builder.tempfile_in(folder.unwrap_or(Path::new(".")))?;
+    let mut out = BufWriter::new(temporary);
+    write(&mut out)?;
+    let temporary = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+    temporary.as_file().sync_all()?;
+    temporary.persist(&path)?;
+    Ok(())
+}
