@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pellucid_image::Want;
 use pellucid_model::{Image, Inventory};
 
-use crate::detector::{Candidate, Class};
+use crate::detector::Candidate;
 use crate::dispatch::{Set, detectors, dispatch};
 use crate::layer::{Facts, Kind, LayerInventory};
 use crate::path::{below, split};
@@ -343,7 +343,7 @@ impl Laid<'_> {
                 continue;
             };
             let real = self.tree.place_path(&place);
-            if real == *root || real.is_empty() {
+            if real == *root {
                 continue;
             }
             let name = RawPath::new(root);
@@ -383,21 +383,17 @@ impl Laid<'_> {
             .map(|(id, _)| id)
             .collect();
         for id in links {
-            let path = self.tree.path(id);
-            let set = others(&path);
-            if set == 0 {
-                continue;
-            }
-            let Ok(place) = self.tree.locate(&path, true) else {
-                continue;
-            };
-            let real = self.tree.place_path(&place);
-            let rest = remaining(&real, set);
-            if rest != 0 {
-                more.files
-                    .entry(RawPath::new(&real))
-                    .or_default()
-                    .insert(RawPath::new(&path), rest);
+            let path = RawPath::new(&self.tree.path(id));
+            for (name, set) in history::names(&path, watch) {
+                let Ok(place) = self.tree.locate(path.bytes(), true) else {
+                    continue;
+                };
+                let real = self.tree.place_path(&place);
+                let rest = remaining(&real, set);
+                if rest != 0 {
+                    let names = more.files.entry(RawPath::new(&real)).or_default();
+                    names.insert(RawPath::new(&name), rest);
+                }
             }
         }
         more
@@ -423,14 +419,6 @@ fn wanting(path: &[u8], set: Set) -> Set {
 /// Those of these detectors that do not want a file of this path anyway.
 fn remaining(path: &[u8], set: Set) -> Set {
     set & !wanting(path, set)
-}
-
-/// Detectors that want a file of this path for its name, not for its place.
-fn others(path: &[u8]) -> Set {
-    let set = wanting(path, Set::MAX);
-    detectors(set)
-        .filter(|detector| detector.class() == Class::Language)
-        .fold(0, |set, detector| set | crate::dispatch::bit(detector))
 }
 
 /// Detectors that look at all files below this folder.

@@ -93,6 +93,7 @@ impl Entries {
     /// Gives back what was only needed while adding.
     pub(crate) fn shrink(&mut self) {
         self.last = Vec::new();
+        self.reserved = 0;
         self.data.shrink_to_fit();
     }
 

@@ -245,7 +245,7 @@ impl<'a> History<'a> {
 }
 
 /// The names that detectors know a real path by, the path itself first, and who wants each.
-fn names(place: &RawPath, watch: &Watch) -> Vec<(Vec<u8>, Set)> {
+pub(super) fn names(place: &RawPath, watch: &Watch) -> Vec<(Vec<u8>, Set)> {
     let mut names = vec![(place.bytes().to_vec(), Set::MAX)];
     names.extend(watch.names(place.bytes()));
     for (name, set) in &mut names {

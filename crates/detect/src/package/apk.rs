@@ -50,6 +50,10 @@ impl Detector for Apk {
                 any |= std::mem::take(&mut record).finish(out);
                 continue;
             }
+            // A missing empty line joins two records; no record has two names.
+            if record.name.is_some() && line.bytes.starts_with(b"P:") {
+                any |= std::mem::take(&mut record).finish(out);
+            }
             text = true;
             if record.start == 0 {
                 record.start = line.number;

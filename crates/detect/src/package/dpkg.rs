@@ -113,6 +113,10 @@ fn stanzas(file: &DetectFile<'_>, out: &mut Detected) -> Result<(), DetectError>
         if line.bytes.iter().all(u8::is_ascii_whitespace) {
             any |= std::mem::take(&mut stanza).finish(out);
         } else {
+            // A missing empty line joins two stanzas; no stanza has two packages.
+            if stanza.package.is_some() && field(line.bytes, "Package") {
+                any |= std::mem::take(&mut stanza).finish(out);
+            }
             text = true;
             stanza.line(&line);
         }
@@ -123,6 +127,14 @@ fn stanzas(file: &DetectFile<'_>, out: &mut Detected) -> Result<(), DetectError>
         return Err(DetectError::Malformed("no stanza of it names a package"));
     }
     Ok(())
+}
+
+/// Whether a line is a field of this name.
+fn field(line: &[u8], name: &str) -> bool {
+    line.split_at_checked(name.len())
+        .is_some_and(|(own, rest)| {
+            own.eq_ignore_ascii_case(name.as_bytes()) && rest.starts_with(b":")
+        })
 }
 
 /// One stanza, as far as it is of use.

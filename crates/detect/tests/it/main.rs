@@ -7,4 +7,8 @@
     reason = "a panic is the report of a test"
 )]
 
+mod fixtures;
+mod layers;
+mod overlay;
 mod rpmdb;
+mod run;
