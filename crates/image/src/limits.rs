@@ -62,7 +62,7 @@ impl Default for Limits {
             blob_bytes: 32 * GIB,
             layer_bytes: 64 * GIB,
             image_bytes: 128 * GIB,
-            ratio: 250,
+            ratio: 200,
             ratio_after: 256 * MIB,
             layer_entries: 4_000_000,
             image_entries: 8_000_000,

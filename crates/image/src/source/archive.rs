@@ -53,10 +53,10 @@ impl Archive {
             source,
         };
         let totals = Totals::new(1, start, limits);
-        // What is read here is the archive, whose size the limits of one blob say nothing about.
+        // The archive is no layer: what bounds it is the image's limit.
         let limits = Limits {
-            blob_bytes: limits.image_bytes,
-            layer_bytes: limits.image_bytes,
+            blob_bytes: u64::MAX,
+            layer_bytes: u64::MAX,
             ..limits.clone()
         };
         let meter = Meter::new(&limits, &totals, 0);

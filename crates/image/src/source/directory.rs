@@ -11,9 +11,10 @@
 //! Not here: mount points (whatever is mounted in the tree belongs to it), hard links (each name is
 //! a file of its own), whiteouts (a file's name means nothing here).
 
-use std::ffi::CStr;
+use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, Read as _};
+use std::os::fd::OwnedFd;
 
 use pellucid_model::{DigestState, Image, Layer, Platform};
 use rustix::fs::{AtFlags, Dir, FileType, readlinkat, statat};
@@ -148,7 +149,14 @@ impl Walk<'_> {
             Ok((opened, names))
         });
         let (opened, names) = match listed {
-            Ok(listed) => listed,
+            Ok((opened, Some(names))) => (opened, names),
+            Ok((_, None)) => {
+                let allowed = limits.layer_entries;
+                return Err(LayerFault::Limit {
+                    limit: "layer_entries",
+                    allowed,
+                });
+            }
             Err(error) if path.is_empty() => return Err(LayerFault::Read(error)),
             Err(error) => {
                 self.notes
@@ -246,21 +254,19 @@ fn read(file: &File, count: u64) -> Result<Vec<u8>, LayerFault> {
     Ok(bytes)
 }
 
-/// The sorted names of a directory.
-fn names(directory: &impl std::os::fd::AsFd, allowed: u64) -> io::Result<Vec<std::ffi::CString>> {
+/// The sorted names of a directory; `None` when there are more than allowed.
+fn names(directory: &OwnedFd, allowed: u64) -> io::Result<Option<Vec<CString>>> {
     let mut names = Vec::new();
     for entry in Dir::read_from(directory)? {
         let entry = entry?;
-        let name: &CStr = entry.file_name();
-        if !matches!(name.to_bytes(), b"." | b"..") {
-            names.push(name.to_owned());
+        if matches!(entry.file_name().to_bytes(), b"." | b"..") {
+            continue;
         }
+        names.push(entry.file_name().to_owned());
         if names.len() as u64 > allowed {
-            return Err(io::Error::other(
-                "the directory has more entries than a layer may have",
-            ));
+            return Ok(None);
         }
     }
     names.sort();
-    Ok(names)
+    Ok(Some(names))
 }

@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn records_must_add_up() {
         let mut pax = Pax::default();
-        pax.parse(b"12 path=abc\n11 path=de\n13 size=1234\n9 size=\n")
+        pax.parse(b"12 path=abc\n11 path=de\n13 size=1234\n8 size=\n")
             .unwrap();
         assert_eq!((pax.path.as_deref(), pax.size), (Some(&b"de"[..]), None));
         pax.parse(b"14 linkpath=a\n20 linkpath=a\n10 b=c\n")

@@ -1,0 +1,17 @@
+//! The crate from outside, on images and tars that the tests make in memory.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a panic in a test is its report"
+)]
+
+mod build;
+mod directory;
+mod hostile;
+mod layer;
+mod limits;
+mod seen;
+mod source;
+mod tar;
+mod truncation;
