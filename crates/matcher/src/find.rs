@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pellucid_model::{Coverage, Finding, Inventory, PackageEntry, Status, Warning, WarningKind};
+use pellucid_model::{
+    Coverage, Finding, Inventory, Namespace, PackageEntry, Status, Warning, WarningKind,
+};
 use pellucid_snapshot::SnapshotError;
 
-use crate::finding::{Hit, findings_of};
+use crate::finding::{Advisories, AdvisoryKey, Hit, findings_of};
 use crate::statement::{Subject, Unplaced, Verdict, judge, subjects};
 use crate::{Source, Sources, coverage};
 
@@ -58,34 +60,36 @@ pub fn find(
     sources: &Sources,
     options: &MatchOptions,
 ) -> Result<Matched, MatchError> {
-    let mut findings = Vec::new();
     let mut warnings = BTreeMap::new();
+    let mut hits: Vec<(usize, Vec<Hit>)> = Vec::new();
     for (index, entry) in inventory.packages.iter().enumerate() {
-        if !is_matched(entry, options) {
-            continue;
-        }
-        let Some(namespace) = &entry.namespace else {
+        let (true, Some(namespace)) = (is_matched(entry, options), &entry.namespace) else {
             continue;
         };
-        let mut hits = Vec::new();
+        let mut own = Vec::new();
         for (rank, source) in sources.of(namespace).iter().enumerate() {
-            ask(entry, source, rank, options, &mut hits, &mut warnings).map_err(|error| {
-                MatchError::Snapshot {
-                    namespace: namespace.to_string(),
-                    source: Box::new(error),
-                }
-            })?;
+            ask(entry, source, rank, options, &mut own, &mut warnings)
+                .map_err(damaged(namespace))?;
         }
-        let own = findings_of(
-            index,
-            sources.of(namespace),
-            &hits,
-            entry.package.kind.scheme(),
-        );
-        findings.extend(own.map_err(|error| MatchError::Snapshot {
-            namespace: namespace.to_string(),
-            source: Box::new(error),
-        })?);
+        if !own.is_empty() {
+            hits.push((index, own));
+        }
+    }
+    let advisories = advisories(inventory, sources, &hits)?;
+    let mut findings = Vec::new();
+    for (index, own) in &hits {
+        if let Some(entry) = inventory.packages.get(*index)
+            && let Some(namespace) = &entry.namespace
+        {
+            let scheme = entry.package.kind.scheme();
+            findings.extend(findings_of(
+                *index,
+                sources.of(namespace),
+                own,
+                &advisories,
+                scheme,
+            ));
+        }
     }
     findings.sort_by(|a: &Finding, b| (a.package, &a.id).cmp(&(b.package, &b.id)));
     let mut warnings: Vec<Warning> = warnings.into_values().collect();
@@ -96,6 +100,45 @@ pub fn find(
         coverage,
         warnings,
     })
+}
+
+fn damaged(namespace: &Namespace) -> impl FnOnce(SnapshotError) -> MatchError {
+    move |error| MatchError::Snapshot {
+        namespace: namespace.to_string(),
+        source: Box::new(error),
+    }
+}
+
+/// Every advisory that some hit is of, once. They are read in the order in which they stand in the
+/// snapshots, so that no part of a file is inflated twice.
+fn advisories(
+    inventory: &Inventory,
+    sources: &Sources,
+    hits: &[(usize, Vec<Hit>)],
+) -> Result<Advisories, MatchError> {
+    let mut wanted: BTreeMap<AdvisoryKey, (&Source, &Namespace)> = BTreeMap::new();
+    for (index, own) in hits {
+        let entry = inventory.packages.get(*index);
+        let Some(namespace) = entry.and_then(|entry| entry.namespace.as_ref()) else {
+            continue;
+        };
+        for hit in own {
+            if let Some(source) = sources.of(namespace).get(hit.rank) {
+                let key = (source.snapshot.digest(), hit.advisory);
+                wanted.entry(key).or_insert((source, namespace));
+            }
+        }
+    }
+    wanted
+        .into_iter()
+        .map(|(key, (source, namespace))| {
+            let advisory = source
+                .snapshot
+                .advisory(key.1)
+                .map_err(damaged(namespace))?;
+            Ok((key, advisory))
+        })
+        .collect()
 }
 
 /// Whether a package is compared with advisories under these options.

@@ -12,8 +12,8 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use pellucid_model::{Advisory, Affected, Finding, FixState, Reason, Severity, Status};
-use pellucid_snapshot::{AdvisoryRef, SnapshotError};
+use pellucid_model::{Advisory, Affected, Digest, Finding, FixState, Reason, Severity, Status};
+use pellucid_snapshot::AdvisoryRef;
 use pellucid_version::Scheme;
 
 use crate::Source;
@@ -31,25 +31,25 @@ pub(crate) struct Hit {
     pub(crate) version: String,
 }
 
+/// An advisory in a snapshot.
+pub(crate) type AdvisoryKey = (Digest, AdvisoryRef);
+/// The advisories that hits are of.
+pub(crate) type Advisories = BTreeMap<AdvisoryKey, Advisory>;
+
 /// Findings of one package from everything said about it.
 pub(crate) fn findings_of(
     package: usize,
     sources: &[Source],
     hits: &[Hit],
+    advisories: &Advisories,
     scheme: Scheme,
-) -> Result<Vec<Finding>, SnapshotError> {
-    let mut advisories: BTreeMap<(usize, AdvisoryRef), Advisory> = BTreeMap::new();
-    for hit in hits {
-        if let Some(source) = sources.get(hit.rank)
-            && !advisories.contains_key(&(hit.rank, hit.advisory))
-        {
-            let advisory = source.snapshot.advisory(hit.advisory)?;
-            advisories.insert((hit.rank, hit.advisory), advisory);
-        }
-    }
+) -> Vec<Finding> {
     let statements: Vec<(&Hit, &Advisory)> = hits
         .iter()
-        .filter_map(|hit| Some((hit, advisories.get(&(hit.rank, hit.advisory))?)))
+        .filter_map(|hit| {
+            let digest = sources.get(hit.rank)?.snapshot.digest();
+            Some((hit, advisories.get(&(digest, hit.advisory))?))
+        })
         .collect();
     let mut findings: Vec<Finding> = groups(&statements)
         .into_iter()
@@ -64,7 +64,7 @@ pub(crate) fn findings_of(
         }
         same
     });
-    Ok(findings)
+    findings
 }
 
 fn is_cve(id: &str) -> bool {
@@ -276,7 +276,7 @@ fn reason(sources: &[Source], hit: &Hit) -> Reason {
     let digest = sources.get(hit.rank).map(|source| source.snapshot.digest());
     Reason {
         feed: feed(sources, hit),
-        snapshot: digest.unwrap_or(pellucid_model::Digest::Sha256([0; 32])),
+        snapshot: digest.unwrap_or(Digest::Sha256([0; 32])),
         name_kind: hit.statement.name_kind,
         name: hit.statement.package.clone(),
         version: hit.version.clone(),

@@ -21,8 +21,8 @@ use crate::codec::{MAX_ROW, Packer, Reader, Writer};
 use crate::runs::Runs;
 use crate::{SnapshotError, package_row, schema};
 
-/// Bytes of one block of advisories before compression.
-const BLOCK: usize = 48 << 10;
+/// Bytes of one block of advisories before compression. Half the size costs a tenth more file.
+const BLOCK: usize = 128 << 10;
 /// Advisory numbers in one row of a namespace's listing.
 const LISTING: usize = 4096;
 

@@ -5,7 +5,8 @@
 //! stand in one order, so that they are walked side by side; memory holds the severities of all
 //! advisories and the changes of one namespace.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use pellucid_model::{Advisory, Affected, NameKind, Namespace, Severity, Status};
@@ -133,19 +134,78 @@ impl Diff {
                     (left.0, left.1, right.1)
                 }
             };
-            let left = self.old.statements(&left);
-            let right = self.new.statements(&right);
-            let ids: HashSet<&Arc<str>> = left.keys().chain(right.keys()).collect();
-            for id in ids {
-                if left.get(id) != right.get(id) {
-                    changed
-                        .entry(Arc::clone(id))
-                        .or_default()
-                        .push(name.clone());
-                }
+            self.compare_package(&name, &left, &right, &mut changed);
+        }
+    }
+
+    /// Notes the ids for which another thing is said of a package. Both lists are in the order of ids.
+    fn compare_package(
+        &self,
+        name: &str,
+        left: &[Entry],
+        right: &[Entry],
+        changed: &mut BTreeMap<Arc<str>, Vec<String>>,
+    ) {
+        let by_id = |a: &Entry, b: &Entry| a.advisory == b.advisory;
+        let (mut left, mut right) = (left.chunk_by(by_id), right.chunk_by(by_id));
+        let (mut before, mut after) = (self.old.take(&mut left), self.new.take(&mut right));
+        loop {
+            let order = match (&before, &after) {
+                (None, None) => return,
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some(a), Some(b)) => a.id.cmp(b.id),
+            };
+            let old = if order.is_le() { before.take() } else { None };
+            let new = if order.is_ge() { after.take() } else { None };
+            if let Some(id) = old.as_ref().or(new.as_ref()).map(|said| said.id)
+                && !same(old.as_ref(), new.as_ref())
+            {
+                changed
+                    .entry(Arc::clone(id))
+                    .or_default()
+                    .push(name.to_owned());
+            }
+            if order.is_le() {
+                before = self.old.take(&mut left);
+            }
+            if order.is_ge() {
+                after = self.new.take(&mut right);
             }
         }
     }
+}
+
+/// What one advisory says of one package.
+struct Said<'a> {
+    id: &'a Arc<str>,
+    severity: Severity,
+    entries: &'a [Entry],
+}
+
+/// Whether both sides mean the same.
+fn same(old: Option<&Said<'_>>, new: Option<&Said<'_>>) -> bool {
+    let (Some(old), Some(new)) = (old, new) else {
+        return false;
+    };
+    // Nearly every statement is unchanged to the letter.
+    if old.severity == new.severity
+        && old
+            .entries
+            .iter()
+            .map(|entry| &entry.affected)
+            .eq(new.entries.iter().map(|entry| &entry.affected))
+    {
+        return true;
+    }
+    meanings(old) == meanings(new)
+}
+
+fn meanings<'a>(said: &Said<'a>) -> BTreeSet<Meaning<'a>> {
+    said.entries
+        .iter()
+        .map(|entry| meaning(&entry.affected, said.severity))
+        .collect()
 }
 
 /// A snapshot with the ids and severities of its advisories.
@@ -178,20 +238,15 @@ impl Side {
         })
     }
 
-    /// What each advisory means for one package.
-    fn statements<'a>(&self, entries: &'a [Entry]) -> BTreeMap<Arc<str>, BTreeSet<Meaning<'a>>> {
-        let mut statements: BTreeMap<Arc<str>, BTreeSet<Meaning<'a>>> = BTreeMap::new();
-        for entry in entries {
-            let Some((id, severity)) = self.advisories.get(entry.advisory.index()) else {
-                continue;
-            };
-            let meaning = meaning(&entry.affected, *severity);
-            statements
-                .entry(Arc::clone(id))
-                .or_default()
-                .insert(meaning);
-        }
-        statements
+    /// The next advisory of a package.
+    fn take<'a>(&'a self, entries: &mut impl Iterator<Item = &'a [Entry]>) -> Option<Said<'a>> {
+        let entries = entries.next()?;
+        let (id, severity) = self.advisories.get(entries.first()?.advisory.index())?;
+        Some(Said {
+            id,
+            severity: *severity,
+            entries,
+        })
     }
 }
 

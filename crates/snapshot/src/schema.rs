@@ -1,7 +1,7 @@
 //! Tables of a snapshot file.
 //!
 //! `affected` is the one table that matching reads: all that is said of a package is one row. The
-//! advisories themselves stand in blocks of some dozens, compressed together, numbered in the order
+//! advisories themselves stand in blocks of some hundreds, compressed together, numbered in the order
 //! of their ids; `block.name` is the id of a block's first one, so that an id is found without an
 //! index of all ids. `listing` holds, per namespace, the numbers of its advisories.
 

@@ -570,7 +570,7 @@ impl Snapshot {
     }
 }
 
-/// Some dozens of advisories, inflated.
+/// Some hundreds of advisories, inflated.
 struct Block {
     first: u32,
     bytes: Vec<u8>,
