@@ -5,6 +5,8 @@
 //! table look-ups per entry and not forty calls. It reads one file and says what that file says;
 //! layers, links and other files are the overlay's business.
 
+use std::hash::Hasher as _;
+
 use pellucid_image::{Body, Want};
 use pellucid_model::{Package, WarningKind};
 use serde::{Deserialize, Serialize};
@@ -212,10 +214,30 @@ impl Detected {
         self.warn(WarningKind::BadRecord, Some(line), message);
     }
 
-    /// Whether the file says nothing at all.
+    /// Bytes of memory that it takes, about.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self == &Self::default()
+    pub fn weight(&self) -> usize {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let packages = self.packages.iter().map(|package| {
+            let source = package.source.as_ref();
+            size_of::<Package>()
+                + package.name.len()
+                + package.version.len()
+                + source.map_or(0, |source| source.name.len() + text(&source.version))
+                + text(&package.arch)
+                + text(&package.module)
+                + text(&package.vendor)
+        });
+        let owned = self
+            .owned
+            .iter()
+            .flat_map(|owned| &owned.files)
+            .map(|file| size_of::<OwnedFile>() + file.path.bytes().len() + text(&file.digest));
+        let warnings = self
+            .warnings
+            .iter()
+            .map(|(_, _, message)| message.len() + 64);
+        packages.chain(owned).chain(warnings).sum()
     }
 }
 
@@ -269,11 +291,11 @@ pub struct OwnedFile {
 pub fn analysis_version() -> String {
     /// Raised when the shape or meaning of a layer inventory changes.
     const LAYER: u32 = 1;
-    let mut text = format!("layer {LAYER}");
+    let mut hash = crate::dispatch::Fnv::default();
     for detector in DETECTORS {
-        text.push_str(&format!(", {} {}", detector.name(), detector.version()));
+        hash.write(format!("{} {}\n", detector.name(), detector.version()).as_bytes());
     }
-    text
+    format!("{LAYER}-{:016x}", hash.finish())
 }
 
 /// Runs a detector; a panic of it is a failure on this file and no more.

@@ -154,7 +154,7 @@ impl Dispatch {
 
 /// FNV-1a: short keys, a fixed table, nothing an attacker could fill.
 #[derive(Clone, Copy)]
-struct Fnv(u64);
+pub(crate) struct Fnv(u64);
 
 impl Default for Fnv {
     fn default() -> Self {

@@ -38,9 +38,9 @@ pub enum DetectError {
     /// The bytes of a kept file could not be read back.
     #[error("kept file could not be read back")]
     Body(#[source] std::io::Error),
-    /// The names of the image's entries need more memory than allowed.
-    #[error("names of the entries of layer {layer} need more than the limit of {limit} bytes")]
-    Names {
+    /// The names of the image's entries, or what its files say, need more memory than allowed.
+    #[error("names and facts up to layer {layer} need more than the limit of {limit} bytes")]
+    Facts {
         /// Index of the layer, lowest is 0.
         layer: usize,
         /// The limit in bytes.

@@ -70,6 +70,25 @@ impl LayerInventory {
         self.len() == 0
     }
 
+    /// Bytes of memory that it takes, about.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let links: usize = self
+            .links
+            .iter()
+            .map(|(_, target)| target.bytes().len() + 32)
+            .sum();
+        let files: usize = self
+            .files
+            .iter()
+            .map(|file| match &file.facts {
+                Facts::Found(found) => found.weight() + 128,
+                _ => 128,
+            })
+            .sum();
+        self.entries.bytes() + links + files
+    }
+
     /// What detectors found, in the order of the layer's entries.
     #[must_use]
     pub fn files(&self) -> &[FileFacts] {
@@ -92,7 +111,12 @@ pub struct LayerReader {
     pending: Vec<(&'static dyn Detector, Want)>,
     /// Main files and additions, kept until the layer's end.
     held: Vec<Held>,
+    /// Bytes that the facts take, about.
+    weight: usize,
 }
+
+/// Most bytes that the facts of one layer may take, about.
+const FACTS: usize = 192 << 20;
 
 struct Held {
     entry: u32,
@@ -106,15 +130,21 @@ impl LayerReader {
     /// The inventory, after the layer was read to its end without error.
     ///
     /// # Errors
-    /// [`DetectError::Names`] if the layer has more names than fit; `index` is for the message.
+    /// [`DetectError::Facts`] if the layer has more names or facts than fit; `index` is for the message.
     pub fn finish(mut self, index: usize) -> Result<LayerInventory, DetectError> {
         if self.overflow {
-            return Err(DetectError::Names {
+            return Err(DetectError::Facts {
                 layer: index,
                 limit: Entries::LIMIT,
             });
         }
         self.read_held();
+        if self.weight > FACTS {
+            return Err(DetectError::Facts {
+                layer: index,
+                limit: FACTS,
+            });
+        }
         self.inventory.entries.shrink();
         self.inventory
             .files
@@ -130,6 +160,15 @@ impl LayerReader {
     }
 
     fn note(&mut self, entry: u32, detector: &dyn Detector, addition: Option<u32>, facts: Facts) {
+        self.weight += 128;
+        if let Facts::Found(found) = &facts {
+            self.weight += found.weight();
+        }
+        if self.weight > FACTS {
+            // The layer is refused at its end; until then nothing more is kept.
+            self.inventory.files.clear();
+            return;
+        }
         let detector = detector.name().to_owned();
         self.inventory.files.push(FileFacts {
             entry,
@@ -150,6 +189,8 @@ impl LayerReader {
                         self.note(entry, detector, None, Facts::Addition { empty });
                     }
                     let path = RawPath::new(path);
+                    // Only the last of several entries of a path counts.
+                    self.held.retain(|held| held.path != path);
                     self.held.push(Held {
                         entry,
                         path,

@@ -27,7 +27,7 @@ use history::History;
 use tree::{Content, NodeKind, Place, Tree};
 
 /// Path components that may be walked for one image.
-const STEPS: u64 = 500_000_000;
+const STEPS: u64 = 200_000_000;
 
 /// A file that must be read (again) before the layers can be laid over each other.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -178,23 +178,28 @@ fn lay<'a>(
     };
     for (index, layer) in layers.iter().enumerate() {
         laid.apply(index, layer, watch)?;
-        let touched = laid.tree.take_touched().ok_or(DetectError::Names {
+        let touched = laid.tree.take_touched().ok_or(DetectError::Facts {
             layer: index,
             limit: Tree::TOUCHED_BYTES,
         })?;
         laid.history.layer(index, &mut laid.tree, watch, &touched);
-        laid.check()?;
+        laid.check(index)?;
     }
     Ok(laid)
 }
 
 impl Laid<'_> {
-    fn check(&self) -> Result<(), DetectError> {
+    fn check(&self, layer: usize) -> Result<(), DetectError> {
         if self.tree.steps() > STEPS {
-            Err(DetectError::Links { limit: STEPS })
-        } else {
-            Ok(())
+            return Err(DetectError::Links { limit: STEPS });
         }
+        if self.tree.is_full() {
+            return Err(DetectError::Facts {
+                layer,
+                limit: Tree::NODES * 128,
+            });
+        }
+        Ok(())
     }
 
     fn apply(
@@ -241,7 +246,7 @@ impl Laid<'_> {
                 has_facts = true;
             }
             if number.is_multiple_of(1024) {
-                self.check()?;
+                self.check(index)?;
             }
             if matches!(kind, Kind::Whiteout | Kind::Opaque) || path.is_empty() {
                 continue;

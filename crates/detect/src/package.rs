@@ -5,11 +5,31 @@ pub(crate) mod dpkg;
 pub(crate) mod pacman;
 pub(crate) mod rpm;
 
+use pellucid_model::Package;
+
+use crate::DetectError;
+use crate::detector::Detected;
+
 /// Longest name of a package that is believed, in bytes.
 const NAME: usize = 1024;
 
 /// Longest version that is believed, in bytes.
 const VERSION: usize = 8192;
+
+/// Most packages that one file is believed to list: some five times a whole distribution.
+const PACKAGES: usize = 300_000;
+
+/// Bytes of the largest text that is read.
+const TEXT: u64 = 256 << 20;
+
+/// Adds a package that a file lists.
+fn push(out: &mut Detected, package: Package) -> Result<(), DetectError> {
+    if out.packages.len() >= PACKAGES {
+        return Err(DetectError::Malformed("it lists more than 300000 packages"));
+    }
+    out.packages.push(package);
+    Ok(())
+}
 
 /// Bytes as text; `None` where they are no UTF-8 or longer than `most`.
 fn value(bytes: &[u8], most: usize) -> Option<&str> {

@@ -17,6 +17,10 @@ use crate::{DetectError, RawPath};
 /// Passes over layers for files that links lead to.
 const ROUNDS: usize = 4;
 
+/// Most bytes that names and facts of all layers may take together, about. Real images need a few
+/// megabytes.
+const FACTS: usize = 256 << 20;
+
 /// What to look for, and how.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DetectOptions {
@@ -96,6 +100,7 @@ fn read_layers(
         .filter(|(index, of)| index == *of)
         .map(|(index, _)| index)
         .collect();
+    let weight = AtomicUsize::new(0);
     let outcomes = in_parallel(todo.len(), options.threads, |at| {
         let index = todo.get(at).copied().unwrap_or_default();
         let mut visitor = layer();
@@ -105,7 +110,16 @@ fn read_layers(
                 layer: index,
                 source,
             })?;
-        Ok((Arc::new(visitor.finish(index)?), read))
+        let inventory = visitor.finish(index)?;
+        let own = inventory.weight();
+        if weight.fetch_add(own, Ordering::Relaxed) + own > FACTS {
+            // Which layer it is depends on the threads; that it happens does not.
+            return Err(DetectError::Facts {
+                layer: of.len() - 1,
+                limit: FACTS,
+            });
+        }
+        Ok((Arc::new(inventory), read))
     })?;
     let mut by_index: BTreeMap<usize, (Arc<LayerInventory>, LayerRead)> =
         todo.iter().copied().zip(outcomes).collect();

@@ -56,7 +56,12 @@ pub(crate) struct Entries {
 
 impl Entries {
     /// Most bytes that the list may take.
-    pub(crate) const LIMIT: usize = 96 << 20;
+    pub(crate) const LIMIT: usize = 64 << 20;
+
+    /// Bytes that the list takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.data.len()
+    }
 
     pub(crate) fn len(&self) -> usize {
         self.count

@@ -26,6 +26,7 @@ pub(crate) const ROOT: Id = 0;
 pub(crate) struct Tree {
     nodes: Vec<Node>,
     free: Vec<Id>,
+    full: bool,
     /// Steps walked so far.
     steps: u64,
     /// Places of files that came or went since this was last emptied.
@@ -69,6 +70,9 @@ pub(crate) enum Lost {
 }
 
 impl Tree {
+    /// Most nodes.
+    pub(crate) const NODES: usize = 2_000_000;
+
     /// Most bytes of paths that one layer may touch.
     pub(crate) const TOUCHED_BYTES: usize = 128 << 20;
 
@@ -81,12 +85,18 @@ impl Tree {
         Self {
             nodes: vec![root],
             free: Vec::new(),
+            full: false,
             steps: 0,
             touched: BTreeSet::new(),
             touched_bytes: 0,
             generation: 0,
             last: None,
         }
+    }
+
+    /// Whether a node was left out because there were too many.
+    pub(crate) fn is_full(&self) -> bool {
+        self.full
     }
 
     /// Steps walked so far.
@@ -297,6 +307,10 @@ impl Tree {
     }
 
     fn insert(&mut self, parent: Id, name: &[u8], kind: NodeKind) -> Id {
+        if self.free.is_empty() && self.nodes.len() >= Self::NODES {
+            self.full = true;
+            return parent;
+        }
         let node = Node {
             parent,
             name: name.into(),

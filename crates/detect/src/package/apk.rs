@@ -8,7 +8,7 @@
 use pellucid_image::Want;
 use pellucid_model::{Package, PackageKind, SourcePackage};
 
-use super::{NAME, VERSION, value};
+use super::{NAME, TEXT, VERSION, push, value};
 use crate::detector::{
     Candidate, Class, DetectFile, Detected, Detector, OwnedFile, OwnedFiles, Trigger,
 };
@@ -38,7 +38,7 @@ impl Detector for Apk {
     }
 
     fn wants(&self, _candidate: &Candidate<'_>) -> Want {
-        Want::Whole { limit: 512 << 20 }
+        Want::Whole { limit: TEXT }
     }
 
     fn detect(&self, file: &DetectFile<'_>, out: &mut Detected) -> Result<(), DetectError> {
@@ -47,12 +47,12 @@ impl Detector for Apk {
         let (mut any, mut text) = (false, false);
         while let Some(line) = lines.next_line()? {
             if line.bytes.is_empty() {
-                any |= std::mem::take(&mut record).finish(out);
+                any |= std::mem::take(&mut record).finish(out)?;
                 continue;
             }
             // A missing empty line joins two records; no record has two names.
             if record.name.is_some() && line.bytes.starts_with(b"P:") {
-                any |= std::mem::take(&mut record).finish(out);
+                any |= std::mem::take(&mut record).finish(out)?;
             }
             text = true;
             if record.start == 0 {
@@ -67,7 +67,7 @@ impl Detector for Apk {
             let rest = line.bytes.get(2..).unwrap_or_default();
             record.field(*letter, rest, line.number, line.cut, file);
         }
-        any |= record.finish(out);
+        any |= record.finish(out)?;
         if text && !any {
             return Err(DetectError::Malformed("no record of it names a package"));
         }
@@ -136,14 +136,14 @@ impl Record {
     }
 
     /// Ends the record; whether it was a package's.
-    fn finish(self, out: &mut Detected) -> bool {
+    fn finish(self, out: &mut Detected) -> Result<bool, DetectError> {
         if self.start == 0 {
-            return false;
+            return Ok(false);
         }
         let (Some(name), Some(version)) = (self.name, self.version) else {
             let (line, what) = self.fault.unwrap_or((self.start, "no name or no version"));
             out.bad_record(line, format!("record passed over: {what}"));
-            return false;
+            return Ok(false);
         };
         if let Some((line, what)) = self.fault {
             out.bad_record(line, what);
@@ -164,8 +164,8 @@ impl Record {
                 name,
                 version: None,
             });
-        out.packages.push(package);
-        true
+        push(out, package)?;
+        Ok(true)
     }
 }
 

@@ -16,7 +16,7 @@
 use pellucid_image::Want;
 use pellucid_model::{Package, PackageKind, SourcePackage};
 
-use super::{NAME, VERSION, value};
+use super::{NAME, TEXT, VERSION, push, value};
 use crate::DetectError;
 use crate::detector::{
     Candidate, Class, DetectFile, Detected, Detector, OwnedFile, OwnedFiles, Trigger,
@@ -53,7 +53,7 @@ impl Detector for Dpkg {
     }
 
     fn wants(&self, candidate: &Candidate<'_>) -> Want {
-        let whole = Want::Whole { limit: 512 << 20 };
+        let whole = Want::Whole { limit: TEXT };
         match Part::of(candidate.path) {
             Some(Part::Stanzas) => whole,
             Some(Part::List | Part::Sums) if crate::dispatch::dispatch().has_languages() => whole,
@@ -111,17 +111,17 @@ fn stanzas(file: &DetectFile<'_>, out: &mut Detected) -> Result<(), DetectError>
     let mut text = false;
     while let Some(line) = lines.next_line()? {
         if line.bytes.iter().all(u8::is_ascii_whitespace) {
-            any |= std::mem::take(&mut stanza).finish(out);
+            any |= std::mem::take(&mut stanza).finish(out)?;
         } else {
             // A missing empty line joins two stanzas; no stanza has two packages.
             if stanza.package.is_some() && field(line.bytes, "Package") {
-                any |= std::mem::take(&mut stanza).finish(out);
+                any |= std::mem::take(&mut stanza).finish(out)?;
             }
             text = true;
             stanza.line(&line);
         }
     }
-    any |= stanza.finish(out);
+    any |= stanza.finish(out)?;
     // Bytes, but nothing that is a stanza: not a database that lists too little, but none at all.
     if text && !any {
         return Err(DetectError::Malformed("no stanza of it names a package"));
@@ -200,9 +200,9 @@ impl Stanza {
     }
 
     /// Ends the stanza; whether it was one that dpkg would know.
-    fn finish(self, out: &mut Detected) -> bool {
+    fn finish(self, out: &mut Detected) -> Result<bool, DetectError> {
         if self.start == 0 {
-            return false;
+            return Ok(false);
         }
         let removed = match self.status.as_deref().map(state) {
             Some(Some("config-files" | "not-installed")) => true,
@@ -231,11 +231,11 @@ impl Stanza {
             {
                 package.source = None;
             }
-            out.packages.push(package);
+            push(out, package)?;
             if let Some((line, what)) = self.fault {
                 out.bad_record(line, what);
             }
-            return true;
+            return Ok(true);
         }
         if !complete {
             let (line, what) = self
@@ -243,7 +243,7 @@ impl Stanza {
                 .unwrap_or((self.start, "no package or no version"));
             out.bad_record(line, format!("stanza passed over: {what}"));
         }
-        complete || self.known
+        Ok(complete || self.known)
     }
 }
 

@@ -12,6 +12,7 @@
 use pellucid_image::Want;
 use pellucid_model::{Package, PackageKind, SourcePackage, WarningKind};
 
+use super::push;
 use crate::detector::{
     Candidate, Class, DetectFile, Detected, Detector, OwnedFile, OwnedFiles, Trigger,
 };
@@ -71,22 +72,29 @@ impl Detector for Rpm {
         if database.is_empty() && wal.is_none() {
             return Ok(());
         }
+        let mut full = None;
         rpmdb::read(
             &database,
             wal.as_deref(),
             &rpmdb::Limits::default(),
             &mut |header| match header {
-                Ok(header) => package(&header, file, out),
+                Ok(header) if full.is_none() => full = package(&header, file, out).err(),
+                Ok(_) => {}
                 Err(error) => out.warn(WarningKind::BadRecord, None, error.to_string()),
             },
         )
-        .map_err(DetectError::Rpmdb)
+        .map_err(DetectError::Rpmdb)?;
+        full.map_or(Ok(()), Err)
     }
 }
 
-fn package(header: &Header<'_>, file: &DetectFile<'_>, out: &mut Detected) {
+fn package(
+    header: &Header<'_>,
+    file: &DetectFile<'_>,
+    out: &mut Detected,
+) -> Result<(), DetectError> {
     if header.name == "gpg-pubkey" {
-        return;
+        return Ok(());
     }
     let version = evr(header);
     let mut package = Package::new(PackageKind::Rpm, &*header.name, &*version);
@@ -113,7 +121,7 @@ fn package(header: &Header<'_>, file: &DetectFile<'_>, out: &mut Detected) {
             files,
         });
     }
-    out.packages.push(package);
+    push(out, package)
 }
 
 fn evr(header: &Header<'_>) -> String {

@@ -265,3 +265,30 @@ fn two_databases_of_one_package_are_one_package() {
         .collect();
     assert_eq!(places, [0, 1]);
 }
+
+#[test]
+fn what_would_take_too_much_memory_is_refused() {
+    // More packages than any distribution has.
+    let many = file(STATUS, "Package: a\nVersion: 1\n\n".repeat(300_001));
+    match inventory(&[vec![many]]) {
+        Err(DetectError::Database { reason, .. }) => assert!(reason.contains("300000"), "{reason}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_path_that_leads_through_links_again_and_again_ends() {
+    // Each name is 40 links long, and each link twice as long as the one before.
+    let mut layer = vec![file("etc/os-release", DEBIAN), Op::Link("l0", "etc")];
+    let names: Vec<&'static str> = (0..60).map(|at| &*format!("l{at}").leak()).collect();
+    for pair in names.windows(2) {
+        let target = format!("{0}/../{0}/../{0}", pair[0]).leak();
+        layer.push(Op::Link(pair[1], target));
+    }
+    for name in &names {
+        layer.push(file(format!("{name}/os-release").leak(), "ID=evil\n"));
+    }
+    let inventory = inventory(&[layer]).unwrap();
+    // The first few names are within 40 links.
+    assert_eq!(inventory.distributions[0].namespace.as_str(), "evil");
+}
