@@ -133,9 +133,10 @@ impl<'a> Fetcher<'a> {
                 url: get.url.to_owned(),
             });
         }
+        let https = get.url.starts_with("https:");
         let client = self
             .client
-            .get_or_try_init(async || http::client(self.options))
+            .get_or_try_init(async || http::client(self.options, https))
             .await?;
         let progress = |bytes, total| self.progress.downloading(key, name, bytes, total);
         let mut pause = self.options.first_wait;

@@ -45,10 +45,29 @@ impl From<FetchError> for Failure {
 }
 
 /// The client for all files of an update.
-pub(crate) fn client(options: &FetchOptions) -> Result<reqwest::Client, FetchError> {
+///
+/// A machine without any certificate authorities cannot check a server, so that only a mirror
+/// without TLS can be used there: whoever needs `https` then gets an error.
+pub(crate) fn client(options: &FetchOptions, https: bool) -> Result<reqwest::Client, FetchError> {
     // An error means that the program has chosen one already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let follow = redirect::Policy::custom(|attempt| {
+    let builder = || {
+        reqwest::Client::builder()
+            .user_agent(&options.user_agent)
+            .redirect(redirects())
+            .connect_timeout(options.connect_timeout)
+            .pool_idle_timeout(Duration::from_secs(30))
+    };
+    match builder().build() {
+        Err(_) if !https => builder().tls_certs_only([]).build(),
+        built => built,
+    }
+    .map_err(|source| FetchError::Client { source })
+}
+
+/// A few, and never from `https` to `http`.
+fn redirects() -> redirect::Policy {
+    redirect::Policy::custom(|attempt| {
         let downgrade = attempt.previous().iter().any(|url| url.scheme() == "https")
             && attempt.url().scheme() != "https";
         if downgrade {
@@ -58,14 +77,7 @@ pub(crate) fn client(options: &FetchOptions) -> Result<reqwest::Client, FetchErr
         } else {
             attempt.follow()
         }
-    });
-    reqwest::Client::builder()
-        .user_agent(&options.user_agent)
-        .redirect(follow)
-        .connect_timeout(options.connect_timeout)
-        .pool_idle_timeout(Duration::from_secs(30))
-        .build()
-        .map_err(|source| FetchError::Client { source })
+    })
 }
 
 /// What to ask for.
@@ -144,7 +156,7 @@ impl Get<'_> {
             file.write_all(&chunk).map_err(io)?;
             progress(bytes, total);
             let window = since.elapsed();
-            if window >= options.rate_window {
+            if window >= options.rate_window && total != Some(bytes) {
                 if ((bytes - bytes_before) as f64)
                     < options.least_rate as f64 * window.as_secs_f64()
                 {
