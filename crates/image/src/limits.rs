@@ -45,6 +45,8 @@ pub struct Limits {
     pub json_bytes: u64,
     /// Indexes inside indexes.
     pub index_depth: usize,
+    /// Manifests and indexes looked at before one is chosen.
+    pub index_entries: usize,
     /// Bytes of memory one decompressor may use for its window or dictionary.
     pub window_bytes: u64,
     /// Warnings kept per layer; the others are counted.
@@ -76,6 +78,7 @@ impl Default for Limits {
             link_depth: 40,
             json_bytes: 8 * MIB,
             index_depth: 8,
+            index_entries: 1000,
             window_bytes: 128 * MIB,
             layer_warnings: 100,
             wall: Duration::from_secs(30 * 60),

@@ -101,7 +101,7 @@ fn side_by_side<T>(
     let (full, chunks) = sync_channel(2);
     let (empty, recycled) = sync_channel(4);
     std::thread::scope(|scope| {
-        scope.spawn(move || {
+        let unpack = move || {
             loop {
                 let mut chunk = match recycled.try_recv() {
                     Ok(chunk) => chunk,
@@ -115,7 +115,11 @@ fn side_by_side<T>(
                     return;
                 }
             }
-        });
+        };
+        std::thread::Builder::new()
+            .name("layer".to_owned())
+            .spawn_scoped(scope, unpack)
+            .map_err(LayerFault::Read)?;
         // Dropped before the scope ends, so that the other thread ends when this one fails.
         let mut chunks = Chunks::new(Feed::There { chunks, empty }, hasher);
         let walked = walk(&mut chunks)?;

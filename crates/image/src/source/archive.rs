@@ -20,6 +20,9 @@ use crate::layer::{Blob, fault};
 use crate::region::Region;
 use crate::{ImageError, LayerFault, Limits};
 
+/// Names longer than this are no part of any image's layout and are not remembered.
+const LONGEST_NAME: usize = 512;
+
 /// An image's tar and where its members are.
 pub(crate) struct Archive {
     path: PathBuf,
@@ -133,7 +136,8 @@ fn list(region: &Region, meter: Meter<'_>) -> Result<HashMap<Vec<u8>, Stored>, L
             });
         }
         meter.entries(members)?;
-        if normalise(&member.name, &mut path, limits)? == Place::Outside {
+        let inside = normalise(&member.name, &mut path, limits)? == Place::Inside;
+        if !inside || path.len() > LONGEST_NAME || member.link.len() > LONGEST_NAME {
             continue;
         }
         let target = match member.kind {

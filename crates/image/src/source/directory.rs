@@ -13,7 +13,7 @@
 
 use std::ffi::CString;
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Seek as _};
 use std::os::fd::OwnedFd;
 
 use pellucid_model::{DigestState, Image, Layer, Platform};
@@ -213,11 +213,15 @@ impl Walk<'_> {
         let EntryKind::File { size } = entry.kind else {
             return Ok(());
         };
+        let unreadable = |error: io::Error| {
+            let path = entry.path.escape_ascii();
+            LayerFault::Read(io::Error::new(error.kind(), format!("{path}: {error}")))
+        };
         let mut file = None;
         if let Want::Head(count) = want {
             let count = count.min(self.meter.limits.head_bytes) as u64;
-            let opened = self.tree.file(entry.path).map_err(LayerFault::Read)?;
-            let head = read(&opened, count.min(size))?;
+            let opened = self.tree.file(entry.path).map_err(unreadable)?;
+            let head = read(&opened, count.min(size)).map_err(unreadable)?;
             want = self.visitor.head(entry, &head);
             file = Some(opened);
         }
@@ -231,27 +235,36 @@ impl Walk<'_> {
         }
         let file = match file {
             Some(file) => file,
-            None => self.tree.file(entry.path).map_err(LayerFault::Read)?,
+            None => self.tree.file(entry.path).map_err(unreadable)?,
         };
-        // A large file is where a spool file would be: on disk already.
         let body = match size > MEMORY_BYTES {
-            true => Body::Spool(file),
-            false => Body::Memory(read(&file, size)?),
+            true => Body::Spool(spool(&file, size)?),
+            false => Body::Memory(read(&file, size).map_err(unreadable)?),
         };
         self.visitor.file(entry, &body);
         Ok(())
     }
 }
 
-fn read(file: &File, count: u64) -> Result<Vec<u8>, LayerFault> {
+/// The first bytes of a file.
+fn read(file: &File, count: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let mut start = file.try_clone().map_err(LayerFault::Read)?;
-    io::Seek::rewind(&mut start).map_err(LayerFault::Read)?;
-    start
-        .take(count)
-        .read_to_end(&mut bytes)
-        .map_err(LayerFault::Read)?;
+    from_start(file)?.take(count).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// A copy that no one else can change while it is looked at.
+fn spool(file: &File, size: u64) -> Result<File, LayerFault> {
+    let mut spool = tempfile::tempfile().map_err(LayerFault::Spool)?;
+    let mut bytes = from_start(file).map_err(LayerFault::Read)?.take(size);
+    io::copy(&mut bytes, &mut spool).map_err(LayerFault::Spool)?;
+    Ok(spool)
+}
+
+fn from_start(file: &File) -> io::Result<File> {
+    let mut file = file.try_clone()?;
+    file.rewind()?;
+    Ok(file)
 }
 
 /// The sorted names of a directory; `None` when there are more than allowed.

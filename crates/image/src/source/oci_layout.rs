@@ -60,8 +60,8 @@ pub(crate) fn open(source: &str, asked: &Asked<'_>) -> Result<Opened, ImageError
         });
     }
     let candidates = layout.manifests(entries)?;
-    let chosen = by_platform(candidates, asked.options.platform.as_ref(), layout.path)?;
-    let mut opened = layout.image(&chosen.descriptor, &chosen.config, chosen.layers)?;
+    let chosen = layout.by_platform(candidates, asked.options.platform.as_ref())?;
+    let mut opened = layout.image(&chosen)?;
     let wanted = asked.options.platform.as_ref();
     if let (Some(wanted), Some(own)) = (wanted, &opened.image.platform)
         && !own.serves(wanted)
@@ -89,6 +89,7 @@ pub(crate) fn manifest_of(
     };
     let manifests = layout.manifests(layout.entries()?)?;
     let mut of = manifests
+        .there
         .iter()
         .filter(|manifest| manifest.config.digest == config);
     Ok(of.next().map(|manifest| manifest.descriptor.digest))
@@ -100,10 +101,19 @@ struct Layout<'a> {
     path: &'a Path,
 }
 
+/// A manifest that may be the one; what it lists is read again when it is.
 struct Candidate {
     descriptor: Descriptor,
     config: Box<Descriptor>,
-    layers: Vec<Descriptor>,
+    platform: Option<Platform>,
+}
+
+/// All manifests of an index, as far as they are there.
+#[derive(Default)]
+struct Candidates {
+    there: Vec<Candidate>,
+    /// Engines leave out the platforms they never pulled, but not from the index.
+    absent: Vec<Descriptor>,
 }
 
 impl Layout<'_> {
@@ -171,9 +181,9 @@ impl Layout<'_> {
     }
 
     /// All manifests that the entries lead to, each once.
-    fn manifests(&self, entries: Vec<Descriptor>) -> Result<Vec<Candidate>, ImageError> {
+    fn manifests(&self, entries: Vec<Descriptor>) -> Result<Candidates, ImageError> {
         let mut seen = HashSet::new();
-        let mut candidates = Vec::new();
+        let mut candidates = Candidates::default();
         let mut level = entries;
         for _ in 0..=self.limits.index_depth {
             let mut below = Vec::new();
@@ -181,20 +191,23 @@ impl Layout<'_> {
                 if descriptor.is_attestation() || !seen.insert(descriptor.digest) {
                     continue;
                 }
-                let name = format!("manifest {}", descriptor.digest);
-                let bytes = self.document(&name, &descriptor)?;
-                match Document::parse(&name, &bytes)? {
+                if seen.len() > self.limits.index_entries {
+                    return Err(self.limit("index_entries", self.limits.index_entries));
+                }
+                if self.found.file(&blob_path(descriptor.digest))?.is_none() {
+                    candidates.absent.push(descriptor);
+                    continue;
+                }
+                match self.manifest(&descriptor)? {
                     Document::Index(entries) => below.extend(entries),
-                    Document::Manifest { config, layers } => {
-                        candidates.push(Candidate {
+                    Document::Manifest { config, .. } => {
+                        let platform = descriptor.platform();
+                        candidates.there.push(Candidate {
                             descriptor,
                             config,
-                            layers,
+                            platform,
                         });
                     }
-                }
-                if seen.len() as u64 > self.limits.archive_members {
-                    return Err(self.limit("archive_members", self.limits.archive_members));
                 }
             }
             if below.is_empty() {
@@ -202,33 +215,101 @@ impl Layout<'_> {
             }
             level = below;
         }
-        Err(self.limit("index_depth", self.limits.index_depth as u64))
+        Err(self.limit("index_depth", self.limits.index_depth))
     }
 
-    fn limit(&self, limit: &'static str, allowed: u64) -> ImageError {
+    /// The candidate to read: the only one, or the one for the platform.
+    fn by_platform(
+        &self,
+        mut candidates: Candidates,
+        asked: Option<&Platform>,
+    ) -> Result<Candidate, ImageError> {
+        let there = &mut candidates.there;
+        let alone = there.len() == 1 && (candidates.absent.is_empty() || asked.is_none());
+        if there.is_empty()
+            && let Some(absent) = candidates.absent.first()
+        {
+            let name = blob_path(absent.digest);
+            return Err(ImageError::Missing {
+                document: "the image's index".to_owned(),
+                name,
+            });
+        }
+        if !alone && !there.is_empty() {
+            for candidate in there
+                .iter_mut()
+                .filter(|candidate| candidate.platform.is_none())
+            {
+                candidate.platform = self.config(&candidate.config)?.platform();
+            }
+            let wanted = asked.cloned().unwrap_or_else(Platform::host);
+            let at = serving(there, &wanted).ok_or_else(|| self.none_serves(there, wanted))?;
+            return Ok(there.swap_remove(at));
+        }
+        there.pop().ok_or_else(|| ImageError::NotAnImage {
+            path: self.path.to_owned(),
+            reason: "its index lists no image".to_owned(),
+        })
+    }
+
+    fn none_serves(&self, there: &[Candidate], wanted: Platform) -> ImageError {
+        let platforms: BTreeSet<_> = there
+            .iter()
+            .filter_map(|candidate| candidate.platform.as_ref().map(ToString::to_string))
+            .collect();
+        if !platforms.is_empty() {
+            let available = platforms.into_iter().collect();
+            return ImageError::NoSuchPlatform { wanted, available };
+        }
+        let all = there
+            .iter()
+            .enumerate()
+            .map(|(at, manifest)| listed(&manifest.descriptor, at));
+        let available = all.take(50).collect();
+        ImageError::SeveralImages {
+            path: self.path.to_owned(),
+            available,
+        }
+    }
+
+    fn manifest(&self, descriptor: &Descriptor) -> Result<Document, ImageError> {
+        let name = format!("manifest {}", descriptor.digest);
+        Document::parse(&name, &self.document(&name, descriptor)?)
+    }
+
+    fn config(&self, descriptor: &Descriptor) -> Result<Config, ImageError> {
+        let name = format!("configuration {}", descriptor.digest);
+        document::json(&name, &self.document(&name, descriptor)?)
+    }
+
+    fn limit(&self, limit: &'static str, allowed: usize) -> ImageError {
+        let what = "the nesting of the image's indexes".to_owned();
         ImageError::Limit {
-            what: "the nesting of the image's indexes".to_owned(),
+            what,
             limit,
-            allowed,
+            allowed: allowed as u64,
         }
     }
 
     /// The image of a manifest.
-    fn image(
-        &self,
-        manifest: &Descriptor,
-        config: &Descriptor,
-        layers: Vec<Descriptor>,
-    ) -> Result<Opened, ImageError> {
+    fn image(&self, chosen: &Candidate) -> Result<Opened, ImageError> {
+        let Candidate {
+            descriptor: manifest,
+            config,
+            ..
+        } = chosen;
+        let layers = match self.manifest(manifest)? {
+            Document::Manifest { layers, .. } => layers,
+            Document::Index(_) => Vec::new(),
+        };
         let name = format!("manifest {}", manifest.digest);
         check_layer_count(layers.len(), self.limits)?;
         document::check_config_type(&name, config.media_type.as_deref())?;
         for layer in &layers {
             document::check_layer_type(&name, layer.media_type.as_deref())?;
         }
+        let parsed = self.config(config)?;
         let config_name = format!("configuration {}", config.digest);
-        let bytes = self.document(&config_name, config)?;
-        let parsed: Config = document::json(&config_name, &bytes)?;
         let diff_ids = parsed.diff_ids(&config_name, layers.len())?;
         let mut warnings = Vec::new();
         let steps = steps(&parsed, layers.len(), &mut warnings);
@@ -281,7 +362,7 @@ impl Layout<'_> {
     /// A blob, with its size checked.
     fn blob(&self, name: &str, descriptor: &Descriptor) -> Result<Region, ImageError> {
         let digest = descriptor.digest;
-        let path = format!("blobs/{}/{}", digest.algorithm(), digest.hex());
+        let path = blob_path(digest);
         let region = self.found.file(&path)?.ok_or_else(|| ImageError::Missing {
             document: format!("the image ({name})"),
             name: path,
@@ -297,60 +378,25 @@ impl Layout<'_> {
     }
 }
 
-/// The candidate to read: the only one, or the one for the platform.
-fn by_platform(
-    mut candidates: Vec<Candidate>,
-    wanted: Option<&Platform>,
-    path: &Path,
-) -> Result<Candidate, ImageError> {
-    if candidates.len() > 1 {
-        let wanted = wanted.cloned().unwrap_or_else(Platform::host);
-        let platforms: Vec<_> = candidates.iter().map(|c| c.descriptor.platform()).collect();
-        let serving: Vec<_> = platforms
+/// The best candidate for a platform: the very same first, then the most general one.
+fn serving(candidates: &[Candidate], wanted: &Platform) -> Option<usize> {
+    let platforms = candidates
+        .iter()
+        .map(|candidate| candidate.platform.as_ref());
+    let serving: Vec<_> = platforms
+        .enumerate()
+        .filter_map(|(at, platform)| Some((at, platform?)))
+        .filter(|(_, platform)| platform.serves(wanted))
+        .collect();
+    let same = serving.iter().find(|(_, platform)| *platform == wanted);
+    let general = || {
+        serving
             .iter()
-            .enumerate()
-            .filter_map(|(at, platform)| Some((at, platform.as_ref()?)))
-            .filter(|(_, platform)| platform.serves(&wanted))
-            .collect();
-        // The very same first, then the most general one of the architecture.
-        let best = serving
-            .iter()
-            .find(|(_, platform)| **platform == wanted)
-            .or_else(|| {
-                serving
-                    .iter()
-                    .find(|(_, platform)| platform.variant.is_none())
-            })
-            .or_else(|| serving.first());
-        match best {
-            Some((at, _)) => return Ok(candidates.swap_remove(*at)),
-            None if platforms.iter().all(Option::is_none) => {
-                let available = candidates
-                    .iter()
-                    .enumerate()
-                    .map(|(at, candidate)| listed(&candidate.descriptor, at))
-                    .take(50)
-                    .collect();
-                return Err(ImageError::SeveralImages {
-                    path: path.to_owned(),
-                    available,
-                });
-            }
-            None => {
-                let available: BTreeSet<_> = platforms
-                    .into_iter()
-                    .flatten()
-                    .map(|platform| platform.to_string())
-                    .collect();
-                let available = available.into_iter().collect();
-                return Err(ImageError::NoSuchPlatform { wanted, available });
-            }
-        }
-    }
-    candidates.pop().ok_or_else(|| ImageError::NotAnImage {
-        path: path.to_owned(),
-        reason: "its index lists no image".to_owned(),
-    })
+            .find(|(_, platform)| platform.variant.is_none())
+    };
+    same.or_else(general)
+        .or_else(|| serving.first())
+        .map(|(at, _)| *at)
 }
 
 /// The build step of each layer.
@@ -390,6 +436,10 @@ pub(crate) fn warning(message: String) -> Warning {
         line: None,
         message,
     }
+}
+
+fn blob_path(digest: Digest) -> String {
+    format!("blobs/{}/{}", digest.algorithm(), digest.hex())
 }
 
 fn name(entry: &Descriptor) -> Option<&str> {

@@ -316,6 +316,18 @@ fn a_nested_index_is_chosen_from_by_platform() {
         "the image has no platform linux/s390x; there is: linux/amd64, linux/arm64/v8"
     );
 
+    // What was never pulled is in the index all the same.
+    let name = |entry: &serde_json::Value| entry["digest"].as_str().unwrap()[7..].to_owned();
+    std::fs::remove_file(folder.path().join("blobs/sha256").join(name(&arm64))).unwrap();
+    assert!(seen::image(path, &OpenOptions::default()).unwrap()[0].0 == wanted()[0]);
+    let said = fault(path, &on("linux/arm64"));
+    assert_eq!(
+        said,
+        "the image has no platform linux/arm64; there is: linux/amd64"
+    );
+    std::fs::remove_file(folder.path().join("blobs/sha256").join(name(&amd64))).unwrap();
+    assert!(fault(path, &OpenOptions::default()).contains("which is not there"));
+
     // A single image is taken whatever it is for.
     let single = tempfile::tempdir().unwrap();
     oci(&tars(), gzip).write_below(single.path());
