@@ -110,12 +110,12 @@ impl UpdateProgress for FeedBars {
         bar.set_position(bytes);
     }
 
-    fn waiting(&self, key: &str, file: &str, reason: &str, pause: Duration) {
-        tracing::info!(
-            feed.name = key,
-            "{file}: {reason}; next try in {} s",
-            pause.as_secs_f32().ceil()
-        );
+    fn waiting(&self, key: &str, _: &str, reason: &str, pause: Duration) {
+        let bar = self.bar(key);
+        bar.set_style(style(BYTES_SO_FAR));
+        let seconds = pause.as_secs_f32().ceil();
+        let message = format!("{reason}; next try in {seconds} s");
+        bar.set_message(pellucid_report::escape(&message, false).into_owned());
     }
 
     fn reading(&self, key: &str) {
@@ -126,15 +126,5 @@ impl UpdateProgress for FeedBars {
 
     fn finished(&self, outcome: &Outcome) {
         self.bar(&outcome.key).finish_and_clear();
-        let duration_ms = u64::try_from(outcome.took.as_millis()).unwrap_or(u64::MAX);
-        match &outcome.result {
-            Ok(updated) => {
-                tracing::info!(feed.name = outcome.key, duration_ms, "updated: {updated:?}");
-            }
-            // Whoever asked for the update says it.
-            Err(error) => {
-                tracing::info!(feed.name = outcome.key, duration_ms, "not updated: {error}");
-            }
-        }
     }
 }

@@ -226,11 +226,14 @@ fn row(group: &Group<'_>) -> Vec<Cell> {
         .collect();
     names.sort_unstable();
     names.dedup();
+    let all = names.len();
+    names.retain(|name| *name != group.name);
+    // A plus stands before the first where the package of that name is one of them.
+    let plus = if names.len() < all { "+" } else { "" };
     match names.as_slice() {
-        [only] if *only == group.name => {}
-        [first] => package.push(plain(format!(" ({first})"))),
-        [first, rest @ ..] => package.push(plain(format!(" ({first} +{})", rest.len()))),
         [] => {}
+        [first] => package.push(plain(format!(" ({plus}{first})"))),
+        [first, rest @ ..] => package.push(plain(format!(" ({plus}{first} +{})", rest.len()))),
     }
     if group.hidden {
         package.push(span(Paint::Dim, " [hidden]"));

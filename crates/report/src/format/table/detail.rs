@@ -10,8 +10,8 @@ use crate::escape;
 use crate::group::Group;
 use crate::layout::{Page, Paint, plain, span};
 
-/// How much of a build step is shown, in letters.
-const STEP_SHOWN: usize = 160;
+/// How much of a build step or description is shown, in letters.
+const SHOWN: usize = 160;
 
 /// Writes the lines under a group's row.
 pub(super) fn write(
@@ -56,11 +56,7 @@ fn package(page: &mut Page<'_>, inventory: &Inventory, entry: &PackageEntry) -> 
             .get(index)
             .and_then(|layer| layer.created_by.as_ref());
         if let Some(step) = step {
-            let folded = escape::folded(step);
-            let mut shown: String = folded.chars().take(STEP_SHOWN).collect();
-            if shown.len() < folded.len() {
-                shown.push_str(page.ellipsis());
-            }
+            let shown = shortened(&escape::folded(step), page);
             line.push(span(Paint::Dim, format!(" ({shown})")));
         }
     }
@@ -100,8 +96,10 @@ fn vulnerability(page: &mut Page<'_>, group: &Group<'_>, findings: &[&Finding]) 
         line.push(plain(format!(", only in {}", names.join(", "))));
     }
     page.paragraph(2, &line)?;
-    if let Some(title) = findings.iter().find_map(|finding| finding.title.as_ref()) {
-        page.paragraph(4, &[plain("what: "), plain(escape::folded(title))])?;
+    let title = findings.iter().find_map(|finding| finding.title.as_deref());
+    let what = escape::folded(title.unwrap_or(&finding.description));
+    if !what.is_empty() {
+        page.paragraph(4, &[plain("what: "), plain(shortened(&what, page))])?;
     }
     for reason in &finding.reasons {
         page.paragraph(4, &[plain("why: "), plain(because(reason))])?;
@@ -110,6 +108,14 @@ fn vulnerability(page: &mut Page<'_>, group: &Group<'_>, findings: &[&Finding]) 
         page.paragraph(4, &[plain("see: "), plain(link)])?;
     }
     Ok(())
+}
+
+fn shortened(text: &str, page: &Page<'_>) -> String {
+    let mut shown: String = text.chars().take(SHOWN).collect();
+    if shown.len() < text.len() {
+        shown.push_str(page.ellipsis());
+    }
+    shown
 }
 
 fn because(reason: &Reason) -> String {

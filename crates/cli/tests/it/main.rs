@@ -1,0 +1,10 @@
+//! The binary from outside: what it prints, where, and how it ends.
+#![expect(clippy::unwrap_used, reason = "a panic is the report of a test")]
+
+mod bench;
+mod db;
+mod formats;
+mod hostile;
+mod scan;
+mod usage;
+mod version_compare;

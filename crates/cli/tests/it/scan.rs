@@ -1,0 +1,135 @@
+//! `scan`: exit statuses, freshness, filters.
+
+use pellucid_testkit::{Compression, ImageBuilder, LayerBuilder, Mirror};
+
+use crate::bench::{Bench, OS_RELEASE, debian};
+
+#[test]
+fn findings_without_a_gate_are_no_failure() {
+    Bench::new().scan(&[]).ended(0);
+}
+
+#[test]
+fn the_gate_is_reached_at_its_severity() {
+    let bench = Bench::new();
+    bench.scan(&["--fail-on", "high"]).ended(1);
+    bench.scan(&["--fail-on", "critical"]).ended(0);
+    bench.scan(&["--fail-on", "low", "--only-fixed"]).ended(1);
+    bench
+        .scan(&["--fail-on", "low", "--severity", "medium,critical"])
+        .ended(0);
+    let table = bench.scan(&["--severity", "low"]).ended(0);
+    assert!(table.contains("1 finding left out"), "{table}");
+    assert!(!table.contains("CVE-2024-0001"), "{table}");
+}
+
+#[test]
+fn an_image_that_is_not_read_to_its_end_is_a_failure() {
+    let bench = Bench::new();
+    let whole = debian().compression(Compression::Gzip).docker_archive();
+    bench.file("cut.tar", whole.get(..whole.len() / 2).unwrap());
+    let told = bench
+        .run(&["scan", "cut.tar", "--mirror", "mirror"])
+        .failed(3);
+    assert!(
+        told.starts_with("error: cannot read the image cut.tar\ncaused by: "),
+        "{told}"
+    );
+    let told = bench.run(&["scan", "none.tar", "--offline"]).failed(3);
+    assert!(told.contains("\nhint: "), "{told}");
+}
+
+#[test]
+fn a_limit_ends_the_scan_and_says_how_to_raise_it() {
+    let told = Bench::new().scan(&["--limit", "layer-entries=1"]).failed(3);
+    assert!(told.contains("layer_entries"), "{told}");
+    assert!(told.contains("--limit layer_entries="), "{told}");
+}
+
+#[test]
+fn without_data_nothing_is_covered_and_no_socket_is_opened() {
+    let bench = Bench::new();
+    let scan = ["scan", "image.tar", "--offline"];
+    let table = bench.run(&scan).ended(4);
+    assert!(table.contains("NOT COVERED debian:12"), "{table}");
+    assert!(table.contains("No vulnerabilities found"), "{table}");
+    bench
+        .run(&[&scan[..], &["--allow-uncovered"]].concat())
+        .ended(0);
+    bench
+        .run(&["scan", "image.tar", "--skip-db-update"])
+        .ended(4);
+    // A mirror that would have to be asked over the network is not.
+    let url = ["--mirror", "http://127.0.0.1:9/"];
+    bench.run(&[&scan[..], &url].concat()).ended(4);
+}
+
+#[test]
+fn a_reached_gate_outweighs_what_is_not_covered() {
+    let bench = Bench::new();
+    bench.scan(&["--fail-on", "unknown"]).ended(1);
+    // The same packages under a release that the tracker does not know.
+    bench.image(debian().layer(LayerBuilder::new().file(
+        "etc/os-release",
+        OS_RELEASE.replace("12", "5").replace("bookworm", "lenny"),
+    )));
+    bench.scan(&["--fail-on", "unknown"]).ended(4);
+}
+
+#[test]
+fn an_image_in_which_nothing_is_known_is_not_covered() {
+    let bench = Bench::new();
+    bench.image(ImageBuilder::new().layer(LayerBuilder::new().file("hello", "world")));
+    let table = bench.scan(&[]).ended(4);
+    assert!(
+        table.contains("NOT COVERED: nothing in this image"),
+        "{table}"
+    );
+}
+
+#[test]
+fn data_that_is_there_answers_when_it_cannot_be_fetched_again() {
+    let bench = Bench::new();
+    let first = bench.scan(&[]).ended(0);
+    // Fresh enough: nothing is fetched, so a mirror that is gone does no harm.
+    std::fs::remove_dir_all(bench.path("mirror")).unwrap();
+    assert_eq!(bench.scan(&[]).ended(0), first);
+    let table = bench.scan(&["--max-data-age", "0s"]).stdout;
+    assert!(table.contains("Covered debian:12"), "{table}");
+    // A second may not have passed since the first scan; then the data is not old yet.
+    Mirror::new(bench.path("mirror"));
+    let json = bench
+        .run(&["scan", "image.tar", "--offline", "-f", "json"])
+        .ended(0);
+    assert!(json.contains("CVE-2024-0001"), "{json}");
+}
+
+#[test]
+fn two_runs_give_the_same_bytes_whatever_the_archive() {
+    let bench = Bench::new();
+    for format in ["table", "json"] {
+        let first = bench.scan(&["-f", format, "--detail"]).ended(0);
+        assert_eq!(bench.scan(&["-f", format, "--detail"]).ended(0), first);
+    }
+    debian().oci_layout(&bench.path("layout"));
+    bench.file(
+        "oci.tar",
+        debian().compression(Compression::Gzip).oci_archive(),
+    );
+    for image in ["layout", "oci.tar", "oci:layout", "oci-archive:oci.tar"] {
+        let json = bench
+            .run(&["scan", image, "--mirror", "mirror", "-f", "json"])
+            .ended(0);
+        assert!(json.contains("CVE-2024-0001"), "{image}");
+    }
+}
+
+#[test]
+fn hidden_packages_are_reported_on_request() {
+    let bench = Bench::new();
+    bench.image(debian().layer(LayerBuilder::new().whiteout("var/lib/dpkg/status")));
+    let seen = bench.scan(&["-f", "json"]).stdout;
+    assert!(!seen.contains("libssl3"), "{seen}");
+    let hidden = bench.scan(&["-f", "json", "--layers", "hidden"]).stdout;
+    assert!(hidden.contains("\"hidden\": true"), "{hidden}");
+}
