@@ -313,3 +313,56 @@ pub(crate) fn run(detector: &dyn Detector, file: &DetectFile<'_>) -> Result<Dete
         Err(_) => Err("the detector panicked".to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Panics;
+
+    impl Detector for Panics {
+        fn name(&self) -> &'static str {
+            "panics"
+        }
+
+        fn version(&self) -> u32 {
+            1
+        }
+
+        fn class(&self) -> Class {
+            Class::Database
+        }
+
+        fn triggers(&self) -> &'static [Trigger] {
+            &[]
+        }
+
+        fn wants(&self, _candidate: &Candidate<'_>) -> Want {
+            Want::Skip
+        }
+
+        fn detect(&self, file: &DetectFile<'_>, out: &mut Detected) -> Result<(), DetectError> {
+            out.bad_record(1, "dropped");
+            let bytes = file.bytes()?;
+            assert!(bytes.is_empty(), "as a detector with a mistake in it would");
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_panic_costs_one_file_and_nothing_else() {
+        let read = |body: &[u8]| {
+            let body = Body::Memory(body.to_vec());
+            run(
+                &Panics,
+                &DetectFile {
+                    path: b"x",
+                    body: &body,
+                    addition: None,
+                },
+            )
+        };
+        assert_eq!(read(b"x"), Err("the detector panicked".to_owned()));
+        assert_eq!(read(b"").unwrap().warnings.len(), 1);
+    }
+}

@@ -51,10 +51,11 @@ impl Op {
             Self::Opaque(path) => (path, EntryKind::Opaque),
             Self::Device(path) => (path, EntryKind::Other),
         };
+        let program = matches!(self, Self::File(_, body) if body.starts_with(b"\x7fELF"));
         Entry {
             path: path.as_bytes(),
             kind,
-            mode: 0o644,
+            mode: if program { 0o755 } else { 0o644 },
         }
     }
 
@@ -71,7 +72,11 @@ pub(crate) fn inventory_of(ops: &[Op]) -> LayerInventory {
     let mut reader = layer();
     for op in ops {
         let entry = op.entry();
-        match reader.entry(&entry) {
+        let mut want = reader.entry(&entry);
+        if let (Want::Head(count), Op::File(_, body)) = (want, op) {
+            want = reader.head(&entry, &body[..count.min(body.len())]);
+        }
+        match want {
             Want::Whole { limit } => {
                 let body = op.body();
                 if body.len().unwrap() > limit {
