@@ -1,0 +1,111 @@
+//! Rows that never change once they are committed, kept in memory: feature versions both ways, and
+//! analyses of layers. Bounded: when the young half is full the old half is forgotten.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::feature::{Feature, Identity};
+
+/// Feature versions kept in each half.
+const FEATURES: usize = 16_384;
+/// Bytes of analyses kept in each half.
+const ANALYSIS_BYTES: usize = 8 << 20;
+
+#[derive(Default)]
+pub(crate) struct Features {
+    by_id: RwLock<Halves<i64, Arc<Feature>>>,
+    by_identity: RwLock<Halves<Identity, i64>>,
+}
+
+#[derive(Default)]
+pub(crate) struct Analyses {
+    by_id: RwLock<Halves<i64, Arc<[u8]>>>,
+}
+
+struct Halves<K, V> {
+    young: HashMap<K, V>,
+    old: HashMap<K, V>,
+    weight: usize,
+}
+
+impl<K, V> Default for Halves<K, V> {
+    fn default() -> Self {
+        Self {
+            young: HashMap::new(),
+            old: HashMap::new(),
+            weight: 0,
+        }
+    }
+}
+
+impl<K: Eq + Hash, V: Clone> Halves<K, V> {
+    fn get(&self, key: &K) -> Option<V> {
+        self.young.get(key).or_else(|| self.old.get(key)).cloned()
+    }
+
+    fn put(&mut self, key: K, value: V, weight: usize, limit: usize) {
+        if self.weight.saturating_add(weight) > limit {
+            self.old = std::mem::take(&mut self.young);
+            self.weight = 0;
+        }
+        if self.young.insert(key, value).is_none() {
+            self.weight = self.weight.saturating_add(weight);
+        }
+    }
+}
+
+impl Features {
+    /// What is known of these, in their order.
+    pub(crate) fn features(&self, ids: &[i64]) -> Vec<Option<Arc<Feature>>> {
+        let known = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
+        ids.iter().map(|id| known.get(id)).collect()
+    }
+
+    /// The numbers that are known of these, in their order.
+    pub(crate) fn ids(&self, identities: &[Identity]) -> Vec<Option<i64>> {
+        let known = self
+            .by_identity
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        identities
+            .iter()
+            .map(|identity| known.get(identity))
+            .collect()
+    }
+
+    pub(crate) fn learn_features(&self, rows: &[(i64, Arc<Feature>)]) {
+        let mut known = self.by_id.write().unwrap_or_else(PoisonError::into_inner);
+        for (id, feature) in rows {
+            known.put(*id, Arc::clone(feature), 1, FEATURES);
+        }
+    }
+
+    /// Only after the transaction that read or made them was committed: a number that was rolled
+    /// back is given out again.
+    pub(crate) fn learn_ids(&self, rows: &[(Identity, i64)]) {
+        let mut known = self
+            .by_identity
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        for (identity, id) in rows {
+            known.put(*identity, *id, 1, FEATURES);
+        }
+    }
+}
+
+impl Analyses {
+    pub(crate) fn get(&self, id: i64) -> Option<Arc<[u8]>> {
+        self.by_id
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&id)
+    }
+
+    pub(crate) fn learn(&self, id: i64, data: &Arc<[u8]>) {
+        if data.len() <= ANALYSIS_BYTES {
+            let mut known = self.by_id.write().unwrap_or_else(PoisonError::into_inner);
+            known.put(id, Arc::clone(data), data.len(), ANALYSIS_BYTES);
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The two engines behind one small surface: one statement outside a transaction, or a piece of
+//! work inside one.
+//!
+//! A piece of work is an async function of a [`Tx`] that may be run again from the start: on
+//! PostgreSQL when the server asks for it (serialisation failure, deadlock, a row that a concurrent
+//! delete took away), so it must keep its effects inside the transaction. On SQLite none of its
+//! steps ever waits, so it runs to its end on a blocking thread that holds the only writer.
+
+mod postgres;
+mod source;
+mod sqlite;
+mod tls;
+
+use futures_util::future::BoxFuture;
+
+pub(crate) use postgres::Postgres;
+pub(crate) use sqlite::Sqlite;
+
+use crate::StoreError;
+use crate::statement::Statement;
+use crate::value::{Row, Value};
+
+pub(crate) enum Engine {
+    Sqlite(Sqlite),
+    Postgres(Postgres),
+}
+
+/// How a piece of work wants its transaction to end.
+pub(crate) enum End<T> {
+    Commit(T),
+    Discard(T),
+}
+
+/// An open transaction.
+pub(crate) enum Tx {
+    Sqlite(sqlite::Writing),
+    Postgres(postgres::Writing),
+}
+
+pub(crate) type Work<'t, T> = BoxFuture<'t, Result<End<T>, StoreError>>;
+
+impl Engine {
+    /// Runs one statement outside any transaction.
+    pub(crate) async fn query(
+        &self,
+        statement: &'static Statement,
+        values: &[Value],
+    ) -> Result<Vec<Row>, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.read(statement, values),
+            Self::Postgres(postgres) => postgres.read(statement, values).await,
+        }
+    }
+
+    /// Runs a piece of work in one transaction. It is durable when this returns `Ok`.
+    pub(crate) async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'t> Fn(&'t mut Tx) -> Work<'t, T> + Send + Sync + 'static,
+    {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.write(work).await,
+            Self::Postgres(postgres) => postgres.write(work).await,
+        }
+    }
+
+    /// Runs one changing statement in a transaction of its own.
+    pub(crate) async fn write_one(
+        &self,
+        statement: &'static Statement,
+        values: Vec<Value>,
+    ) -> Result<Vec<Row>, StoreError> {
+        self.write(move |tx| {
+            let values = values.clone();
+            Box::pin(async move { Ok(End::Commit(tx.query(statement, &values).await?)) })
+        })
+        .await
+    }
+}
+
+impl Tx {
+    pub(crate) async fn query(
+        &mut self,
+        statement: &'static Statement,
+        values: &[Value],
+    ) -> Result<Vec<Row>, StoreError> {
+        match self {
+            Self::Sqlite(writing) => writing.query(statement, values),
+            Self::Postgres(writing) => writing.query(statement, values).await,
+        }
+    }
+
+    /// The first row, where the statement gives at most one.
+    pub(crate) async fn one(
+        &mut self,
+        statement: &'static Statement,
+        values: &[Value],
+    ) -> Result<Option<Row>, StoreError> {
+        Ok(self.query(statement, values).await?.into_iter().next())
+    }
+
+    /// Runs a text of several statements that the table of statements does not hold: a migration.
+    pub(crate) async fn batch(&mut self, name: &'static str, sql: &str) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(writing) => writing.batch(name, sql),
+            Self::Postgres(writing) => writing.batch(name, sql).await,
+        }
+    }
+}

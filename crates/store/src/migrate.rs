@@ -1,0 +1,72 @@
+//! Forward-only migrations, safe when several replicas open the database at once.
+//!
+//! Each migration is one transaction that begins by inserting its number: the unique key lets one
+//! replica through, the others wait on it and then find the work done. There is no way back; every
+//! release runs on its own schema and on the one before (expand first, contract a release later).
+
+use crate::StoreError;
+use crate::engine::{End, Engine};
+use crate::statements::{SCHEMA_VERSION_INSERT, SCHEMA_VERSION_LATEST};
+use crate::value::Value;
+
+/// Every migration in order: number, name, text.
+const MIGRATIONS: &[(i64, &str, &str)] =
+    &[(1, "init", include_str!("../migrations/0001_init.sql"))];
+
+/// Made by whoever comes first; the loser of a race is told that it exists.
+const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_version (
+  version BIGINT NOT NULL PRIMARY KEY,
+  name TEXT NOT NULL,
+  applied_at BIGINT NOT NULL
+)";
+
+pub(crate) async fn run(engine: &Engine) -> Result<(), StoreError> {
+    let found = match version(engine).await {
+        Ok(found) => found,
+        // No table yet. Replicas that make it together collide in PostgreSQL's own catalog, in
+        // spite of IF NOT EXISTS: what counts is that it is there afterwards.
+        Err(StoreError::Sqlite { .. } | StoreError::Postgres { .. }) => {
+            let made = engine
+                .write(|tx| {
+                    Box::pin(async move {
+                        tx.batch("schema_version", TABLE).await?;
+                        Ok(End::Commit(()))
+                    })
+                })
+                .await;
+            match (version(engine).await, made) {
+                (Ok(found), _) => found,
+                (Err(_), Err(error)) | (Err(error), Ok(())) => return Err(error),
+            }
+        }
+        Err(error) => return Err(error),
+    };
+    let known = MIGRATIONS
+        .iter()
+        .map(|(number, ..)| *number)
+        .max()
+        .unwrap_or(0);
+    if found > known {
+        return Err(StoreError::NewerSchema { found, known });
+    }
+    for &(number, name, sql) in MIGRATIONS.iter().filter(|(number, ..)| *number > found) {
+        engine
+            .write(move |tx| {
+                Box::pin(async move {
+                    let values = [Value::from(number), Value::from(name)];
+                    if tx.one(&SCHEMA_VERSION_INSERT, &values).await?.is_some() {
+                        tx.batch(name, sql).await?;
+                    }
+                    Ok(End::Commit(()))
+                })
+            })
+            .await?;
+    }
+    Ok(())
+}
+
+/// The newest migration in the database.
+async fn version(engine: &Engine) -> Result<i64, StoreError> {
+    let rows = engine.query(&SCHEMA_VERSION_LATEST, &[]).await?;
+    rows.into_iter().next().map_or(Ok(0), |mut row| row.int(0))
+}

@@ -1,0 +1,1 @@
+DELETE FROM introduced WHERE layer_id = ?1

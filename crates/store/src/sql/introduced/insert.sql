@@ -1,0 +1,4 @@
+INSERT INTO introduced (feature_version_id, layer_id)
+SELECT CAST(value ->> 0 AS BIGINT), CAST(?2 AS BIGINT) FROM json_each(?1)
+WHERE true
+ON CONFLICT (feature_version_id, layer_id) DO NOTHING

@@ -1,0 +1,1 @@
+DELETE FROM keyvalue WHERE key = ?1

@@ -1,0 +1,1 @@
+SELECT k.value FROM keyvalue k WHERE k.key = ?1

@@ -1,0 +1,1 @@
+SELECT l.removed FROM layer l WHERE l.name = ?1

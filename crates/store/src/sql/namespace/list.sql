@@ -1,0 +1,1 @@
+SELECT n.name, n.version_format FROM namespace n ORDER BY n.id

@@ -1,0 +1,1 @@
+SELECT s.value FROM secret s WHERE s.name = ?1

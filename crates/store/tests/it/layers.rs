@@ -1,0 +1,365 @@
+//! Layers.
+
+use pellucid_model::{Package, PackageKind, SourcePackage};
+use pellucid_store::{Added, Feature, FeatureVersionId, LayerId, NewLayer, Replaced, StoreError};
+
+use crate::fixture::{Fixture, add, debian, feature, layer, shown};
+
+pub(crate) async fn effective_features(fixture: Fixture) {
+    let store = &fixture.store;
+    let base = add(store, "base", None, &[feature("a", "1"), feature("b", "1")]).await;
+    // b goes, a stays, c comes; then a is upgraded and b comes back.
+    let middle = add(
+        store,
+        "middle",
+        Some(base),
+        &[feature("c", "1"), feature("a", "1")],
+    )
+    .await;
+    let top = [
+        feature("a", "2"),
+        feature("b", "1"),
+        feature("c", "1"),
+        feature("c", "1"),
+    ];
+    add(store, "top", Some(middle), &top).await;
+
+    assert_eq!(shown(store, "base").await, ["a 1 base", "b 1 base"]);
+    assert_eq!(shown(store, "middle").await, ["a 1 base", "c 1 middle"]);
+    assert_eq!(
+        shown(store, "top").await,
+        ["a 2 top", "b 1 top", "c 1 middle"]
+    );
+    assert_eq!(store.removed_by("middle").await.unwrap().len(), 1);
+    assert_eq!(store.removed_by("top").await.unwrap().len(), 1);
+
+    let view = store.layer("top").await.unwrap().unwrap();
+    assert_eq!(view.parent.as_deref(), Some("middle"));
+    assert_eq!(view.namespace.as_deref(), Some("debian:12"));
+    assert_eq!(view.engine_version, 3);
+    assert_eq!(view.generation, store.generation().await.unwrap());
+
+    // A replica with nothing in memory says the same, and everything that matching needs.
+    let replica = fixture.replica().await;
+    assert_eq!(
+        shown(&replica, "top").await,
+        ["a 2 top", "b 1 top", "c 1 middle"]
+    );
+    let mut package = Package::new(PackageKind::Rpm, "libx", "1-2");
+    package.arch = Some("x86_64".to_owned());
+    package.source = Some(SourcePackage {
+        name: "x".to_owned(),
+        version: Some("1".to_owned()),
+    });
+    package.module = Some("x:1:2:3".to_owned());
+    package.vendor = Some("Somebody".to_owned());
+    let whole = Feature {
+        package,
+        ..feature("x", "1")
+    };
+    add(store, "whole", Some(base), std::slice::from_ref(&whole)).await;
+    let view = replica.layer("whole").await.unwrap().unwrap();
+    let read = replica.features_of(&view).await.unwrap();
+    assert_eq!(
+        read.iter().map(|read| &*read.feature).collect::<Vec<_>>(),
+        [&whole]
+    );
+
+    // Shown alike, matched differently: Clair's AddedBy, but the layer does introduce it.
+    let mut other = feature("a", "1");
+    other.package.arch = Some("arm64".to_owned());
+    let id = add(store, "other", Some(base), std::slice::from_ref(&other)).await;
+    assert_eq!(shown(store, "other").await, ["a 1 base"]);
+    let view = store.layer("other").await.unwrap().unwrap();
+    let read = store.features_of(&view).await.unwrap();
+    let introducing = store
+        .layers_introducing(&[read.first().unwrap().id], LayerId(0), 10)
+        .await
+        .unwrap();
+    assert_eq!(
+        introducing.iter().map(|layer| layer.id).collect::<Vec<_>>(),
+        [id]
+    );
+}
+
+pub(crate) async fn names_and_parents(fixture: Fixture) {
+    let store = &fixture.store;
+    assert_eq!(store.layer("nobody").await.unwrap(), None);
+    assert!(!store.delete_layer("nobody").await.unwrap());
+    assert!(store.chain("nobody").await.unwrap().is_empty());
+    let orphan = store
+        .add_layer(layer("orphan", Some(LayerId(77)), None, &[]))
+        .await;
+    assert!(
+        matches!(orphan, Err(StoreError::ParentUnknown)),
+        "{orphan:?}"
+    );
+    assert_eq!(store.layer("orphan").await.unwrap(), None);
+
+    add(store, "base", None, &[feature("a", "1")]).await;
+    let again = store
+        .add_layer(layer("base", None, None, &[feature("z", "9")]))
+        .await
+        .unwrap();
+    assert_eq!(again, Added::AlreadyThere);
+    assert_eq!(shown(store, "base").await, ["a 1 base"]);
+    // A layer without namespace and features, as of an empty archive.
+    store
+        .add_layer(layer("empty", None, None, &[]))
+        .await
+        .unwrap();
+    let empty = store.layer("empty").await.unwrap().unwrap();
+    assert_eq!(
+        (empty.namespace.clone(), empty.parent.clone()),
+        (None, None)
+    );
+    assert!(store.features_of(&empty).await.unwrap().is_empty());
+}
+
+pub(crate) async fn one_of_eight_inserts(fixture: Fixture) {
+    let replica = fixture.replica().await;
+    for round in 0..5 {
+        let mut tasks = Vec::new();
+        for task in 0..8 {
+            let store = if task % 2 == 0 {
+                fixture.store.clone()
+            } else {
+                replica.clone()
+            };
+            tasks.push(tokio::spawn(async move {
+                let name = format!("layer {round}");
+                let fresh = [
+                    feature("common", &format!("{round}")),
+                    feature("other", "1"),
+                ];
+                store
+                    .add_layer(layer(&name, None, Some(&debian()), &fresh))
+                    .await
+                    .unwrap()
+            }));
+        }
+        let mut inserted = 0;
+        for task in tasks {
+            inserted += usize::from(matches!(task.await.unwrap(), Added::Inserted(_)));
+        }
+        assert_eq!(inserted, 1, "round {round}");
+    }
+}
+
+pub(crate) async fn delete_takes_descendants(fixture: Fixture) {
+    let store = &fixture.store;
+    let keep = add(store, "keep", None, &[feature("a", "1")]).await;
+    let mut parent = add(store, "0", Some(keep), &[feature("b", "1")]).await;
+    for depth in 1..40 {
+        parent = add(
+            store,
+            &depth.to_string(),
+            Some(parent),
+            &[feature("b", "1")],
+        )
+        .await;
+    }
+    // The same bytes as a layer that goes, in a layer that stays.
+    let shared = NewLayer {
+        name: "shared",
+        digest: "7",
+        ..layer("7", Some(keep), None, &[])
+    };
+    store.add_layer(shared).await.unwrap();
+
+    let before = store.generation().await.unwrap();
+    assert!(store.delete_layer("0").await.unwrap());
+    assert!(store.generation().await.unwrap() > before);
+    for depth in 0..40 {
+        assert_eq!(store.layer(&depth.to_string()).await.unwrap(), None);
+    }
+    assert!(store.layer("keep").await.unwrap().is_some());
+    assert_eq!(store.chain("shared").await.unwrap().len(), 2);
+    let named = store
+        .feature_versions_named("debian:12", "b")
+        .await
+        .unwrap();
+    let ids: Vec<_> = named.iter().map(|version| version.id).collect();
+    assert_eq!(ids.len(), 1);
+    assert!(
+        store
+            .layers_introducing(&ids, LayerId(0), 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+
+    // Numbers are not used again, names are.
+    let again = add(store, "0", Some(keep), &[feature("b", "1")]).await;
+    assert!(again > parent);
+    // The analysis went with the last layer that used it.
+    let other = NewLayer {
+        analysis: b"other",
+        ..layer("1", Some(again), None, &[])
+    };
+    store.add_layer(other).await.unwrap();
+    let chain = store.chain("1").await.unwrap();
+    assert_eq!(&*chain.last().unwrap().analysis, b"other");
+}
+
+pub(crate) async fn chain_holds_analyses(fixture: Fixture) {
+    let store = &fixture.store;
+    let a = add(store, "a", None, &[]).await;
+    let b = add(store, "b", Some(a), &[]).await;
+    // The same bytes twice in one chain.
+    store
+        .add_layer(NewLayer {
+            name: "c",
+            ..layer("a", Some(b), None, &[])
+        })
+        .await
+        .unwrap();
+    for store in [store, &fixture.replica().await, store] {
+        let chain = store.chain("c").await.unwrap();
+        let seen: Vec<_> = chain
+            .iter()
+            .map(|link| (link.name.as_str(), link.digest.as_str(), &*link.analysis))
+            .collect();
+        assert_eq!(
+            seen,
+            [("a", "a", &b"a"[..]), ("b", "b", b"b"), ("c", "a", b"a")]
+        );
+    }
+}
+
+pub(crate) async fn replace_takes_effect(fixture: Fixture) {
+    let store = &fixture.store;
+    let base = add(store, "base", None, &[feature("a", "1")]).await;
+    let top = add(
+        store,
+        "top",
+        Some(base),
+        &[feature("a", "1"), feature("b", "1")],
+    )
+    .await;
+    let generation = store.generation().await.unwrap();
+    let features = [feature("a", "1"), feature("c", "2")];
+    let debian = debian();
+    let newer = NewLayer {
+        engine_version: 4,
+        digest: "new",
+        analysis: b"new",
+        ..layer("top", None, Some(&debian), &features)
+    };
+    assert_eq!(
+        store.replace_layer(newer).await.unwrap(),
+        Replaced::Replaced(top)
+    );
+    assert_eq!(store.replace_layer(newer).await.unwrap(), Replaced::Kept);
+    let missing = NewLayer {
+        name: "missing",
+        ..newer
+    };
+    assert_eq!(
+        store.replace_layer(missing).await.unwrap(),
+        Replaced::Missing
+    );
+    assert_eq!(shown(store, "top").await, ["a 1 base", "c 2 top"]);
+    let view = store.layer("top").await.unwrap().unwrap();
+    assert_eq!(
+        (view.engine_version, view.parent.as_deref()),
+        (4, Some("base"))
+    );
+    assert_eq!(view.generation, generation + 1);
+    assert_eq!(
+        &*store.chain("top").await.unwrap().last().unwrap().analysis,
+        b"new"
+    );
+    for (name, count) in [("b", 0), ("c", 1)] {
+        let versions = store
+            .feature_versions_named("debian:12", name)
+            .await
+            .unwrap();
+        let ids: Vec<_> = versions.iter().map(|version| version.id).collect();
+        assert_eq!(
+            store
+                .layers_introducing(&ids, LayerId(0), 9)
+                .await
+                .unwrap()
+                .len(),
+            count
+        );
+    }
+}
+
+pub(crate) async fn introducing_layers_are_paged(fixture: Fixture) {
+    let store = &fixture.store;
+    let base = add(store, "base", None, &[feature("a", "1")]).await;
+    let mut expected = vec![base];
+    for number in 0..9 {
+        let features = [feature("a", if number % 2 == 0 { "1" } else { "2" })];
+        expected.push(add(store, &format!("own {number}"), None, &features).await);
+        // Inherits it.
+        add(
+            store,
+            &format!("child {number}"),
+            expected.last().copied(),
+            &features,
+        )
+        .await;
+    }
+    let versions = store
+        .feature_versions_named("debian:12", "a")
+        .await
+        .unwrap();
+    let ids: Vec<FeatureVersionId> = versions.iter().map(|version| version.id).collect();
+    assert_eq!(ids.len(), 2);
+    let mut seen = Vec::new();
+    let mut after = LayerId(0);
+    loop {
+        let page = store.layers_introducing(&ids, after, 4).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = last.id;
+        seen.extend(page.into_iter().map(|layer| layer.id));
+    }
+    assert_eq!(seen, expected);
+    let [first, second] = ids.as_slice() else {
+        panic!("{ids:?}")
+    };
+    for (id, count) in [(first, 6), (second, 4)] {
+        assert_eq!(
+            store
+                .layers_introducing(&[*id], LayerId(0), 99)
+                .await
+                .unwrap()
+                .len(),
+            count
+        );
+    }
+    assert!(
+        store
+            .layers_introducing(&[], LayerId(0), 99)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+pub(crate) async fn odd_text_is_kept(fixture: Fixture) {
+    let store = &fixture.store;
+    let odd = "a\u{1}\"\\u0000\u{10ffff}'$1 ?1 /*postgres*/ ;--";
+    add(store, odd, None, &[feature(odd, odd)]).await;
+    assert_eq!(shown(store, odd).await, [format!("{odd} {odd} {odd}")]);
+    assert_eq!(
+        store
+            .feature_versions_named("debian:12", odd)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
+    // PostgreSQL has no NUL in text.
+    add(store, "nul\0", None, &[feature("n\0ul", "1\0")]).await;
+    assert_eq!(
+        store.layer("nul\u{fffd}").await.unwrap().unwrap().name,
+        "nul\u{fffd}"
+    );
+    let view = store.layer("nul\0").await.unwrap().unwrap();
+    let read = store.features_of(&view).await.unwrap();
+    assert_eq!(read.first().unwrap().feature.name, "n\u{fffd}ul");
+}
