@@ -14,21 +14,20 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pellucid_model::{Digest, SnapshotRef};
 
-use crate::manifest::{self, Manifest};
+use crate::manifest::{Manifest, sync_directory};
 use crate::{Built, CatalogEntry, FeedStatus, Snapshot, SnapshotError, Stored};
 
 /// Snapshots kept per key beside the current one, to go back to.
 const KEEP: usize = 1;
 /// The longest key.
 const MAX_KEY: usize = 128;
-/// The largest manifest that is read, in bytes.
-const MAX_MANIFEST: u64 = 256 << 20;
 
 /// The snapshots in use. Shared between threads as it is.
 pub struct Catalog {
@@ -57,7 +56,7 @@ impl Catalog {
         let directory = directory.into();
         let snapshots = directory.join("snapshots");
         fs::create_dir_all(&snapshots).map_err(SnapshotError::io("create", &snapshots))?;
-        let manifest = read_manifest(&directory)?;
+        let manifest = Manifest::read(&directory)?;
         let state = State {
             manifest,
             open: HashMap::new(),
@@ -78,7 +77,7 @@ impl Catalog {
     /// # Errors
     /// The manifest is damaged.
     pub fn reload(&self) -> Result<bool, SnapshotError> {
-        let manifest = read_manifest(&self.directory)?;
+        let manifest = Manifest::read(&self.directory)?;
         let mut state = self.state();
         let changed = manifest != state.manifest;
         if changed {
@@ -154,7 +153,8 @@ impl Catalog {
         ))
     }
 
-    /// Where to build a snapshot of this key, so that [`Self::publish`] can rename it.
+    /// Where to build a snapshot of this key, so that [`Self::publish`] can rename it. Another path
+    /// every time.
     ///
     /// # Errors
     /// The key is empty, longer than 128 bytes, or not of letters, digits and `-._:/+ `.
@@ -168,7 +168,9 @@ impl Catalog {
             }
         };
         let name: String = key.chars().map(safe).collect();
-        let name = format!("{name}.{}.building", std::process::id());
+        static BUILT: AtomicU64 = AtomicU64::new(0);
+        let number = BUILT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{name}.{}.{number}.building", std::process::id());
         Ok(self.directory.join("snapshots").join(name))
     }
 
@@ -228,7 +230,7 @@ impl Catalog {
         // Under the lock, so that a prune between the two renames cannot sweep the new file.
         self.change(|manifest| {
             fs::rename(&built.path, &target).map_err(SnapshotError::io("rename", &built.path))?;
-            self.sync_directory(&self.directory.join("snapshots"))?;
+            sync_directory(&self.directory.join("snapshots"))?;
             let entry = manifest.snapshots.entry(key.to_owned()).or_default();
             if let Some(before) = entry.current.replace(stored.clone())
                 && before.digest != stored.digest
@@ -363,7 +365,7 @@ impl Catalog {
     fn sweep(&self, building: bool) -> Result<Vec<PathBuf>, SnapshotError> {
         let folder = self.directory.join("snapshots");
         let _lock = self.lock_manifest()?;
-        let manifest = read_manifest(&self.directory)?;
+        let manifest = Manifest::read(&self.directory)?;
         let named: BTreeSet<String> = manifest
             .snapshots
             .values()
@@ -391,39 +393,14 @@ impl Catalog {
         change: impl FnOnce(&mut Manifest) -> Result<(), SnapshotError>,
     ) -> Result<(), SnapshotError> {
         let _lock = self.lock_manifest()?;
-        let before = read_manifest(&self.directory)?;
+        let before = Manifest::read(&self.directory)?;
         let mut manifest = before.clone();
         change(&mut manifest)?;
         if manifest != before {
-            self.write_manifest(&manifest)?;
+            manifest.write(&self.directory)?;
         }
         self.state().take(manifest);
         Ok(())
-    }
-
-    fn write_manifest(&self, manifest: &Manifest) -> Result<(), SnapshotError> {
-        let target = self.directory.join("manifest.json");
-        let temporary = self.directory.join("manifest.json.writing");
-        let json =
-            serde_json::to_vec_pretty(manifest).map_err(|source| SnapshotError::Manifest {
-                path: target.clone(),
-                source,
-            })?;
-        let write = || -> io::Result<()> {
-            let mut file = File::create(&temporary)?;
-            file.write_all(&json)?;
-            file.write_all(b"\n")?;
-            file.sync_all()?;
-            fs::rename(&temporary, &target)
-        };
-        write().map_err(SnapshotError::io("write", &target))?;
-        self.sync_directory(&self.directory)
-    }
-
-    fn sync_directory(&self, directory: &Path) -> Result<(), SnapshotError> {
-        File::open(directory)
-            .and_then(|directory| directory.sync_all())
-            .map_err(SnapshotError::io("sync", directory))
     }
 
     fn lock_manifest(&self) -> Result<File, SnapshotError> {
@@ -464,38 +441,6 @@ fn lock_file(path: &Path) -> Result<File, SnapshotError> {
     let mut options = File::options();
     let file = options.create(true).truncate(false).write(true).open(path);
     file.map_err(SnapshotError::io("open", path))
-}
-
-fn read_manifest(directory: &Path) -> Result<Manifest, SnapshotError> {
-    let path = directory.join("manifest.json");
-    let bytes = match fs::metadata(&path).and_then(|metadata| {
-        if metadata.len() > MAX_MANIFEST {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        fs::read(&path)
-    }) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Manifest::default()),
-        Err(error) => return Err(SnapshotError::io("read", &path)(error)),
-    };
-    #[derive(serde::Deserialize)]
-    struct Head {
-        format: u32,
-    }
-    let refuse = |source| SnapshotError::Manifest {
-        path: path.clone(),
-        source,
-    };
-    let head: Head = serde_json::from_slice(&bytes).map_err(refuse)?;
-    if head.format != manifest::FORMAT {
-        let expected = manifest::FORMAT;
-        return Err(SnapshotError::ManifestFormat {
-            path,
-            found: head.format,
-            expected,
-        });
-    }
-    serde_json::from_slice(&bytes).map_err(refuse)
 }
 
 fn check_key(key: &str) -> Result<(), SnapshotError> {

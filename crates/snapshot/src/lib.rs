@@ -15,6 +15,7 @@ mod cache;
 mod catalog;
 mod codec;
 mod diff;
+mod digest;
 mod error;
 mod gate;
 mod manifest;
@@ -22,6 +23,7 @@ mod package_row;
 mod runs;
 mod schema;
 mod snapshot;
+mod text_key;
 
 pub use builder::{Builder, Built, Meta, NamespaceCount};
 pub use catalog::{Catalog, UpdateLock};

@@ -3,19 +3,24 @@
 //! The one mutable file beside the snapshots. It is small, sorted and replaced whole by a rename.
 
 use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::Path;
 
 use pellucid_model::{Digest, SnapshotRef};
 use serde::{Deserialize, Serialize};
 
-use crate::{Built, NamespaceCount};
+use crate::{Built, NamespaceCount, SnapshotError};
 
 /// Version of the manifest.
-pub(crate) const FORMAT: u32 = 1;
+const FORMAT: u32 = 1;
+/// The largest manifest that is read, in bytes.
+const MAX_MANIFEST: u64 = 256 << 20;
 
 /// The whole manifest.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Manifest {
-    pub(crate) format: u32,
+    format: u32,
     pub(crate) snapshots: BTreeMap<String, CatalogEntry>,
 }
 
@@ -26,6 +31,69 @@ impl Default for Manifest {
             snapshots: BTreeMap::new(),
         }
     }
+}
+
+impl Manifest {
+    /// The manifest of a data directory; an empty one if there is none yet.
+    pub(crate) fn read(directory: &Path) -> Result<Self, SnapshotError> {
+        let path = directory.join("manifest.json");
+        let read = || {
+            if fs::metadata(&path)?.len() > MAX_MANIFEST {
+                return Err(io::ErrorKind::FileTooLarge.into());
+            }
+            fs::read(&path)
+        };
+        let bytes = match read() {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => return Err(SnapshotError::io("read", &path)(error)),
+        };
+        let refuse = |source| SnapshotError::Manifest {
+            path: path.clone(),
+            source,
+        };
+        let head: Head = serde_json::from_slice(&bytes).map_err(refuse)?;
+        if head.format != FORMAT {
+            return Err(SnapshotError::ManifestFormat {
+                path,
+                found: head.format,
+                expected: FORMAT,
+            });
+        }
+        serde_json::from_slice(&bytes).map_err(refuse)
+    }
+
+    /// Replaces the manifest of a data directory.
+    pub(crate) fn write(&self, directory: &Path) -> Result<(), SnapshotError> {
+        let target = directory.join("manifest.json");
+        let temporary = directory.join("manifest.json.writing");
+        let json = serde_json::to_vec_pretty(self).map_err(|source| SnapshotError::Manifest {
+            path: target.clone(),
+            source,
+        })?;
+        let write = || -> io::Result<()> {
+            let mut file = File::create(&temporary)?;
+            file.write_all(&json)?;
+            file.write_all(b"\n")?;
+            file.sync_all()?;
+            fs::rename(&temporary, &target)
+        };
+        write().map_err(SnapshotError::io("write", &target))?;
+        sync_directory(directory)
+    }
+}
+
+/// What every version of the manifest has.
+#[derive(Deserialize)]
+struct Head {
+    format: u32,
+}
+
+/// Makes renames in a directory last.
+pub(crate) fn sync_directory(directory: &Path) -> Result<(), SnapshotError> {
+    File::open(directory)
+        .and_then(|directory| directory.sync_all())
+        .map_err(SnapshotError::io("sync", directory))
 }
 
 /// What the catalog holds under one key.

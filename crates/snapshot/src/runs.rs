@@ -87,7 +87,6 @@ impl Runs {
         let mut merge = Merge {
             sources,
             heap: BinaryHeap::new(),
-            last: None,
         };
         for source in 0..merge.sources.len() {
             merge.advance(source)?;
@@ -163,7 +162,6 @@ impl Source {
 pub(crate) struct Merge {
     sources: Vec<Source>,
     heap: BinaryHeap<Reverse<(Record, usize)>>,
-    last: Option<Record>,
 }
 
 impl Merge {
@@ -178,14 +176,18 @@ impl Merge {
 
     /// The next record, if there is one.
     pub(crate) fn next(&mut self) -> io::Result<Option<Record>> {
-        while let Some(Reverse((record, source))) = self.heap.pop() {
+        let Some(Reverse((record, source))) = self.heap.pop() else {
+            return Ok(None);
+        };
+        self.advance(source)?;
+        while let Some(Reverse((same, source))) = self.heap.peek()
+            && *same == record
+        {
+            let source = *source;
+            self.heap.pop();
             self.advance(source)?;
-            if self.last.as_ref() != Some(&record) {
-                self.last = Some(record.clone());
-                return Ok(Some(record));
-            }
         }
-        Ok(None)
+        Ok(Some(record))
     }
 }
 

@@ -1,0 +1,312 @@
+//! Rows of an open snapshot: fetched, inflated, decoded, kept.
+
+use std::sync::{Arc, PoisonError};
+
+use pellucid_model::{Advisory, Namespace};
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::block::Block;
+use super::opening::connect;
+use super::{AdvisoryRef, Entry, Snapshot};
+use crate::advisory_record::{self, Places, decode_places};
+use crate::codec::{Reader, unpack};
+use crate::{SnapshotError, package_row};
+
+impl Snapshot {
+    pub(crate) fn namespace_number(&self, namespace: &str) -> Option<u32> {
+        self.namespaces
+            .binary_search_by(|count| count.namespace.as_str().cmp(namespace))
+            .ok()
+            .map(|number| number as u32)
+    }
+
+    /// Calls with every package of a namespace, sorted by name.
+    pub(crate) fn each_package(
+        &self,
+        namespace: u32,
+        mut call: impl FnMut(String, Vec<Entry>) -> Result<(), SnapshotError>,
+    ) -> Result<(), SnapshotError> {
+        let mut after: Option<String> = None;
+        loop {
+            let page = self.package_page(namespace, after.as_deref())?;
+            let Some((last, _)) = page.last() else {
+                return Ok(());
+            };
+            after = Some(last.clone());
+            for (name, entries) in page {
+                call(name, entries)?;
+            }
+        }
+    }
+
+    /// Some packages of a namespace after a name, in the order of names; none at the end.
+    pub(crate) fn package_page(
+        &self,
+        namespace: u32,
+        after: Option<&str>,
+    ) -> Result<Vec<(String, Vec<Entry>)>, SnapshotError> {
+        let rows: Vec<(String, Vec<u8>)> = self.with(|connection| {
+            let mut query = connection.prepare_cached(
+                "SELECT name, entries FROM affected
+                 WHERE namespace = ?1 AND (?2 IS NULL OR name > ?2) ORDER BY name LIMIT 256",
+            )?;
+            query
+                .query_map(params![namespace, after], |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })?
+                .collect()
+        })?;
+        rows.into_iter()
+            .map(|(name, bytes)| {
+                let entries = self.decode(namespace, &name, &bytes)?;
+                Ok((name, entries))
+            })
+            .collect()
+    }
+
+    /// The id and severity-bearing part of every advisory, in order.
+    pub(crate) fn each_advisory(
+        &self,
+        mut call: impl FnMut(Advisory),
+    ) -> Result<(), SnapshotError> {
+        for number in 0..self.advisories {
+            self.with_record(AdvisoryRef(number), |advisory, _| call(advisory))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn entries(
+        &self,
+        namespace: u32,
+        package: &str,
+    ) -> Result<Arc<[Entry]>, SnapshotError> {
+        let key = (namespace, Box::<str>::from(package));
+        if let Some(entries) = self.packages.get(&key) {
+            return Ok(entries);
+        }
+        let row: Option<Vec<u8>> = self.with(|connection| {
+            connection
+                .prepare_cached("SELECT entries FROM affected WHERE namespace = ?1 AND name = ?2")?
+                .query_row(params![namespace, package], |row| row.get(0))
+                .optional()
+        })?;
+        let entries: Arc<[Entry]> = match row {
+            Some(bytes) => self.decode(namespace, package, &bytes)?.into(),
+            None => Arc::new([]),
+        };
+        self.packages
+            .put(key, entries.clone(), entries.len().max(1));
+        Ok(entries)
+    }
+
+    fn decode(
+        &self,
+        namespace: u32,
+        package: &str,
+        bytes: &[u8],
+    ) -> Result<Vec<Entry>, SnapshotError> {
+        let name = self
+            .namespaces
+            .get(namespace as usize)
+            .map(|count| count.namespace.clone());
+        let name = name.unwrap_or_else(|| Namespace::new(""));
+        let row = unpack(bytes).and_then(|row| package_row::decode(&row, &name, package));
+        let row = row.map_err(|malformed| {
+            SnapshotError::damaged(&self.path, &format!("package {package:?} of {name}"))(malformed)
+        })?;
+        Ok(row
+            .into_iter()
+            .map(|(advisory, affected)| Entry {
+                advisory: AdvisoryRef(advisory),
+                affected,
+            })
+            .collect())
+    }
+
+    pub(super) fn with_places(
+        &self,
+        advisory: AdvisoryRef,
+        wanted: impl Fn(u32) -> bool,
+    ) -> Result<Advisory, SnapshotError> {
+        let (mut whole, places) =
+            self.with_record(advisory, |advisory, places| (advisory, places))?;
+        for (namespace, names) in places {
+            if !wanted(namespace) {
+                continue;
+            }
+            for name in names {
+                let name = self.name(name)?;
+                let entries = self.entries(namespace, &name)?;
+                let from = entries.partition_point(|entry| entry.advisory < advisory);
+                let own = entries
+                    .iter()
+                    .skip(from)
+                    .take_while(|entry| entry.advisory == advisory);
+                whole
+                    .affected
+                    .extend(own.map(|entry| entry.affected.clone()));
+            }
+        }
+        Ok(whole)
+    }
+
+    fn name(&self, number: u32) -> Result<String, SnapshotError> {
+        self.with(|connection| {
+            connection
+                .prepare_cached("SELECT name FROM name WHERE id = ?1")?
+                .query_row([number], |row| row.get(0))
+        })
+    }
+
+    pub(super) fn with_record<T>(
+        &self,
+        advisory: AdvisoryRef,
+        take: impl FnOnce(Advisory, Places) -> T,
+    ) -> Result<T, SnapshotError> {
+        let AdvisoryRef(number) = advisory;
+        let block = self.block_of(number)?;
+        let (id, mut reader) = block
+            .record(number)
+            .ok_or_else(|| self.no_advisory(number))?;
+        let decoded = advisory_record::decode(id, &mut reader).and_then(|advisory| {
+            let places = decode_places(&mut reader)?;
+            reader.finish()?;
+            Ok((advisory, places))
+        });
+        let (advisory, places) = decoded.map_err(|malformed| {
+            SnapshotError::damaged(&self.path, &format!("advisory {id:?}"))(malformed)
+        })?;
+        Ok(take(advisory, places))
+    }
+
+    pub(super) fn no_advisory(&self, number: u32) -> SnapshotError {
+        let what = format!("advisory number {number} is not there");
+        SnapshotError::Damaged {
+            path: self.path.clone(),
+            what,
+        }
+    }
+
+    /// Number of the first advisory whose id is not less than this one.
+    pub(super) fn first_not_before(&self, id: &str) -> Result<u32, SnapshotError> {
+        let blocks = self.block_index()?;
+        let after = blocks.partition_point(|(name, _)| **name <= *id);
+        let Some((_, first)) = after.checked_sub(1).and_then(|at| blocks.get(at)) else {
+            return Ok(0);
+        };
+        let block = self.block_of(*first)?;
+        Ok(*first + block.first_not_before(id))
+    }
+
+    fn block_index(&self) -> Result<&[(Box<str>, u32)], SnapshotError> {
+        if let Some(blocks) = self.blocks.get() {
+            return Ok(blocks);
+        }
+        let blocks: Vec<(Box<str>, u32)> = self.with(|connection| {
+            // The index holds both columns, so that no block is touched.
+            let mut query = connection.prepare("SELECT name, first FROM block ORDER BY name")?;
+            query
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect()
+        })?;
+        if !blocks.is_sorted_by_key(|(_, first)| *first) {
+            let what = "blocks are out of order".to_owned();
+            return Err(SnapshotError::Damaged {
+                path: self.path.clone(),
+                what,
+            });
+        }
+        Ok(self.blocks.get_or_init(|| blocks))
+    }
+
+    pub(super) fn block_of(&self, number: u32) -> Result<Arc<Block>, SnapshotError> {
+        let blocks = self.block_index()?;
+        let after = blocks.partition_point(|(_, first)| *first <= number);
+        let (_, first) = after
+            .checked_sub(1)
+            .and_then(|at| blocks.get(at))
+            .ok_or_else(|| self.no_advisory(number))?;
+        if let Some(block) = self.inflated.get(first) {
+            return Ok(block);
+        }
+        let bytes: Vec<u8> = self.with(|connection| {
+            connection
+                .prepare_cached("SELECT advisories FROM block WHERE first = ?1")?
+                .query_row([first], |row| row.get(0))
+        })?;
+        let block = unpack(&bytes).and_then(|bytes| Block::read(*first, bytes.into_owned()));
+        let block = block.map_err(|malformed| {
+            SnapshotError::damaged(&self.path, &format!("block {first}"))(malformed)
+        })?;
+        let block = Arc::new(block);
+        self.inflated.put(*first, block.clone(), block.bytes.len());
+        Ok(block)
+    }
+
+    /// At most `limit` advisory numbers of a namespace's listing, from a number on.
+    pub(super) fn listed(
+        &self,
+        namespace: u32,
+        from: u32,
+        limit: usize,
+    ) -> Result<Vec<u32>, SnapshotError> {
+        // The row that holds `from` begins at or before it.
+        let mut after: i64 = self.with(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT ifnull(max(first), 0) - 1 FROM listing
+                     WHERE namespace = ?1 AND first <= ?2",
+                )?
+                .query_row(params![namespace, from], |row| row.get(0))
+        })?;
+        let mut numbers = Vec::new();
+        while numbers.len() < limit {
+            let row: Option<(u32, Vec<u8>)> = self.with(|connection| {
+                connection
+                    .prepare_cached(
+                        "SELECT first, advisories FROM listing
+                         WHERE namespace = ?1 AND first > ?2 ORDER BY first LIMIT 1",
+                    )?
+                    .query_row(params![namespace, after], |row| {
+                        Ok((row.get(0)?, row.get(1)?))
+                    })
+                    .optional()
+            })?;
+            let Some((first, bytes)) = row else { break };
+            after = i64::from(first);
+            let (mut number, mut reader) = (first, Reader::new(&bytes));
+            while !reader.is_empty() && numbers.len() < limit {
+                let step = reader.int32().map_err(|malformed| {
+                    SnapshotError::damaged(&self.path, "a listing")(malformed)
+                })?;
+                number = number.saturating_add(step);
+                if number >= from {
+                    numbers.push(number);
+                }
+            }
+        }
+        Ok(numbers)
+    }
+
+    /// Runs a query on an idle connection, or on a new one.
+    pub(super) fn with<T>(
+        &self,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, SnapshotError> {
+        let idle = self
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => connect(&self.path)?,
+        };
+        let answer = query(&connection);
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(connection);
+        answer.map_err(SnapshotError::unreadable(&self.path))
+    }
+}
