@@ -10,6 +10,7 @@
 
 mod image;
 mod mirror;
+pub mod postgres;
 
 pub use image::{Compression, ImageBuilder, LayerBuilder};
 pub use mirror::Mirror;

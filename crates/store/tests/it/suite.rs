@@ -3,6 +3,9 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use pellucid_store::Database;
+use pellucid_testkit::postgres::PostgresServer;
+
 use crate::fixture::Fixture;
 use crate::{layers, namespaces};
 
@@ -10,6 +13,9 @@ type Case = fn(Fixture) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Every case with its name: both engines must pass all of them.
 const CASES: &[(&str, Case)] = &[
+    ("every_statement_prepares", |f| {
+        Box::pin(every_statement_prepares(f))
+    }),
     ("effective_features", |f| {
         Box::pin(layers::effective_features(f))
     }),
@@ -32,10 +38,40 @@ const CASES: &[(&str, Case)] = &[
     ("values", |f| Box::pin(namespaces::values_and_secrets(f))),
 ];
 
+async fn every_statement_prepares(fixture: Fixture) {
+    fixture.store.check().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn sqlite_conforms() {
     for (name, case) in CASES {
         println!("case {name}");
         case(Fixture::sqlite().await).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_conforms() {
+    let server = match PostgresServer::start() {
+        Ok(server) => server,
+        Err(reason) => return println!("skipped: postgres_conforms: {reason}"),
+    };
+    let (client, connection) = tokio_postgres::connect(&server.source(), tokio_postgres::NoTls)
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    for (name, case) in CASES {
+        println!("case {name}");
+        client
+            .batch_execute(&format!("CREATE SCHEMA case_{name}"))
+            .await
+            .unwrap();
+        // A schema of its own is quicker made than a database.
+        let source = format!("{} options='-c search_path=case_{name}'", server.source());
+        let database = Database::Postgres {
+            source,
+            max_connections: 6,
+        };
+        case(Fixture::on(database, None).await).await;
     }
 }
