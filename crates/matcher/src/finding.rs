@@ -150,15 +150,11 @@ fn finding(
     group: Vec<(&Hit, &Advisory)>,
     scheme: Scheme,
 ) -> Option<Finding> {
-    let denials: Vec<&Affected> = group
-        .iter()
-        .filter(|(hit, _)| matches!(hit.verdict, Verdict::NotAffected))
-        .map(|(hit, _)| &hit.statement)
-        .collect();
+    let denials = Denials::of(&group);
     let mut group: Vec<(&Hit, &Advisory)> = group
         .into_iter()
         .filter(|(hit, _)| matches!(hit.verdict, Verdict::Affected { .. }))
-        .filter(|(hit, _)| !denials.iter().any(|denial| cancels(denial, &hit.statement)))
+        .filter(|(hit, _)| !denials.cancel(&hit.statement))
         .collect();
     group.sort_by(|a, b| order(a, b, scheme));
     let (decider, advisory) = *group.first()?;
@@ -195,13 +191,11 @@ fn finding(
         .filter(|alias| **alias != id)
         .cloned()
         .collect();
-    let mut reasons: Vec<Reason> = Vec::new();
-    for (hit, _) in &group {
-        let reason = reason(sources, hit);
-        if !reasons.contains(&reason) {
-            reasons.push(reason);
-        }
-    }
+    let mut seen = BTreeSet::new();
+    let reasons = group.iter().map(|(hit, _)| reason(sources, hit));
+    let reasons = reasons
+        .filter(|reason| seen.insert(reason.clone()))
+        .collect();
     let texts = || group.iter().map(|(_, advisory)| *advisory);
     Some(Finding {
         package,
@@ -226,10 +220,34 @@ fn finding(
     })
 }
 
-/// Whether a *not affected* answers a statement: it is for every product, or for the same ones.
-fn cancels(denial: &Affected, statement: &Affected) -> bool {
-    denial.cpes.is_empty()
-        || !statement.cpes.is_empty() && statement.cpes.iter().all(|cpe| denial.cpes.contains(cpe))
+/// The *not affected* statements of a group.
+struct Denials<'a> {
+    /// One of them is for every product.
+    all: bool,
+    /// Products that the others are for.
+    cpes: BTreeSet<&'a String>,
+}
+
+impl<'a> Denials<'a> {
+    fn of(group: &[(&'a Hit, &Advisory)]) -> Self {
+        let mut denials = Self {
+            all: false,
+            cpes: BTreeSet::new(),
+        };
+        for (hit, _) in group {
+            if matches!(hit.verdict, Verdict::NotAffected) {
+                denials.all |= hit.statement.cpes.is_empty();
+                denials.cpes.extend(&hit.statement.cpes);
+            }
+        }
+        denials
+    }
+
+    /// Whether they answer a statement: for every product, or for all that it is about.
+    fn cancel(&self, statement: &Affected) -> bool {
+        let named = !statement.cpes.is_empty();
+        self.all || named && statement.cpes.iter().all(|cpe| self.cpes.contains(cpe))
+    }
 }
 
 /// The deciding statement first.
