@@ -213,7 +213,7 @@ impl<'a> Page<'a> {
                 lines.push(std::mem::take(&mut line));
             }
             if line.width > 0 {
-                line.push(" ", Paint::Plain);
+                line.push(" ", line.paint_before(&word));
             }
             if word.width <= width {
                 for (text, paint) in word.pieces {
@@ -250,6 +250,14 @@ impl<'a> Page<'a> {
 }
 
 impl Line {
+    /// The paint of the space before a word: that of its neighbours where they agree.
+    fn paint_before(&self, word: &Word) -> Paint {
+        match (self.pieces.last(), word.pieces.first()) {
+            (Some((_, before)), Some((_, after))) if before == after => *before,
+            _ => Paint::Plain,
+        }
+    }
+
     fn push(&mut self, text: &str, paint: Paint) {
         self.width += text.width();
         match self.pieces.last_mut() {
@@ -319,7 +327,10 @@ mod tests {
             ..Style::default()
         };
         let with = shown(style, |page| page.paragraph(0, &cell));
-        assert!(with.starts_with("\x1b[1m\x1b[31mNOT"), "{with:?}");
+        assert!(
+            with.starts_with("\x1b[1m\x1b[31mNOT COVERED\x1b[0m:"),
+            "{with:?}"
+        );
     }
 
     #[test]

@@ -31,6 +31,10 @@ pub(crate) fn run(args: &ScanArgs, talk: &Talk) -> anyhow::Result<Exit> {
     let exit = judge(&assessment, &args.policy);
     let report = Report::new(packages::tool(), inventory, Some(assessment), warnings);
     packages::write(&report, &args.output)?;
+    if exit == Exit::NotCovered {
+        // Whoever sends the report to a file sees nothing else.
+        tracing::warn!("not everything in the image is covered by advisory data; see the report");
+    }
     Ok(exit)
 }
 

@@ -60,8 +60,14 @@ fn without_data_nothing_is_covered_and_no_socket_is_opened() {
         .run(&["scan", "image.tar", "--skip-db-update"])
         .ended(4);
     // A mirror that would have to be asked over the network is not.
-    let url = ["--mirror", "http://127.0.0.1:9/"];
-    bench.run(&[&scan[..], &url].concat()).ended(4);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    bench
+        .run(&[&scan[..], &["--mirror", &url]].concat())
+        .ended(4);
+    let called = listener.accept().unwrap_err();
+    assert_eq!(called.kind(), std::io::ErrorKind::WouldBlock);
 }
 
 #[test]

@@ -104,12 +104,11 @@ fn counts(page: &mut Page<'_>, assessment: &Assessment) -> io::Result<()> {
         // Only where all was covered is nothing found good news.
         let coverage = &assessment.coverage;
         let all_covered = !coverage.is_empty() && coverage.iter().all(Coverage::is_covered);
-        let paint = if all_covered {
-            Paint::Good
-        } else {
-            Paint::Plain
-        };
-        line.push(span(paint, "No vulnerabilities found"));
+        line.push(match assessment.left_out {
+            0 if all_covered => span(Paint::Good, "No vulnerabilities found"),
+            0 => plain("No vulnerabilities found"),
+            _ => plain("No vulnerabilities to show"),
+        });
     } else {
         let total = match summary.vulnerabilities.total {
             1 => "1 vulnerability".to_owned(),
