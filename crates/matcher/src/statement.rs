@@ -244,7 +244,8 @@ fn outlasts(range: &Range, other: &Range, version: &Version) -> bool {
 /// The fixed version, unless another range of the statement takes it in again.
 fn first_free(affected: &Affected, fixed: &str, version: &Version) -> Option<String> {
     let mut free = fixed;
-    for _ in 0..affected.ranges.len() {
+    // No real advisory chains more ranges than that; a hostile one shall not cost their square.
+    for _ in 0..affected.ranges.len().min(32) {
         let Ok(candidate) = version.scheme().parse(free) else {
             break;
         };
