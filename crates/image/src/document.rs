@@ -7,12 +7,13 @@
 
 use std::collections::BTreeMap;
 
-use pellucid_model::{Digest, Platform};
+use pellucid_model::{Digest, Platform, Warning};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::layer::digest::digest_like;
 use crate::region::Region;
+use crate::source::warning;
 use crate::{ImageError, Limits, Mismatch};
 
 /// A reference by digest.
@@ -257,6 +258,34 @@ pub(crate) fn verify(name: &str, declared: Digest, bytes: &[u8]) -> Result<(), I
         document: name.to_owned(),
         digests,
     })
+}
+
+/// The build step of each layer.
+pub(crate) fn steps(
+    config: &Config,
+    layers: usize,
+    warnings: &mut Vec<Warning>,
+) -> Vec<Option<String>> {
+    config.steps(layers).unwrap_or_else(|| {
+        if config.has_history() {
+            let message = "the image's history does not fit its layers, so no layer's build step \
+                           is known";
+            warnings.push(warning(message.to_owned()));
+        }
+        vec![None; layers]
+    })
+}
+
+/// Refuses an image of too many layers.
+pub(crate) fn check_layer_count(layers: usize, limits: &Limits) -> Result<(), ImageError> {
+    match layers > limits.image_layers {
+        true => Err(ImageError::Limit {
+            what: format!("the image's number of layers ({layers})"),
+            limit: "image_layers",
+            allowed: limits.image_layers as u64,
+        }),
+        false => Ok(()),
+    }
 }
 
 /// Refuses a layer that no one could read.

@@ -28,6 +28,7 @@ pub use entry::{Entry, EntryKind, LayerVisitor, Progress, Want};
 pub use error::{ImageError, LayerFault, LayerName, Mismatch};
 pub use limits::Limits;
 
+use std::fmt;
 use std::io::Read;
 use std::time::Instant;
 
@@ -65,6 +66,14 @@ pub struct OpenImage {
     limits: Limits,
     verify: Verify,
     totals: Totals,
+}
+
+impl fmt::Debug for OpenImage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenImage")
+            .field("image", self.image())
+            .finish_non_exhaustive()
+    }
 }
 
 /// What the reading of one layer showed.

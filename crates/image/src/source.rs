@@ -14,7 +14,7 @@ use std::io::Read;
 use std::path::Path;
 use std::time::Instant;
 
-use pellucid_model::{Image, Warning};
+use pellucid_model::{Image, Warning, WarningKind};
 
 use crate::reference::Reference;
 use crate::region::Region;
@@ -153,5 +153,16 @@ impl Found {
     /// Whether a file is there.
     pub(crate) fn has(&self, name: &str) -> bool {
         matches!(self.file(name), Ok(Some(_)))
+    }
+}
+
+/// A warning about an image's description.
+pub(crate) fn warning(message: String) -> Warning {
+    Warning {
+        kind: WarningKind::Image,
+        layer: None,
+        path: None,
+        line: None,
+        message,
     }
 }

@@ -58,7 +58,10 @@ impl BufRead for Blob<'_> {
             while let Some(rest) = self.buffer.get_mut(self.filled..).filter(|r| !r.is_empty()) {
                 match self.source.read(rest) {
                     Ok(0) => break,
-                    Ok(count) => self.filled += count,
+                    Ok(count) => {
+                        self.filled += count;
+                        self.meter.time().map_err(io::Error::other)?;
+                    }
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                     Err(error) => return Err(io::Error::other(LayerFault::Read(error))),
                 }

@@ -19,8 +19,8 @@ use crate::layer::compression::Compression;
 use crate::layer::digest::digest_like;
 use crate::reference::names;
 use crate::region::Region;
-use crate::source::oci_layout::{check_layer_count, manifest_of, steps, warning};
-use crate::source::{Asked, Found, Opened, Regions, Source};
+use crate::source::oci_layout::manifest_of;
+use crate::source::{Asked, Found, Opened, Regions, Source, warning};
 use crate::{Expected, ImageError, Mismatch};
 
 const MANIFEST: &str = "manifest.json";
@@ -56,7 +56,7 @@ impl Source for DockerArchive {
         let saved = choose(saved, &asked)?;
 
         let paths = saved.layers.unwrap_or_default();
-        check_layer_count(paths.len(), limits)?;
+        document::check_layer_count(paths.len(), limits)?;
         let member = |name: &str| {
             let name = name.trim_start_matches("./");
             found.file(name)?.ok_or_else(|| ImageError::Missing {
@@ -74,7 +74,7 @@ impl Source for DockerArchive {
         let id = digest_like(declared.as_ref(), &bytes);
         let config: Config = document::json(&config_name, &bytes)?;
         let diff_ids = config.diff_ids(&config_name, paths.len())?;
-        let steps = steps(&config, paths.len(), &mut warnings);
+        let steps = document::steps(&config, paths.len(), &mut warnings);
 
         let mut image = Image {
             reference: format!("{}:{}", self.name(), reference.path.display()),

@@ -7,16 +7,18 @@
 //!
 //! Manifest and configuration are always verified. No symbolic link inside the layout is followed.
 
-use std::collections::{BTreeSet, HashSet};
+mod candidates;
+
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use pellucid_model::{Digest, DigestState, Image, Layer, Platform, Warning, WarningKind};
+use pellucid_model::{Digest, DigestState, Image, Layer};
 
 use crate::document::{self, Config, Descriptor, Document};
-use crate::reference::names;
 use crate::region::Region;
-use crate::source::{Asked, Found, Opened, Regions, Source};
+use crate::source::{Asked, Found, Opened, Regions, Source, warning};
 use crate::{Expected, ImageError, Limits};
+use candidates::{Candidate, name};
 
 /// The `oci:` source.
 pub(crate) struct OciLayout;
@@ -101,21 +103,6 @@ struct Layout<'a> {
     path: &'a Path,
 }
 
-/// A manifest that may be the one; what it lists is read again when it is.
-struct Candidate {
-    descriptor: Descriptor,
-    config: Box<Descriptor>,
-    platform: Option<Platform>,
-}
-
-/// All manifests of an index, as far as they are there.
-#[derive(Default)]
-struct Candidates {
-    there: Vec<Candidate>,
-    /// Engines leave out the platforms they never pulled, but not from the index.
-    absent: Vec<Descriptor>,
-}
-
 impl Layout<'_> {
     /// The entries of `index.json`.
     fn entries(&self) -> Result<Vec<Descriptor>, ImageError> {
@@ -137,141 +124,6 @@ impl Layout<'_> {
         }
     }
 
-    /// The entries that the reference names.
-    fn chosen(
-        &self,
-        entries: Vec<Descriptor>,
-        wanted: Option<&str>,
-    ) -> Result<Vec<Descriptor>, ImageError> {
-        let Some(wanted) = wanted else {
-            return Ok(entries);
-        };
-        let place = wanted
-            .strip_prefix('@')
-            .and_then(|place| place.parse::<usize>().ok());
-        let digest = wanted
-            .strip_prefix('@')
-            .unwrap_or(wanted)
-            .parse::<Digest>()
-            .ok();
-        let available = entries
-            .iter()
-            .enumerate()
-            .map(|(at, e)| listed(e, at))
-            .take(50)
-            .collect();
-        let chosen: Vec<_> = entries
-            .into_iter()
-            .enumerate()
-            .filter(|(at, entry)| {
-                let called = entry_names(entry).any(|name| name == wanted || names(name, wanted));
-                called || place == Some(*at) || digest == Some(entry.digest)
-            })
-            .map(|(_, entry)| entry)
-            .collect();
-        if chosen.is_empty() {
-            let (path, wanted) = (self.path.to_owned(), wanted.to_owned());
-            return Err(ImageError::NoSuchImage {
-                path,
-                wanted,
-                available,
-            });
-        }
-        Ok(chosen)
-    }
-
-    /// All manifests that the entries lead to, each once.
-    fn manifests(&self, entries: Vec<Descriptor>) -> Result<Candidates, ImageError> {
-        let mut seen = HashSet::new();
-        let mut candidates = Candidates::default();
-        let mut level = entries;
-        for _ in 0..=self.limits.index_depth {
-            let mut below = Vec::new();
-            for descriptor in level {
-                if descriptor.is_attestation() || !seen.insert(descriptor.digest) {
-                    continue;
-                }
-                if seen.len() > self.limits.index_entries {
-                    return Err(self.limit("index_entries", self.limits.index_entries));
-                }
-                if self.found.file(&blob_path(descriptor.digest))?.is_none() {
-                    candidates.absent.push(descriptor);
-                    continue;
-                }
-                match self.manifest(&descriptor)? {
-                    Document::Index(entries) => below.extend(entries),
-                    Document::Manifest { config, .. } => {
-                        let platform = descriptor.platform();
-                        candidates.there.push(Candidate {
-                            descriptor,
-                            config,
-                            platform,
-                        });
-                    }
-                }
-            }
-            if below.is_empty() {
-                return Ok(candidates);
-            }
-            level = below;
-        }
-        Err(self.limit("index_depth", self.limits.index_depth))
-    }
-
-    /// The candidate to read: the only one, or the one for the platform.
-    fn by_platform(
-        &self,
-        mut candidates: Candidates,
-        asked: Option<&Platform>,
-    ) -> Result<Candidate, ImageError> {
-        let there = &mut candidates.there;
-        let alone = there.len() == 1 && (candidates.absent.is_empty() || asked.is_none());
-        if there.is_empty()
-            && let Some(absent) = candidates.absent.first()
-        {
-            let name = blob_path(absent.digest);
-            return Err(ImageError::Missing {
-                document: "the image's index".to_owned(),
-                name,
-            });
-        }
-        if !alone && !there.is_empty() {
-            for candidate in there
-                .iter_mut()
-                .filter(|candidate| candidate.platform.is_none())
-            {
-                candidate.platform = self.config(&candidate.config)?.platform();
-            }
-            let wanted = asked.cloned().unwrap_or_else(Platform::host);
-            let at = serving(there, &wanted).ok_or_else(|| self.none_serves(there, wanted))?;
-            return Ok(there.swap_remove(at));
-        }
-        there.pop().ok_or_else(|| ImageError::NotAnImage {
-            path: self.path.to_owned(),
-            reason: "its index lists no image".to_owned(),
-        })
-    }
-
-    fn none_serves(&self, there: &[Candidate], wanted: Platform) -> ImageError {
-        let platforms: BTreeSet<_> = there
-            .iter()
-            .filter_map(|candidate| candidate.platform.as_ref().map(ToString::to_string))
-            .collect();
-        if !platforms.is_empty() {
-            let available = platforms.into_iter().collect();
-            return ImageError::NoSuchPlatform { wanted, available };
-        }
-        let all = there
-            .iter()
-            .enumerate()
-            .map(|(at, manifest)| listed(&manifest.descriptor, at));
-        let available = all.take(50).collect();
-        ImageError::SeveralImages {
-            path: self.path.to_owned(),
-            available,
-        }
-    }
-
     fn manifest(&self, descriptor: &Descriptor) -> Result<Document, ImageError> {
         let name = format!("manifest {}", descriptor.digest);
         Document::parse(&name, &self.document(&name, descriptor)?)
@@ -280,15 +132,6 @@ impl Layout<'_> {
     fn config(&self, descriptor: &Descriptor) -> Result<Config, ImageError> {
         let name = format!("configuration {}", descriptor.digest);
         document::json(&name, &self.document(&name, descriptor)?)
-    }
-
-    fn limit(&self, limit: &'static str, allowed: usize) -> ImageError {
-        let what = "the nesting of the image's indexes".to_owned();
-        ImageError::Limit {
-            what,
-            limit,
-            allowed: allowed as u64,
-        }
     }
 
     /// The image of a manifest.
@@ -303,7 +146,7 @@ impl Layout<'_> {
             Document::Index(_) => Vec::new(),
         };
         let name = format!("manifest {}", manifest.digest);
-        check_layer_count(layers.len(), self.limits)?;
+        document::check_layer_count(layers.len(), self.limits)?;
         document::check_config_type(&name, config.media_type.as_deref())?;
         for layer in &layers {
             document::check_layer_type(&name, layer.media_type.as_deref())?;
@@ -312,7 +155,7 @@ impl Layout<'_> {
         let config_name = format!("configuration {}", config.digest);
         let diff_ids = parsed.diff_ids(&config_name, layers.len())?;
         let mut warnings = Vec::new();
-        let steps = steps(&parsed, layers.len(), &mut warnings);
+        let steps = document::steps(&parsed, layers.len(), &mut warnings);
         let mut image = Image {
             reference: String::new(),
             id: Some(config.digest),
@@ -378,84 +221,6 @@ impl Layout<'_> {
     }
 }
 
-/// The best candidate for a platform: the very same first, then the most general one.
-fn serving(candidates: &[Candidate], wanted: &Platform) -> Option<usize> {
-    let platforms = candidates
-        .iter()
-        .map(|candidate| candidate.platform.as_ref());
-    let serving: Vec<_> = platforms
-        .enumerate()
-        .filter_map(|(at, platform)| Some((at, platform?)))
-        .filter(|(_, platform)| platform.serves(wanted))
-        .collect();
-    let same = serving.iter().find(|(_, platform)| *platform == wanted);
-    let general = || {
-        serving
-            .iter()
-            .find(|(_, platform)| platform.variant.is_none())
-    };
-    same.or_else(general)
-        .or_else(|| serving.first())
-        .map(|(at, _)| *at)
-}
-
-/// The build step of each layer.
-pub(crate) fn steps(
-    config: &Config,
-    layers: usize,
-    warnings: &mut Vec<Warning>,
-) -> Vec<Option<String>> {
-    config.steps(layers).unwrap_or_else(|| {
-        if config.has_history() {
-            let message = "the image's history does not fit its layers, so no layer's build step \
-                           is known";
-            warnings.push(warning(message.to_owned()));
-        }
-        vec![None; layers]
-    })
-}
-
-/// Refuses an image of too many layers.
-pub(crate) fn check_layer_count(layers: usize, limits: &Limits) -> Result<(), ImageError> {
-    match layers > limits.image_layers {
-        true => Err(ImageError::Limit {
-            what: format!("the image's number of layers ({layers})"),
-            limit: "image_layers",
-            allowed: limits.image_layers as u64,
-        }),
-        false => Ok(()),
-    }
-}
-
-/// A warning about an image's description.
-pub(crate) fn warning(message: String) -> Warning {
-    Warning {
-        kind: WarningKind::Image,
-        layer: None,
-        path: None,
-        line: None,
-        message,
-    }
-}
-
 fn blob_path(digest: Digest) -> String {
     format!("blobs/{}/{}", digest.algorithm(), digest.hex())
-}
-
-fn name(entry: &Descriptor) -> Option<&str> {
-    entry_names(entry).next()
-}
-
-/// The names that an index gives an image: containerd writes the whole one, OCI the tag alone.
-fn entry_names(entry: &Descriptor) -> impl Iterator<Item = &str> {
-    [
-        "io.containerd.image.name",
-        "org.opencontainers.image.ref.name",
-    ]
-    .into_iter()
-    .filter_map(|key| entry.annotation(key))
-}
-
-fn listed(entry: &Descriptor, at: usize) -> String {
-    name(entry).map_or_else(|| format!("@{at}"), str::to_owned)
 }

@@ -1,6 +1,7 @@
 //! Small versions of what hostile images try, and of what must not be refused.
 
 use pellucid_image::{Expected, Limits};
+use proptest::prelude::*;
 
 use crate::build::{Block, Tar, bzip2, gzip};
 use crate::seen::{chain, stream, tar};
@@ -140,4 +141,30 @@ fn a_layer_of_no_bytes_has_no_entries() {
     let (seen, _) = stream(b"", &expected, &Limits::default()).unwrap();
     assert!(seen.lines.is_empty());
     assert!(tar(b"").is_err());
+}
+
+/// What a name means, the slow way: one part after the other.
+fn cleaned(name: &str) -> Option<String> {
+    let mut parts = Vec::new();
+    for part in name.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.pop().is_none() && !name.starts_with('/') => return None,
+            ".." => {}
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn no_name_leaves_the_root(name in "[./ab\\\\]{1,40}") {
+        let bytes = Tar::default().directory(&name).end();
+        let names = tar(&bytes).unwrap().lines;
+        let wanted = cleaned(&name).map(|path| format!("directory {}", path.escape_default()));
+        prop_assert_eq!(names.first().map(|(line, _)| line.clone()), wanted);
+    }
 }

@@ -2,10 +2,11 @@
 
 use pellucid_image::{Expected, Limits};
 use pellucid_model::{Digest, DigestState};
+use proptest::prelude::*;
 use sha2::{Digest as _, Sha512};
 
-use crate::build::{bzip2, gzip, sha256, various, xz, zstd};
-use crate::seen::{chain, stream, tar};
+use crate::build::{Tar, bzip2, docker, gzip, saved, sha256, various, xz, zstd};
+use crate::seen::{chain, image_at, stream, tar};
 
 fn unknown() -> Expected {
     Expected::default()
@@ -167,4 +168,42 @@ fn a_visitor_hears_of_progress() {
         heard.0.into_inner().unwrap().last(),
         Some(&(5, blob.len() as u64))
     );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    /// Seeking over bodies and reading through them must agree, whatever the bytes.
+    #[test]
+    fn both_ways_through_a_layer_see_the_same(
+        damage in prop::collection::vec((0_usize..8192, any::<u8>()), 0..4),
+        cut in prop::option::of(0_usize..8192),
+    ) {
+        let mut bytes = Tar::default()
+            .pax(&[("size", "700"), ("path", "long")])
+            .file("x", &[b'1'; 700])
+            .pax(&[("GNU.sparse.map", "5,1"), ("GNU.sparse.size", "9")])
+            .file("sparse", b"1")
+            .directory("d/")
+            .symlink("l", "m")
+            .file("last", &[b'2'; 5000][..3000])
+            .end();
+        for (at, byte) in damage {
+            let at = at % bytes.len();
+            bytes[at] = byte;
+        }
+        if let Some(cut) = cut {
+            bytes.truncate(cut);
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let archive = docker("web:1", std::slice::from_ref(&bytes)).tar();
+        let seeked = image_at(&saved(&folder, &archive));
+        let expected = Expected { diff_id: Some(sha256(&bytes)), ..Expected::default() };
+        let streamed = stream(&bytes, &expected, &Limits::default());
+        match (seeked, streamed) {
+            (Ok(layers), Ok((seen, _))) => prop_assert_eq!(&layers[0].0, &seen.lines),
+            (Err(_), Err(_)) => {}
+            (seeked, streamed) => prop_assert!(false, "{} {}", seeked.is_ok(), streamed.is_ok()),
+        }
+    }
 }
