@@ -138,7 +138,10 @@ pub async fn update(
     };
     let fetcher = Fetcher::new(options, progress);
     let parsers = Arc::new(Semaphore::new(options.parsers.max(1)));
-    futures_util::stream::iter(keys)
+    // The futures first, then the stream: a closure in the stream would make it impossible to show
+    // that this future may move between threads.
+    let updates: Vec<_> = keys
+        .into_iter()
         .map(|key| {
             let one = One {
                 key,
@@ -150,6 +153,8 @@ pub async fn update(
             };
             one.update()
         })
+        .collect();
+    futures_util::stream::iter(updates)
         .buffered(options.parallel.max(1))
         .collect()
         .await

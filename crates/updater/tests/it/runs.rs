@@ -241,6 +241,17 @@ async fn progress_says_what_happens() {
     );
 }
 
+#[tokio::test]
+async fn a_service_may_run_it_on_any_thread() {
+    fn sendable<T: Send>(future: T) -> T {
+        future
+    }
+    let (world, keys) = (World::new().await, ["debian".to_owned()]);
+    let catalog = world.catalog();
+    let outcomes = sendable(update(&keys, &catalog, &world.options, &())).await;
+    assert_eq!(published(&outcomes[0].result), (100, 100));
+}
+
 #[test]
 fn namespaces_lead_to_the_keys_to_update() {
     let namespaces = ["debian:12", "debian:11", "alpine:v3.20", "plan9:4"].map(Namespace::from);
