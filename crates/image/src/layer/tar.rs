@@ -301,7 +301,7 @@ impl<'a, I: Input> Tar<'a, I> {
 
     /// Reads the data of a member that describes another one.
     fn extension(&mut self, size: u64, bytes: &mut u64) -> Result<(), LayerFault> {
-        self.charge(size, bytes)?;
+        self.charge(size.saturating_add(BLOCK as u64), bytes)?;
         self.extension.clear();
         let mut left = usize::try_from(size).unwrap_or(usize::MAX);
         while left > 0 {
