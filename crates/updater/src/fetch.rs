@@ -95,7 +95,19 @@ impl<'a> Fetcher<'a> {
             .or(request.sha256.as_ref())
             .map(String::as_str);
         let download = match &located.place {
-            Place::File(path) => Some(open(path, sha256, request.limit)?),
+            Place::File(path) => {
+                Some(open(path, sha256, request.limit).map_err(|error| {
+                    match (&error, &self.options.mirror) {
+                        (FetchError::Io { source, .. }, Some(mirror))
+                            if source.kind() == std::io::ErrorKind::NotFound =>
+                        {
+                            let (url, mirror) = (request.url.clone(), mirror.clone());
+                            FetchError::NotInMirror { url, mirror }
+                        }
+                        _ => error,
+                    }
+                })?)
+            }
             Place::Url(url) => {
                 // Tags of another server, or of another copy on this one, mean nothing.
                 let tags = previous.filter(|previous| previous.from == *url);

@@ -39,7 +39,10 @@ async fn a_folder_is_a_mirror_by_host_and_path_even_offline() {
     assert_eq!(world.debian().await.unwrap(), Updated::Unchanged);
     let missing = world.update(&["alpine/v3.20"]).await.remove(0).result;
     assert!(
-        matches!(missing, Err(UpdateError::Fetch(FetchError::Io { .. }))),
+        matches!(
+            missing,
+            Err(UpdateError::Fetch(FetchError::NotInMirror { .. }))
+        ),
         "{missing:?}"
     );
     assert!(world.server.all_hits().is_empty());
