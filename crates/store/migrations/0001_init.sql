@@ -4,8 +4,9 @@ CREATE TABLE counter (
   name TEXT NOT NULL PRIMARY KEY,
   value BIGINT NOT NULL
 );
--- Changed by every transaction that changes what a GET may answer.
-INSERT INTO counter (name, value) VALUES ('generation', 1);
+-- generation: changed by every transaction that changes an answer already given; overlay: by those
+-- that change vulnerabilities written by hand.
+INSERT INTO counter (name, value) VALUES ('generation', 1), ('overlay', 1);
 
 CREATE TABLE keyvalue (
   key TEXT NOT NULL PRIMARY KEY,

@@ -13,11 +13,9 @@ use crate::layers::LayerId;
 
 /// The layer that added a feature.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct AddedBy {
-    /// Its number.
-    pub id: LayerId,
-    /// Its name.
-    pub name: String,
+pub(crate) struct AddedBy {
+    pub(crate) id: LayerId,
+    pub(crate) name: String,
 }
 
 /// The blob, decoded.

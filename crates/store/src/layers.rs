@@ -79,6 +79,8 @@ pub struct LayerView {
     pub engine_version: u32,
     /// The generation of the database in which all this was read ([`Store::generation`]).
     pub generation: u64,
+    /// Likewise the number of changes to vulnerabilities written by hand ([`Store::overlay`]).
+    pub overlay: u64,
     features: Arc<[u8]>,
 }
 
@@ -134,6 +136,7 @@ impl Store {
             engine_version: engine_version(row.int(3)?)?,
             features: row.blob(4)?.into(),
             generation: row.int(5)?.unsigned_abs(),
+            overlay: row.int(6)?.unsigned_abs(),
         }))
     }
 

@@ -10,6 +10,7 @@
 //! `Ok` survives kill -9 and loss of power. Every clock is the database's.
 
 mod cache;
+mod deliveries;
 mod effective;
 mod engine;
 mod error;
@@ -17,21 +18,33 @@ mod feature;
 mod feature_versions;
 mod keyvalue;
 mod layers;
+mod leases;
 mod migrate;
 mod namespaces;
+mod notifications;
+mod snapshots;
 mod statement;
 mod statements;
 mod text;
 mod value;
+mod vulnerabilities;
+mod vulnerability;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use effective::AddedBy;
+pub use deliveries::{Backlog, DeadLetter, Delivery};
 pub use error::StoreError;
 pub use feature::{Feature, FeatureVersionId, Namespace};
 pub use feature_versions::{FeatureVersion, IntroducingLayer};
 pub use layers::{Added, ChainLink, EffectiveFeature, LayerId, LayerView, NewLayer, Replaced};
+pub use leases::{Lease, LeaseHolder};
+pub use notifications::{NewNotification, Notification, NotificationId};
+pub use snapshots::{NewSnapshot, PublishedSnapshot};
+pub use vulnerabilities::{
+    Edited, FeedRecord, Hidden, Overlay, StoredVulnerability, VulnerabilityId,
+};
+pub use vulnerability::{Edit, Fix, FixEdit, Vulnerability};
 
 use engine::Engine;
 

@@ -1,0 +1,1 @@
+SELECT c.value FROM counter c WHERE c.name = 'overlay'

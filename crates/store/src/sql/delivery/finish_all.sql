@@ -1,0 +1,1 @@
+UPDATE delivery SET state = 'done' WHERE notification_id = ?1 AND state <> 'done'

@@ -1,0 +1,8 @@
+-- Sent; due again after ?4 seconds, or never when that is null.
+UPDATE delivery
+SET
+  state = CASE WHEN CAST(?4 AS BIGINT) IS NULL THEN 'done' ELSE 'pending' END,
+  next_at = unixepoch() + COALESCE(CAST(?4 AS BIGINT), 0),
+  attempts = 0, lease_until = 0, delivered_at = unixepoch(), last_error = NULL
+WHERE notification_id = ?1 AND receiver = ?2 AND lease_token = ?3 AND state = 'pending'
+RETURNING notification_id

@@ -1,0 +1,1 @@
+UPDATE notification SET notified_at = unixepoch() WHERE id = ?1

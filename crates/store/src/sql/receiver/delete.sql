@@ -1,0 +1,1 @@
+DELETE FROM receiver WHERE name = ?1
