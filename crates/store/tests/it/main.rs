@@ -1,7 +1,11 @@
 //! The store on both engines: every case runs on SQLite, and on PostgreSQL where a server can be
 //! started.
 
+mod crash;
+mod deliveries;
 mod fixture;
 mod layers;
+mod leases;
 mod namespaces;
 mod suite;
+mod vulnerabilities;

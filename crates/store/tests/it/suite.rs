@@ -7,7 +7,7 @@ use pellucid_store::Database;
 use pellucid_testkit::postgres::PostgresServer;
 
 use crate::fixture::Fixture;
-use crate::{layers, namespaces};
+use crate::{deliveries, layers, leases, namespaces, vulnerabilities};
 
 type Case = fn(Fixture) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -34,6 +34,30 @@ const CASES: &[(&str, Case)] = &[
     ("odd_text", |f| Box::pin(layers::odd_text_is_kept(f))),
     ("namespaces", |f| {
         Box::pin(namespaces::are_made_and_healed(f))
+    }),
+    ("edits", |f| {
+        Box::pin(vulnerabilities::edits_follow_clair(f))
+    }),
+    ("pages", |f| {
+        Box::pin(vulnerabilities::pages_are_in_the_order_of_change(f))
+    }),
+    ("overlay", |f| {
+        Box::pin(vulnerabilities::overlay_over_a_feed(f))
+    }),
+    ("one_live_row", |f| {
+        Box::pin(vulnerabilities::one_live_row_of_many_writers(f))
+    }),
+    ("at_least_once", |f| Box::pin(deliveries::at_least_once(f))),
+    ("dead_letters", |f| {
+        Box::pin(deliveries::dead_letters_are_replayed(f))
+    }),
+    ("in_order", |f| {
+        Box::pin(deliveries::in_order_per_vulnerability(f))
+    }),
+    ("claims", |f| Box::pin(deliveries::claims_do_not_overlap(f))),
+    ("lease", |f| Box::pin(leases::one_holds_a_lease(f))),
+    ("snapshots", |f| {
+        Box::pin(leases::snapshots_are_published_whole(f))
     }),
     ("values", |f| Box::pin(namespaces::values_and_secrets(f))),
 ];
