@@ -183,7 +183,7 @@ pub(crate) struct PolicyArgs {
 #[command(next_help_heading = "Advisory data")]
 pub(crate) struct DataArgs {
     /// Take every feed from here: a folder or an http(s) URL with a MANIFEST.tsv, or with each file
-    /// at <host>/<path>.
+    /// at HOST/PATH of its URL.
     #[arg(long, value_name = "URL|DIR", env = "PELLUCID_MIRROR")]
     pub(crate) mirror: Option<String>,
     #[command(flatten)]
