@@ -103,7 +103,7 @@ pub(crate) struct ImageArgs {
     /// before it the folder of a root file system. The content decides which it is, unless one of
     /// docker-archive:, oci:, oci-archive:, dir: stands before the path. Where a file holds several
     /// images, a colon and the image's tag follow the path.
-    #[arg(value_name = "IMAGE", value_hint = ValueHint::AnyPath)]
+    #[arg(value_name = "IMAGE", value_hint = ValueHint::AnyPath, help_heading = None::<&str>)]
     pub(crate) reference: String,
     /// Which image of a multi-platform index to read; this machine's if absent.
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
