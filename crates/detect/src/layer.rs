@@ -82,8 +82,8 @@ impl LayerInventory {
             .files
             .iter()
             .map(|file| match &file.facts {
-                Facts::Found(found) => found.weight() + 128,
-                _ => 128,
+                Facts::Found(found) => found.weight() + FILE,
+                _ => FILE,
             })
             .sum();
         self.entries.bytes() + links + files
@@ -114,6 +114,9 @@ pub struct LayerReader {
     /// Bytes that the facts take, about.
     weight: usize,
 }
+
+/// Bytes that facts of one file take beside what they say, here and in the overlay, about.
+const FILE: usize = 700;
 
 /// Most bytes that the facts of one layer may take, about.
 const FACTS: usize = 192 << 20;
@@ -160,7 +163,7 @@ impl LayerReader {
     }
 
     fn note(&mut self, entry: u32, detector: &dyn Detector, addition: Option<u32>, facts: Facts) {
-        self.weight += 128;
+        self.weight += FILE;
         if let Facts::Found(found) = &facts {
             self.weight += found.weight();
         }

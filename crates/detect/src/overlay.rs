@@ -27,7 +27,7 @@ use history::History;
 use tree::{Content, NodeKind, Place, Tree};
 
 /// Path components that may be walked for one image.
-const STEPS: u64 = 200_000_000;
+const STEPS: u64 = 50_000_000;
 
 /// A file that must be read (again) before the layers can be laid over each other.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -17,7 +17,7 @@ const HOPS: usize = 40;
 pub(crate) type Content = (u32, u32);
 
 /// Index of a node.
-pub(crate) type Id = usize;
+pub(crate) type Id = u32;
 
 /// The root folder.
 pub(crate) const ROOT: Id = 0;
@@ -47,9 +47,34 @@ struct Node {
 /// What stands at a path.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum NodeKind {
-    Folder(BTreeMap<Box<[u8]>, Id>),
+    Folder(Children),
     File(Content),
     Link(Box<[u8]>),
+}
+
+/// What a folder holds. Most folders hold little, for which a map would be dear.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Children {
+    Few(Vec<Id>),
+    Many(BTreeMap<Box<[u8]>, Id>),
+}
+
+impl Default for Children {
+    fn default() -> Self {
+        Self::Few(Vec::new())
+    }
+}
+
+impl Children {
+    /// From so many on they stand in a map.
+    const MANY: usize = 8;
+
+    fn ids(&self) -> Vec<Id> {
+        match self {
+            Self::Few(ids) => ids.clone(),
+            Self::Many(map) => map.values().copied().collect(),
+        }
+    }
 }
 
 /// Where a path leads: the deepest folder with a node, and what comes below it.
@@ -71,7 +96,7 @@ pub(crate) enum Lost {
 
 impl Tree {
     /// Most nodes.
-    pub(crate) const NODES: usize = 2_000_000;
+    pub(crate) const NODES: usize = 1_500_000;
 
     /// Most bytes of paths that one layer may touch.
     pub(crate) const TOUCHED_BYTES: usize = 128 << 20;
@@ -80,7 +105,7 @@ impl Tree {
         let root = Node {
             parent: ROOT,
             name: Box::default(),
-            kind: NodeKind::Folder(BTreeMap::new()),
+            kind: NodeKind::Folder(Children::default()),
         };
         Self {
             nodes: vec![root],
@@ -105,14 +130,14 @@ impl Tree {
     }
 
     pub(crate) fn kind(&self, id: Id) -> Option<&NodeKind> {
-        self.nodes.get(id).map(|node| &node.kind)
+        self.nodes.get(id as usize).map(|node| &node.kind)
     }
 
     /// The path of a node.
     pub(crate) fn path(&self, mut id: Id) -> Vec<u8> {
         let mut names: Vec<&[u8]> = Vec::new();
         while id != ROOT {
-            let Some(node) = self.nodes.get(id) else {
+            let Some(node) = self.nodes.get(id as usize) else {
                 break;
             };
             names.push(&node.name);
@@ -134,9 +159,48 @@ impl Tree {
         path
     }
 
+    fn name(&self, id: Id) -> &[u8] {
+        self.nodes.get(id as usize).map_or(&[], |node| &node.name)
+    }
+
+    /// Enters a node into its folder.
+    fn enter(&mut self, folder: Id, name: &[u8], id: Id) {
+        let Some(NodeKind::Folder(children)) = self.kind(folder) else {
+            return;
+        };
+        let map = match children {
+            Children::Few(ids) if ids.len() + 1 >= Children::MANY => {
+                Some(ids.iter().map(|id| (self.name(*id).into(), *id)).collect())
+            }
+            _ => None,
+        };
+        let Some(Node {
+            kind: NodeKind::Folder(children),
+            ..
+        }) = self.nodes.get_mut(folder as usize)
+        else {
+            return;
+        };
+        if let Some(map) = map {
+            *children = Children::Many(map);
+        }
+        match children {
+            Children::Few(ids) => {
+                ids.reserve_exact(1);
+                ids.push(id);
+            }
+            Children::Many(map) => {
+                map.insert(name.into(), id);
+            }
+        }
+    }
+
     fn child(&self, folder: Id, name: &[u8]) -> Option<Id> {
         match self.kind(folder)? {
-            NodeKind::Folder(children) => children.get(name).copied(),
+            NodeKind::Folder(Children::Few(ids)) => {
+                ids.iter().copied().find(|id| self.name(*id) == name)
+            }
+            NodeKind::Folder(Children::Many(map)) => map.get(name).copied(),
             _ => None,
         }
     }
@@ -181,7 +245,7 @@ impl Tree {
                 b"." => {}
                 b".." => {
                     if place.rest.pop().is_none() {
-                        let folder = self.nodes.get(place.folder);
+                        let folder = self.nodes.get(place.folder as usize);
                         place.folder = folder.map_or(ROOT, |node| node.parent);
                     }
                 }
@@ -260,7 +324,7 @@ impl Tree {
             if let Some(file) = self.child(id, part) {
                 self.remove(file);
             }
-            id = self.insert(id, part, NodeKind::Folder(BTreeMap::new()));
+            id = self.insert(id, part, NodeKind::Folder(Children::default()));
             self.generation += 1;
         }
         if let Some(old) = self.child(id, name) {
@@ -290,7 +354,7 @@ impl Tree {
     /// Empties a folder.
     pub(crate) fn empty(&mut self, folder: Id) {
         if let Some(NodeKind::Folder(children)) = self.kind(folder) {
-            for child in children.values().copied().collect::<Vec<_>>() {
+            for child in children.ids() {
                 self.remove(child);
             }
         }
@@ -302,7 +366,7 @@ impl Tree {
         self.nodes
             .iter()
             .enumerate()
-            .map(|(id, node)| (id, &node.kind))
+            .map(|(id, node)| (u32::try_from(id).unwrap_or(ROOT), &node.kind))
             .filter(|(_, kind)| !matches!(kind, NodeKind::Folder(_)))
     }
 
@@ -318,29 +382,23 @@ impl Tree {
         };
         let id = match self.free.pop() {
             Some(id) => {
-                if let Some(slot) = self.nodes.get_mut(id) {
+                if let Some(slot) = self.nodes.get_mut(id as usize) {
                     *slot = node;
                 }
                 id
             }
             None => {
                 self.nodes.push(node);
-                self.nodes.len() - 1
+                u32::try_from(self.nodes.len() - 1).unwrap_or(ROOT)
             }
         };
-        if let Some(Node {
-            kind: NodeKind::Folder(children),
-            ..
-        }) = self.nodes.get_mut(parent)
-        {
-            children.insert(name.into(), id);
-        }
+        self.enter(parent, name, id);
         id
     }
 
     /// Removes a node and all below it.
     fn remove(&mut self, id: Id) {
-        let Some(node) = self.nodes.get(id) else {
+        let Some(node) = self.nodes.get(id as usize) else {
             return;
         };
         let (parent, name) = (node.parent, node.name.clone());
@@ -348,23 +406,28 @@ impl Tree {
         if let Some(Node {
             kind: NodeKind::Folder(children),
             ..
-        }) = self.nodes.get_mut(parent)
+        }) = self.nodes.get_mut(parent as usize)
         {
-            children.remove(&name);
+            match children {
+                Children::Few(ids) => ids.retain(|child| *child != id),
+                Children::Many(map) => {
+                    map.remove(&name);
+                }
+            }
         }
         // A removed node keeps its name and parent until all below it are gone.
         let mut removed = Vec::new();
         while let Some(id) = todo.pop() {
             removed.push(id);
-            let Some(node) = self.nodes.get_mut(id) else {
+            let Some(node) = self.nodes.get_mut(id as usize) else {
                 continue;
             };
-            match std::mem::replace(&mut node.kind, NodeKind::Folder(BTreeMap::new())) {
+            match std::mem::replace(&mut node.kind, NodeKind::Folder(Children::default())) {
                 NodeKind::File(_) => self.touch(id),
                 NodeKind::Link(_) => self.generation += 1,
                 NodeKind::Folder(children) => {
                     self.generation += 1;
-                    todo.extend(children.into_values());
+                    todo.extend(children.ids());
                 }
             }
         }
