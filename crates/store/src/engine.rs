@@ -34,7 +34,7 @@ pub(crate) enum End<T> {
 /// An open transaction.
 pub(crate) enum Tx {
     Sqlite(sqlite::Writing),
-    Postgres(postgres::Writing),
+    Postgres(Box<postgres::Writing>),
 }
 
 pub(crate) type Work<'t, T> = BoxFuture<'t, Result<End<T>, StoreError>>;

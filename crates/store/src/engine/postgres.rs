@@ -111,7 +111,7 @@ impl Postgres {
                 tokio::time::sleep(Duration::from_millis(2 << attempt.min(7))).await;
             }
             let connection = self.begin().await?;
-            let mut tx = Tx::Postgres(Writing(Some(connection)));
+            let mut tx = Tx::Postgres(Box::new(Writing(Some(connection))));
             let ended = work(&mut tx).await;
             let Tx::Postgres(mut writing) = tx else {
                 return Err(StoreError::Cancelled);

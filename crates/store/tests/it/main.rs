@@ -7,5 +7,6 @@ mod fixture;
 mod layers;
 mod leases;
 mod namespaces;
+mod outage;
 mod suite;
 mod vulnerabilities;
