@@ -28,6 +28,12 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &package::apk::Apk,
     &package::rpm::Rpm,
     &package::pacman::Pacman,
+    &package::python::Python,
+    &package::conda::Conda,
+    &package::node::Node,
+    &package::java::Java,
+    &package::go_binary::GoBinary,
+    &package::rust_binary::RustBinary,
 ];
 
 /// Reads files of one kind.
@@ -63,6 +69,12 @@ pub trait Detector: Sync {
     /// [`Self::main_of`].
     fn addition_of(&self, _path: &[u8]) -> Option<RawPath> {
         None
+    }
+
+    /// Whether what it says depends on the file's bytes and last name alone and is dear to find, so
+    /// that it should be found once however often an image has the file.
+    fn reuses(&self) -> bool {
+        false
     }
 
     /// Reads a file.
@@ -180,6 +192,9 @@ pub struct Detected {
     /// Files that packages own, as far as other detectors would look at them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub owned: Vec<OwnedFiles>,
+    /// Archives that do not say for sure which package they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unnamed: Vec<Unnamed>,
     /// Records that could not be read, each with the line where it begins.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<(WarningKind, Option<u64>, String)>,
@@ -237,7 +252,12 @@ impl Detected {
             .warnings
             .iter()
             .map(|(_, _, message)| message.len() + 64);
-        packages.chain(owned).chain(warnings).sum()
+        let unnamed = self
+            .unnamed
+            .iter()
+            .map(|one| one.path.len() + one.sha1.len() + size_of::<Unnamed>());
+        let lists = packages.chain(owned).chain(warnings).chain(unnamed);
+        lists.sum()
     }
 }
 
@@ -284,6 +304,16 @@ pub struct OwnedFile {
     /// Digest as recorded: `md5:…`, `sha1:…` or `sha256:…`, in lower-case hex.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
+}
+
+/// An archive that does not say for sure which package it is: an index of archives could.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Unnamed {
+    /// Its path inside the file, the paths of archives in archives joined by `!/`; empty for the
+    /// file itself.
+    pub path: String,
+    /// SHA-1 of its bytes, in lower-case hex.
+    pub sha1: String,
 }
 
 /// Names the code that analyses layers: results of another analysis version are not comparable.

@@ -20,7 +20,8 @@ pub(crate) struct Dispatch {
     names: Table,
     extensions: Table,
     pub(crate) folders: Vec<(&'static [u8], Set)>,
-    any: Set,
+    /// Detectors that are asked about every file.
+    pub(crate) any: Set,
     languages: Set,
     /// Files and folders that detectors know by their place, with those detectors.
     pub(crate) roots: Vec<(&'static [u8], Set)>,

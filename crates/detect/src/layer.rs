@@ -6,13 +6,16 @@
 
 mod entries;
 
+use std::sync::Arc;
+
 use pellucid_image::{Body, Entry, EntryKind, LayerVisitor, Want};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use entries::{Entries, Kind};
 
 use crate::detector::{Candidate, DetectFile, Detected, Detector, run};
-use crate::dispatch::dispatch;
+use crate::dispatch::{bit, dispatch};
+use crate::reuse::Reuse;
 use crate::{DetectError, RawPath};
 
 /// What one layer says, alone: a function of the layer's bytes and the analysis version.
@@ -45,7 +48,7 @@ pub struct FileFacts {
 #[serde(rename_all = "lowercase")]
 pub enum Facts {
     /// What the file says.
-    Found(Detected),
+    Found(Box<Detected>),
     /// It could not be read, and why.
     Failed(String),
     /// It is larger than this limit, in bytes.
@@ -102,6 +105,14 @@ pub fn layer() -> LayerReader {
     LayerReader::default()
 }
 
+/// The same, for one of several layers that may hold the same files.
+pub(crate) fn layer_of(reuse: &Arc<Reuse>) -> LayerReader {
+    LayerReader {
+        reuse: Arc::clone(reuse),
+        ..LayerReader::default()
+    }
+}
+
 /// Collects what a layer says while it is read.
 #[derive(Default)]
 pub struct LayerReader {
@@ -113,6 +124,8 @@ pub struct LayerReader {
     held: Vec<Held>,
     /// Bytes that the facts take, about.
     weight: usize,
+    /// What was found in the same files before.
+    reuse: Arc<Reuse>,
 }
 
 /// Bytes that facts of one file take beside what they say, here and in the overlay, about.
@@ -206,7 +219,7 @@ impl LayerReader {
             }
             return;
         }
-        let facts = facts(
+        let facts = self.reuse.facts(
             detector,
             &DetectFile {
                 path,
@@ -214,6 +227,11 @@ impl LayerReader {
                 addition: None,
             },
         );
+        // Of a detector that is asked about every file, silence is not kept.
+        let asked_always = dispatch().any & bit(detector) != 0;
+        if asked_always && matches!(&facts, Facts::Found(found) if **found == Detected::default()) {
+            return;
+        }
         self.note(entry, detector, None, facts);
     }
 
@@ -251,7 +269,7 @@ impl LayerReader {
 /// What a detector makes of a file.
 pub(crate) fn facts(detector: &dyn Detector, file: &DetectFile<'_>) -> Facts {
     match run(detector, file) {
-        Ok(found) => Facts::Found(found),
+        Ok(found) => Facts::Found(Box::new(found)),
         Err(reason) => Facts::Failed(reason),
     }
 }

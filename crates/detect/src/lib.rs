@@ -10,21 +10,26 @@
 //! A package database that cannot be read is an error, never a shorter list; one bad record in a
 //! readable database is a warning. No detector touches the network, the clock or the host's files.
 
+mod binary;
 mod detector;
 mod dispatch;
 mod error;
+mod json;
 mod layer;
 mod lines;
 mod namespace;
 mod overlay;
 mod package;
 mod path;
+mod region;
+mod reuse;
 pub mod rpmdb;
 mod run;
+mod zip;
 
 pub use detector::{
     Candidate, Class, DETECTORS, DetectFile, Detected, Detector, OwnedFile, OwnedFiles, Release,
-    Trigger, analysis_version,
+    Trigger, Unnamed, analysis_version,
 };
 pub use error::DetectError;
 pub use layer::{Facts, FileFacts, LayerInventory, LayerReader, layer};

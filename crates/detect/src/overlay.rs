@@ -410,10 +410,11 @@ fn wanted(path: &[u8], set: Set) -> bool {
     wanting(path, set) != 0
 }
 
-/// Those of these detectors that want a file of this path.
+/// Those of these detectors that want a file of this path. Detectors that are asked about every
+/// file decide by more than its path, so that no other name of it would tell them anything.
 fn wanting(path: &[u8], set: Set) -> Set {
     let candidate = Candidate::of_path(path);
-    let asked = dispatch().asked(path) & set;
+    let asked = dispatch().asked(path) & set & !dispatch().any;
     detectors(asked)
         .filter(|detector| !matches!(detector.wants(&candidate), Want::Skip))
         .fold(0, |wanting, detector| {

@@ -1,9 +1,15 @@
 //! Packages, one file per database or ecosystem.
 
 pub(crate) mod apk;
+pub(crate) mod conda;
 pub(crate) mod dpkg;
+pub(crate) mod go_binary;
+pub(crate) mod java;
+pub(crate) mod node;
 pub(crate) mod pacman;
+pub(crate) mod python;
 pub(crate) mod rpm;
+pub(crate) mod rust_binary;
 
 use pellucid_model::Package;
 

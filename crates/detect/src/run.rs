@@ -10,8 +10,9 @@ use pellucid_model::{Digest, Image, Inventory};
 
 use crate::detector::{Candidate, DetectFile};
 use crate::dispatch::by_name;
-use crate::layer::{Facts, LayerInventory, facts, kept, layer};
+use crate::layer::{Facts, LayerInventory, facts, kept, layer_of};
 use crate::overlay::{Need, NeedFacts, Overlaid, overlay};
+use crate::reuse::Reuse;
 use crate::{DetectError, RawPath};
 
 /// Passes over layers for files that links lead to.
@@ -101,9 +102,10 @@ fn read_layers(
         .map(|(index, _)| index)
         .collect();
     let weight = AtomicUsize::new(0);
+    let reuse = Arc::new(Reuse::default());
     let outcomes = in_parallel(todo.len(), options.threads, |at| {
         let index = todo.get(at).copied().unwrap_or_default();
-        let mut visitor = layer();
+        let mut visitor = layer_of(&reuse);
         let read = image
             .read_layer(index, &mut visitor, progress)
             .map_err(|source| DetectError::Layer {

@@ -13,7 +13,7 @@ use super::tree::{Content, NodeKind, Tree};
 use super::{NeedFacts, NeedKey, Watch, wanting};
 use crate::RawPath;
 use crate::detector::{Class, Detector};
-use crate::dispatch::{Set, detectors};
+use crate::dispatch::{Set, detectors, dispatch};
 use crate::layer::{Facts, LayerInventory};
 use crate::path::split;
 
@@ -228,6 +228,17 @@ impl<'a> History<'a> {
                     file,
                     addition,
                 });
+            }
+        }
+        for detector in detectors(dispatch().any) {
+            let unit = Unit {
+                detector,
+                name: place.clone(),
+                file,
+                addition: None,
+            };
+            if self.facts(&unit).is_some() {
+                units.push(unit);
             }
         }
         units

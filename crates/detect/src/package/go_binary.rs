@@ -71,16 +71,17 @@ impl Detector for GoBinary {
         let Some(at) = find(&binary)? else {
             return Ok(());
         };
-        let Some(record) = read(&binary, at)? else {
-            out.warn(
-                WarningKind::BadRecord,
-                None,
-                "a record of how Go built this that cannot be read",
-            );
-            return Ok(());
-        };
-        stdlib(&record.release, out);
-        modules(&record.modules, out);
+        let record = read(&binary, at)?;
+        if let Some(record) = &record {
+            stdlib(&record.release, out);
+        }
+        match record.and_then(|record| record.modules) {
+            Some(text) => modules(&text, out),
+            None => {
+                let message = "a record of how Go built this that cannot be read";
+                out.warn(WarningKind::BadRecord, None, message);
+            }
+        }
         Ok(())
     }
 }
@@ -109,7 +110,8 @@ fn find(binary: &Binary<'_>) -> Result<Option<u64>, DetectError> {
 /// The record's two texts.
 struct Record {
     release: String,
-    modules: String,
+    /// Empty for a binary built without modules; `None` where it cannot be read.
+    modules: Option<String>,
 }
 
 fn read(binary: &Binary<'_>, at: u64) -> Result<Option<Record>, DetectError> {
@@ -140,14 +142,18 @@ fn read(binary: &Binary<'_>, at: u64) -> Result<Option<Record>, DetectError> {
     let Some(release) = value(&release, VERSION).filter(|text| !text.is_empty()) else {
         return Ok(None);
     };
-    let modules = modules.unwrap_or_default();
     // The frame: 16 bytes of a mark, the text with its last line's end, 16 bytes of another.
-    let framed = modules
-        .get(16..modules.len().saturating_sub(16))
-        .filter(|text| text.ends_with(b"\n"));
+    let modules = match modules.as_deref() {
+        Some([]) => Some(String::new()),
+        Some(framed) => framed
+            .get(16..framed.len().saturating_sub(16))
+            .filter(|text| text.ends_with(b"\n"))
+            .map(|text| String::from_utf8_lossy(text).into_owned()),
+        None => None,
+    };
     Ok(Some(Record {
         release: release.to_owned(),
-        modules: String::from_utf8_lossy(framed.unwrap_or_default()).into_owned(),
+        modules,
     }))
 }
 
@@ -190,8 +196,12 @@ struct Pointer {
 impl Pointer {
     fn read(&self, file: Region<'_>, at: u64) -> Result<Option<u64>, DetectError> {
         Ok(match (self.bytes, self.big) {
-            (4, false) => file.array(at)?.map(|bytes| u64::from(u32::from_le_bytes(bytes))),
-            (4, true) => file.array(at)?.map(|bytes| u64::from(u32::from_be_bytes(bytes))),
+            (4, false) => file
+                .array(at)?
+                .map(|bytes| u64::from(u32::from_le_bytes(bytes))),
+            (4, true) => file
+                .array(at)?
+                .map(|bytes| u64::from(u32::from_be_bytes(bytes))),
             (8, false) => file.array(at)?.map(u64::from_le_bytes),
             (8, true) => file.array(at)?.map(u64::from_be_bytes),
             _ => None,
@@ -214,9 +224,12 @@ impl Pointer {
 
 /// The standard library; a release made from a commit has no version.
 fn stdlib(release: &str, out: &mut Detected) {
-    let version = release.strip_prefix("go").and_then(|rest| rest.split(' ').next());
+    let version = release
+        .strip_prefix("go")
+        .and_then(|rest| rest.split(' ').next());
     if let Some(version) = version.filter(|version| Scheme::Go.is_valid(version)) {
-        out.packages.push(Package::new(PackageKind::Golang, "stdlib", version));
+        out.packages
+            .push(Package::new(PackageKind::Golang, "stdlib", version));
     }
 }
 
@@ -274,7 +287,8 @@ fn modules(text: &str, out: &mut Detected) {
 fn replacement<'t>(old: (&'t str, &'t str), path: &'t str, version: &'t str) -> (&'t str, &'t str) {
     // Only a folder has no version.
     if version.is_empty() || version == DEVEL {
-        let unpublished = old.1.is_empty() || old.1.starts_with("v0.0.0-00010101") || old.1 == "v0.0.0";
+        let unpublished =
+            old.1.is_empty() || old.1.starts_with("v0.0.0-00010101") || old.1 == "v0.0.0";
         (old.0, if unpublished { DEVEL } else { old.1 })
     } else {
         (path, version)
@@ -284,9 +298,14 @@ fn replacement<'t>(old: (&'t str, &'t str), path: &'t str, version: &'t str) -> 
 fn package(path: &str, version: &str, out: &mut Detected) {
     let version = if version.is_empty() { DEVEL } else { version };
     if path.len() <= NAME && version.len() <= VERSION {
-        out.packages.push(Package::new(PackageKind::Golang, path, version));
+        out.packages
+            .push(Package::new(PackageKind::Golang, path, version));
     } else {
-        out.warn(WarningKind::BadRecord, None, "a module whose name or version is too long");
+        out.warn(
+            WarningKind::BadRecord,
+            None,
+            "a module whose name or version is too long",
+        );
     }
 }
 
@@ -309,7 +328,14 @@ fn linked_version(flags: &str, module: &str) -> Option<String> {
             continue;
         };
         let own = package == "main" || package.starts_with(module);
-        let says = ["version", "ver", "buildversion", "appversion", "gitversion", "release"];
+        let says = [
+            "version",
+            "ver",
+            "buildversion",
+            "appversion",
+            "gitversion",
+            "release",
+        ];
         let number = value.strip_prefix('v').unwrap_or(value);
         if own
             && says.contains(&name.to_ascii_lowercase().as_str())
@@ -383,12 +409,25 @@ mod tests {
     #[test]
     fn the_linker_tells_the_version_of_a_main_module_without_one() {
         let check = |flags: &str, expected: Option<&str>| {
-            assert_eq!(linked_version(flags, "example.com/app").as_deref(), expected, "{flags}");
+            assert_eq!(
+                linked_version(flags, "example.com/app").as_deref(),
+                expected,
+                "{flags}"
+            );
         };
         check("-s -w -X main.version=1.2.3", Some("v1.2.3"));
-        check(r#""-X 'main.Version=v1.2.3-rc.1' -X main.commit=12ab""#, Some("v1.2.3-rc.1"));
-        check("-X=example.com/app/internal.version=2.0.0 -X main.version=2.0.0", Some("v2.0.0"));
-        check("-X main.version=1.0.0 -X example.com/app.version=2.0.0", None);
+        check(
+            r#""-X 'main.Version=v1.2.3-rc.1' -X main.commit=12ab""#,
+            Some("v1.2.3-rc.1"),
+        );
+        check(
+            "-X=example.com/app/internal.version=2.0.0 -X main.version=2.0.0",
+            Some("v2.0.0"),
+        );
+        check(
+            "-X main.version=1.0.0 -X example.com/app.version=2.0.0",
+            None,
+        );
         check("-X main.version=unknown -X main.version=7", None);
         check("-X other.example/lib.version=1.0.0", None);
         check("-X", None);
@@ -402,7 +441,10 @@ mod tests {
             out.packages.first().map(|package| package.version.clone())
         };
         assert_eq!(version("go1.19").as_deref(), Some("1.19"));
-        assert_eq!(version("go1.22.1 X:boringcrypto").as_deref(), Some("1.22.1"));
+        assert_eq!(
+            version("go1.22.1 X:boringcrypto").as_deref(),
+            Some("1.22.1")
+        );
         assert_eq!(version("go1.21rc2").as_deref(), Some("1.21rc2"));
         assert_eq!(version("devel go1.23-0a1b2c"), None);
     }

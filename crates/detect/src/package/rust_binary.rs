@@ -6,7 +6,7 @@
 //! Binaries of a plain `cargo build` say nothing.
 
 use std::collections::BTreeSet;
-use std::io::Read;
+use std::io::Read as _;
 
 use flate2::read::ZlibDecoder;
 use pellucid_image::Want;
@@ -66,7 +66,9 @@ impl Detector for RustBinary {
             .read_to_end(&mut list)
             .map_err(|_| DetectError::Malformed("a list of crates that does not inflate"))?;
         if list.len() as u64 > LIST {
-            return Err(DetectError::Malformed("a list of crates of more than 8 MiB"));
+            return Err(DetectError::Malformed(
+                "a list of crates of more than 8 MiB",
+            ));
         }
         let list: List = serde_json::from_slice(&list)
             .map_err(|_| DetectError::Malformed("a list of crates that is not as it should be"))?;
@@ -78,7 +80,8 @@ impl Detector for RustBinary {
             .collect();
         for (name, version) in crates {
             if (1..=NAME).contains(&name.len()) && (1..=VERSION).contains(&version.len()) {
-                out.packages.push(Package::new(PackageKind::Cargo, name, version));
+                out.packages
+                    .push(Package::new(PackageKind::Cargo, name, version));
             } else {
                 out.bad_record(1, "a crate whose name or version is empty or too long");
             }

@@ -162,7 +162,7 @@ fn read_again(layers: &[Vec<Op>], need: &pellucid_detect::Need) -> Facts {
     };
     let mut found = pellucid_detect::Detected::default();
     match detector.detect(&file, &mut found) {
-        Ok(()) => Facts::Found(found),
+        Ok(()) => Facts::Found(Box::new(found)),
         Err(error) => Facts::Failed(error.to_string()),
     }
 }

@@ -1,0 +1,122 @@
+//! A run of bytes of a kept file, read by position or from its start.
+//!
+//! A kept file may lie in a spool and be hundreds of megabytes long: nothing here reads more of it
+//! than was asked for.
+
+use std::io::{self, Read};
+
+use pellucid_image::Body;
+
+use crate::DetectError;
+
+/// A run of bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Region<'a> {
+    body: &'a Body,
+    start: u64,
+    len: u64,
+}
+
+impl<'a> Region<'a> {
+    /// All of a body.
+    pub(crate) fn of(body: &'a Body) -> Result<Self, DetectError> {
+        let len = body.len().map_err(DetectError::Body)?;
+        Ok(Self {
+            body,
+            start: 0,
+            len,
+        })
+    }
+
+    /// Bytes of the region.
+    pub(crate) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// A region inside this one; `None` where it would reach beyond the end.
+    pub(crate) fn part(&self, start: u64, len: u64) -> Option<Self> {
+        let inside = start.checked_add(len).is_some_and(|end| end <= self.len);
+        inside.then(|| Self {
+            body: self.body,
+            start: self.start + start,
+            len,
+        })
+    }
+
+    /// Fills `buffer` from `offset` on; returns how many bytes there were.
+    pub(crate) fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, DetectError> {
+        let left = self.len.saturating_sub(offset);
+        let count = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
+        let buffer = buffer.get_mut(..count).unwrap_or_default();
+        self.body
+            .read_at(self.start.saturating_add(offset), buffer)
+            .map_err(DetectError::Body)
+    }
+
+    /// Exactly `N` bytes; `None` where there are not so many.
+    pub(crate) fn array<const N: usize>(
+        &self,
+        offset: u64,
+    ) -> Result<Option<[u8; N]>, DetectError> {
+        let mut bytes = [0; N];
+        Ok((self.read_at(offset, &mut bytes)? == N).then_some(bytes))
+    }
+
+    /// Up to `most` bytes from `offset` on.
+    pub(crate) fn bytes(&self, offset: u64, most: usize) -> Result<Vec<u8>, DetectError> {
+        let left = usize::try_from(self.len.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let mut bytes = vec![0; most.min(left)];
+        let read = self.read_at(offset, &mut bytes)?;
+        bytes.truncate(read);
+        Ok(bytes)
+    }
+
+    /// Reads from the start on. Not buffered.
+    pub(crate) fn reader(self) -> Reader<'a> {
+        Reader {
+            region: self,
+            next: 0,
+        }
+    }
+}
+
+/// Reads a region from its start on.
+#[derive(Debug)]
+pub(crate) struct Reader<'a> {
+    region: Region<'a>,
+    next: u64,
+}
+
+impl Read for Reader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self
+            .region
+            .read_at(self.next, buffer)
+            .map_err(|error| match error {
+                DetectError::Body(error) => error,
+                other => io::Error::other(other),
+            })?;
+        self.next += read as u64;
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_outside_a_region_is_read() {
+        let body = Body::Memory((0..100).collect());
+        let region = Region::of(&body).unwrap().part(10, 5).unwrap();
+        assert_eq!(region.bytes(0, 99).unwrap(), [10, 11, 12, 13, 14]);
+        assert_eq!(region.bytes(3, 1).unwrap(), [13]);
+        assert!(region.bytes(u64::MAX, 4).unwrap().is_empty());
+        assert_eq!(region.array::<3>(3).unwrap(), None);
+        assert!(region.part(1, 5).is_none());
+        assert!(region.part(u64::MAX, 2).is_none());
+        let mut all = Vec::new();
+        region.reader().read_to_end(&mut all).unwrap();
+        assert_eq!(all, [10, 11, 12, 13, 14]);
+    }
+}

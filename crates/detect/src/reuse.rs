@@ -1,0 +1,107 @@
+//! What detectors found in files that an image has several times.
+//!
+//! A library copied into twenty layers is looked into once. Taking a file's digest costs about as
+//! much as many a detector, so it is taken only once a second file of the same size was seen: the
+//! first of them is looked into twice at most.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::DetectError;
+use crate::detector::{DetectFile, Detector};
+use crate::layer::{Facts, facts};
+use crate::path::split;
+use crate::region::Region;
+
+/// Files smaller than this are looked into every time.
+const SMALL: u64 = 4 << 10;
+
+/// Sizes and results that are remembered.
+const SIZES: usize = 1 << 18;
+const RESULTS: usize = 1 << 14;
+
+/// Packages in all remembered results.
+const PACKAGES: usize = 1 << 17;
+
+/// Results by content, for one run.
+#[derive(Default, Debug)]
+pub(crate) struct Reuse {
+    state: Mutex<State>,
+}
+
+#[derive(Default, Debug)]
+struct State {
+    sizes: HashSet<(&'static str, u64)>,
+    results: HashMap<Key, Facts>,
+    packages: usize,
+}
+
+/// A detector, the file's last name and its digest.
+type Key = (&'static str, Vec<u8>, [u8; 32]);
+
+impl Reuse {
+    /// What a detector makes of a file, or made of the same before.
+    pub(crate) fn facts(&self, detector: &'static dyn Detector, file: &DetectFile<'_>) -> Facts {
+        match self.key(detector, file) {
+            Ok(Some(key)) => {
+                if let Some(known) = self.with(|state| state.results.get(&key).cloned()) {
+                    return known;
+                }
+                let facts = facts(detector, file);
+                self.with(|state| state.keep(key, &facts));
+                facts
+            }
+            _ => facts(detector, file),
+        }
+    }
+
+    /// Under what a file is known; `None` where it is the first of its size.
+    fn key(
+        &self,
+        detector: &'static dyn Detector,
+        file: &DetectFile<'_>,
+    ) -> Result<Option<Key>, DetectError> {
+        if !detector.reuses() {
+            return Ok(None);
+        }
+        let region = Region::of(file.body)?;
+        let size = (detector.name(), region.len());
+        let first = region.len() < SMALL
+            || self.with(|state| state.sizes.len() < SIZES && state.sizes.insert(size));
+        if first {
+            return Ok(None);
+        }
+        let mut digest = Sha256::new();
+        let mut at = 0;
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            let read = region.read_at(at, &mut buffer)?;
+            if read == 0 {
+                break;
+            }
+            at += read as u64;
+            digest.update(buffer.get(..read).unwrap_or_default());
+        }
+        let name = split(file.path).1.to_vec();
+        Ok(Some((detector.name(), name, digest.finalize().into())))
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
+        work(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl State {
+    fn keep(&mut self, key: Key, facts: &Facts) {
+        let packages = match facts {
+            Facts::Found(found) => found.packages.len(),
+            _ => 0,
+        };
+        if self.results.len() < RESULTS && self.packages + packages <= PACKAGES {
+            self.packages += packages;
+            self.results.insert(key, facts.clone());
+        }
+    }
+}

@@ -1,0 +1,364 @@
+//! Zip archives, read by their central directory.
+//!
+//! Source: PKWARE's APPNOTE. The directory lies at the end and is found by a record that a comment
+//! may follow; a program may stand before the archive, so that every offset is too small by its
+//! length. What the directory says of an entry counts, as it does for Java; the local header is
+//! only asked where the data begins. Sizes and offsets that do not fit 32 bits are in an extra
+//! field (zip64).
+//!
+//! Nothing is believed before it was read: an entry is inflated up to the caller's limit, whatever
+//! size it declares. Not here: encryption, archives over several disks, checksums.
+
+use std::io::{self, BufReader, Read};
+
+use flate2::read::DeflateDecoder;
+
+use crate::DetectError;
+use crate::region::{Reader, Region};
+
+const DIRECTORY: [u8; 4] = *b"PK\x01\x02";
+const LOCAL: [u8; 4] = *b"PK\x03\x04";
+const END: [u8; 4] = *b"PK\x05\x06";
+const END64: [u8; 4] = *b"PK\x06\x06";
+const LOCATOR64: [u8; 4] = *b"PK\x06\x07";
+
+/// Bytes of the record at the end, without its comment.
+const END_BYTES: usize = 22;
+
+/// Entries of one archive that are looked at.
+const ENTRIES: u64 = 2_000_000;
+
+/// A zip archive.
+#[derive(Debug)]
+pub(crate) struct Archive<'a> {
+    region: Region<'a>,
+    directory: Region<'a>,
+    /// Bytes that stand before the archive.
+    before: u64,
+}
+
+/// An entry, as the central directory has it.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    /// Name as written.
+    pub(crate) name: Vec<u8>,
+    /// Declared size.
+    pub(crate) size: u64,
+    packed: u64,
+    method: u16,
+    encrypted: bool,
+    header: u64,
+}
+
+/// The bytes of an entry.
+pub(crate) enum Content<'a> {
+    /// They stand in the archive as they are.
+    Stored(Region<'a>),
+    /// They must be inflated.
+    Deflated(DeflateDecoder<Reader<'a>>),
+}
+
+impl Read for Content<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Stored(region) => {
+                let mut reader = region.reader();
+                let read = reader.read(buffer)?;
+                *region = region
+                    .part(read as u64, region.len().saturating_sub(read as u64))
+                    .unwrap_or(*region);
+                Ok(read)
+            }
+            Self::Deflated(decoder) => decoder.read(buffer),
+        }
+    }
+}
+
+impl<'a> Archive<'a> {
+    /// Finds the central directory.
+    pub(crate) fn open(region: Region<'a>) -> Result<Self, DetectError> {
+        const NONE: DetectError = DetectError::Malformed("a zip archive without a directory");
+        let tail_at = region.len().saturating_sub((END_BYTES + 0xffff) as u64);
+        let tail = region.bytes(tail_at, END_BYTES + 0xffff)?;
+        let mut end = tail.len();
+        while let Some(at) = tail.get(..end).and_then(|bytes| rfind(bytes, END)) {
+            // The last byte of this signature may not be found again.
+            end = at + 3;
+            if let Some(archive) = Self::at(region, tail_at + at as u64)? {
+                return Ok(archive);
+            }
+        }
+        Err(NONE)
+    }
+
+    /// The archive whose end record stands at `at`, if it is one.
+    fn at(region: Region<'a>, at: u64) -> Result<Option<Self>, DetectError> {
+        let Some(record) = region.array::<END_BYTES>(at)? else {
+            return Ok(None);
+        };
+        let mut fields = Fields(record.get(12..).unwrap_or_default());
+        let (size, offset) = (u64::from(fields.u32()), u64::from(fields.u32()));
+        let comment = u64::from(fields.u16());
+        if at + END_BYTES as u64 + comment > region.len() {
+            return Ok(None);
+        }
+        let wide = size == 0xffff_ffff || offset == 0xffff_ffff;
+        if let Some((end, size, offset)) = Self::wide(region, at)?
+            && let Some(archive) = Self::with(region, end, size, offset)?
+        {
+            return Ok(Some(archive));
+        }
+        if wide {
+            return Ok(None);
+        }
+        Self::with(region, at, size, offset)
+    }
+
+    /// What the zip64 records before the end record at `at` say: where they begin, size and offset.
+    fn wide(region: Region<'a>, at: u64) -> Result<Option<(u64, u64, u64)>, DetectError> {
+        let Some(locator_at) = at.checked_sub(20) else {
+            return Ok(None);
+        };
+        let Some(locator) = region
+            .array::<20>(locator_at)?
+            .filter(|l| l.starts_with(&LOCATOR64))
+        else {
+            return Ok(None);
+        };
+        let declared = Fields(locator.get(8..).unwrap_or_default()).u64();
+        // The record has 56 bytes unless it has fields that no one uses.
+        for record_at in [Some(declared), locator_at.checked_sub(56)]
+            .into_iter()
+            .flatten()
+        {
+            let Some(record) = region
+                .array::<56>(record_at)?
+                .filter(|r| r.starts_with(&END64))
+            else {
+                continue;
+            };
+            let mut fields = Fields(record.get(40..).unwrap_or_default());
+            return Ok(Some((record_at, fields.u64(), fields.u64())));
+        }
+        Ok(None)
+    }
+
+    fn with(
+        region: Region<'a>,
+        end: u64,
+        size: u64,
+        offset: u64,
+    ) -> Result<Option<Self>, DetectError> {
+        let Some(start) = end.checked_sub(size).filter(|start| *start >= offset) else {
+            return Ok(None);
+        };
+        let Some(directory) = region.part(start, size) else {
+            return Ok(None);
+        };
+        let begins = size == 0 || directory.array::<4>(0)? == Some(DIRECTORY);
+        Ok(begins.then_some(Self {
+            region,
+            directory,
+            before: start - offset,
+        }))
+    }
+
+    /// Bytes of the central directory.
+    pub(crate) fn directory_bytes(&self) -> u64 {
+        self.directory.len()
+    }
+
+    /// The entries, in the order of the directory.
+    pub(crate) fn entries(&self) -> Entries<'a> {
+        Entries {
+            directory: BufReader::with_capacity(32 << 10, self.directory.reader()),
+            name: Vec::new(),
+            extra: Vec::new(),
+            count: 0,
+            left: self.directory.len(),
+        }
+    }
+
+    /// The bytes of an entry.
+    pub(crate) fn content(&self, entry: &Entry) -> Result<Content<'a>, DetectError> {
+        const OUTSIDE: DetectError = DetectError::Malformed("an entry outside of its zip archive");
+        if entry.encrypted {
+            return Err(DetectError::Malformed(
+                "an encrypted entry of a zip archive",
+            ));
+        }
+        let at = entry.header.checked_add(self.before).ok_or(OUTSIDE)?;
+        let header = self
+            .region
+            .array::<30>(at)?
+            .filter(|header| header.starts_with(&LOCAL))
+            .ok_or(OUTSIDE)?;
+        let mut fields = Fields(header.get(26..).unwrap_or_default());
+        let skip = 30 + u64::from(fields.u16()) + u64::from(fields.u16());
+        let data = self.region.part(at + skip, entry.packed).ok_or(OUTSIDE)?;
+        match entry.method {
+            0 => Ok(Content::Stored(data)),
+            8 => Ok(Content::Deflated(DeflateDecoder::new(data.reader()))),
+            _ => Err(DetectError::Malformed(
+                "an entry of a zip archive packed in an unknown way",
+            )),
+        }
+    }
+
+    /// The first `most` bytes of an entry, and whether that is all of it.
+    pub(crate) fn read(&self, entry: &Entry, most: usize) -> Result<(Vec<u8>, bool), DetectError> {
+        let mut bytes = Vec::new();
+        self.content(entry)?
+            .take(most as u64 + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|_| {
+                DetectError::Malformed("an entry of a zip archive that does not inflate")
+            })?;
+        let whole = bytes.len() <= most;
+        bytes.truncate(most);
+        Ok((bytes, whole))
+    }
+}
+
+/// Goes through a central directory.
+pub(crate) struct Entries<'a> {
+    directory: BufReader<Reader<'a>>,
+    name: Vec<u8>,
+    extra: Vec<u8>,
+    count: u64,
+    left: u64,
+}
+
+impl Entries<'_> {
+    /// The next entry whose name is wanted; `None` at the end.
+    ///
+    /// # Errors
+    /// [`DetectError::Malformed`] where the directory breaks off or has too many entries.
+    pub(crate) fn next(
+        &mut self,
+        wanted: impl Fn(&[u8]) -> bool,
+    ) -> Result<Option<Entry>, DetectError> {
+        const BROKEN: DetectError =
+            DetectError::Malformed("a zip archive whose directory breaks off");
+        loop {
+            if self.left == 0 {
+                return Ok(None);
+            }
+            if self.count == ENTRIES {
+                return Err(DetectError::Malformed(
+                    "a zip archive with too many entries",
+                ));
+            }
+            self.count += 1;
+            let mut header = [0; 46];
+            self.directory.read_exact(&mut header).map_err(|_| BROKEN)?;
+            if !header.starts_with(&DIRECTORY) {
+                return Err(BROKEN);
+            }
+            let mut fields = Fields(header.get(8..).unwrap_or_default());
+            let (flags, method) = (fields.u16(), fields.u16());
+            fields.skip(8);
+            let (packed, size) = (fields.u32(), fields.u32());
+            let (name, extra, comment) = (fields.u16(), fields.u16(), fields.u16());
+            fields.skip(8);
+            let offset = fields.u32();
+            let lengths = u64::from(name) + u64::from(extra) + u64::from(comment);
+            self.left = self.left.checked_sub(46 + lengths).ok_or(BROKEN)?;
+            self.name.resize(usize::from(name), 0);
+            self.directory
+                .read_exact(&mut self.name)
+                .map_err(|_| BROKEN)?;
+            self.extra.resize(usize::from(extra), 0);
+            self.directory
+                .read_exact(&mut self.extra)
+                .map_err(|_| BROKEN)?;
+            self.skip(comment).map_err(|_| BROKEN)?;
+            if !wanted(&self.name) {
+                continue;
+            }
+            let mut entry = Entry {
+                name: self.name.clone(),
+                size: u64::from(size),
+                packed: u64::from(packed),
+                method,
+                encrypted: flags & 1 != 0,
+                header: u64::from(offset),
+            };
+            widen(&mut entry, &self.extra);
+            return Ok(Some(entry));
+        }
+    }
+
+    fn skip(&mut self, count: u16) -> io::Result<()> {
+        if count > 0 {
+            io::copy(
+                &mut self.directory.by_ref().take(u64::from(count)),
+                &mut io::sink(),
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// Takes what does not fit 32 bits from the zip64 field.
+fn widen(entry: &mut Entry, extra: &[u8]) {
+    const WIDE: u64 = 0xffff_ffff;
+    let mut rest = Fields(extra);
+    while rest.0.len() >= 4 {
+        let (id, length) = (rest.u16(), rest.u16());
+        let (field, after) = rest
+            .0
+            .split_at_checked(usize::from(length))
+            .unwrap_or((rest.0, &[]));
+        if id == 1 {
+            let mut field = Fields(field);
+            for value in [&mut entry.size, &mut entry.packed, &mut entry.header] {
+                if *value == WIDE && field.0.len() >= 8 {
+                    *value = field.u64();
+                }
+            }
+            return;
+        }
+        rest = Fields(after);
+    }
+}
+
+/// Little-endian numbers one after the other; 0 behind the end.
+struct Fields<'a>(&'a [u8]);
+
+impl Fields<'_> {
+    fn skip(&mut self, count: usize) {
+        self.0 = self.0.get(count..).unwrap_or_default();
+    }
+
+    fn u16(&mut self) -> u16 {
+        let value = self
+            .0
+            .first_chunk()
+            .map_or(0, |bytes| u16::from_le_bytes(*bytes));
+        self.skip(2);
+        value
+    }
+
+    fn u32(&mut self) -> u32 {
+        let value = self
+            .0
+            .first_chunk()
+            .map_or(0, |bytes| u32::from_le_bytes(*bytes));
+        self.skip(4);
+        value
+    }
+
+    fn u64(&mut self) -> u64 {
+        let value = self
+            .0
+            .first_chunk()
+            .map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        self.skip(8);
+        value
+    }
+}
+
+fn rfind(bytes: &[u8], signature: [u8; 4]) -> Option<usize> {
+    bytes.windows(4).rposition(|window| window == signature)
+}
