@@ -105,3 +105,74 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use pellucid_image::{Body, Want};
+
+    use super::*;
+    use crate::detector::{Candidate, Class, Detected, Trigger};
+
+    /// Counts how often it was asked.
+    struct Counting(AtomicUsize);
+
+    impl Detector for Counting {
+        fn name(&self) -> &'static str {
+            "counting"
+        }
+
+        fn version(&self) -> u32 {
+            1
+        }
+
+        fn class(&self) -> Class {
+            Class::Language
+        }
+
+        fn triggers(&self) -> &'static [Trigger] {
+            &[]
+        }
+
+        fn wants(&self, _candidate: &Candidate<'_>) -> Want {
+            Want::Skip
+        }
+
+        fn reuses(&self) -> bool {
+            true
+        }
+
+        fn detect(&self, file: &DetectFile<'_>, out: &mut Detected) -> Result<(), DetectError> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            out.bad_record(1, format!("{:?}", file.bytes()?.last()));
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_same_file_is_looked_into_twice_at_most() {
+        static COUNTING: Counting = Counting(AtomicUsize::new(0));
+        let reuse = Reuse::default();
+        let ask = |path: &str, last: u8| {
+            let mut bytes = vec![0; 8 << 10];
+            bytes.push(last);
+            let file = DetectFile {
+                path: path.as_bytes(),
+                body: &Body::Memory(bytes),
+                addition: None,
+            };
+            let facts = reuse.facts(&COUNTING, &file);
+            (format!("{facts:?}"), COUNTING.0.load(Ordering::Relaxed))
+        };
+        let (first, _) = ask("a/x.jar", 1);
+        for layer in 0..20 {
+            assert_eq!(ask(&format!("{layer}/x.jar"), 1), (first.clone(), 2));
+        }
+        // Another name or another content is another file, though of the same size.
+        assert_eq!(ask("a/y.jar", 1), (first.clone(), 3));
+        let (other, count) = ask("a/x.jar", 2);
+        assert_ne!(other, first);
+        assert_eq!(count, 4);
+    }
+}

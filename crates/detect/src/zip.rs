@@ -362,3 +362,90 @@ impl Fields<'_> {
 fn rfind(bytes: &[u8], signature: [u8; 4]) -> Option<usize> {
     bytes.windows(4).rposition(|window| window == signature)
 }
+
+#[cfg(test)]
+mod tests {
+    use pellucid_image::Body;
+
+    use super::*;
+
+    /// An archive of one stored entry `a` with the content `xyz`, every number in zip64 fields.
+    fn wide(before: &[u8], locator: bool) -> Vec<u8> {
+        let le = |number: u64, bytes: usize| number.to_le_bytes()[..bytes].to_vec();
+        let local = [&b"PK\x03\x04"[..], &[0; 22], &le(1, 2), &le(0, 2), b"axyz"].concat();
+        let extra = [le(1, 2), le(24, 2), le(3, 8), le(3, 8), le(0, 8)].concat();
+        let directory = [
+            &b"PK\x01\x02"[..],
+            &[0; 16],
+            &[0xff; 8],
+            &le(1, 2),
+            &le(extra.len() as u64, 2),
+            &[0; 10],
+            &[0xff; 4],
+            b"a",
+            &extra,
+        ]
+        .concat();
+        let (at, size) = (local.len() as u64, directory.len() as u64);
+        let record = [
+            &b"PK\x06\x06"[..],
+            &le(44, 8),
+            &[0; 12],
+            &le(1, 8),
+            &le(1, 8),
+            &le(size, 8),
+            &le(at, 8),
+        ]
+        .concat();
+        let found = [&b"PK\x06\x07"[..], &[0; 4], &le(at + size, 8), &le(1, 4)].concat();
+        let end = [&b"PK\x05\x06"[..], &[0; 4], &[0xff; 12], &le(3, 2), b"end"].concat();
+        let found = if locator { found } else { Vec::new() };
+        [before, &local, &directory, &record, &found, &end].concat()
+    }
+
+    /// Names and contents.
+    type All = Vec<(Vec<u8>, Vec<u8>)>;
+
+    fn read(bytes: &[u8]) -> Result<All, DetectError> {
+        let body = Body::Memory(bytes.to_vec());
+        let archive = Archive::open(Region::of(&body)?)?;
+        let mut entries = archive.entries();
+        let mut all = Vec::new();
+        while let Some(entry) = entries.next(|_| true)? {
+            let (content, _) = archive.read(&entry, 1 << 20)?;
+            all.push((entry.name, content));
+        }
+        Ok(all)
+    }
+
+    #[test]
+    fn wide_archives_are_read_also_behind_a_program() {
+        let expected = [(b"a".to_vec(), b"xyz".to_vec())];
+        assert_eq!(read(&wide(b"", true)).unwrap(), expected);
+        assert_eq!(
+            read(&wide(b"#!/bin/sh PK\x05\x06\n", true)).unwrap(),
+            expected
+        );
+        assert!(read(&wide(b"", false)).is_err());
+    }
+
+    #[test]
+    fn a_cut_archive_is_an_error() {
+        let whole = wide(b"", true);
+        for end in 0..whole.len() {
+            assert!(read(&whole[..end]).is_err(), "{end}");
+        }
+    }
+
+    #[test]
+    fn changed_bytes_never_panic() {
+        let whole = wide(b"abc", true);
+        for at in 0..whole.len() {
+            for byte in [0, 1, 0x7f, 0xff] {
+                let mut changed = whole.clone();
+                changed[at] = byte;
+                let _ = read(&changed);
+            }
+        }
+    }
+}

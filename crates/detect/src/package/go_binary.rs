@@ -6,11 +6,13 @@
 //! module, its dependencies and how it was built, each line's fields parted by tabs, in a frame of
 //! 16 bytes on either side. Binaries built without modules have none, and only tell the release.
 //!
-//! The standard library is the package `stdlib` with the release's version. A replaced module is
-//! what replaced it; one replaced by a folder keeps its name, and its version unless that is the
-//! `v0.0.0` of a module that was never published. The main module is `(devel)` until Go 1.24 wrote
-//! its version: the one version that the linker was told to set (`-X main.version=`) is taken
-//! instead. Not here: symbols, so that a module counts whether or not its functions are linked.
+//! The standard library is the package `stdlib` with the release's version, and the command `go` is
+//! `toolchain` as well: Go's own advisories call them so. Other commands of the release have no
+//! module. A replaced module is what replaced it; one replaced by a folder keeps its name, and its
+//! version unless that is the `v0.0.0` of a module that was never published. The main module is
+//! `(devel)` until Go 1.24 wrote its version: the one version that the linker was told to set
+//! (`-X main.version=`) is taken instead. Not here: symbols, so that a module counts whether or not
+//! its functions are linked.
 
 use std::collections::BTreeSet;
 
@@ -72,11 +74,19 @@ impl Detector for GoBinary {
             return Ok(());
         };
         let record = read(&binary, at)?;
-        if let Some(record) = &record {
-            stdlib(&record.release, out);
+        let release = record
+            .as_ref()
+            .and_then(|record| version_of(&record.release));
+        if let Some(version) = release {
+            package("stdlib", version, out);
         }
-        match record.and_then(|record| record.modules) {
-            Some(text) => modules(&text, out),
+        match record.as_ref().and_then(|record| record.modules.as_deref()) {
+            Some(text) => {
+                if let Some(version) = release.filter(|_| text.starts_with("path\tcmd/go\n")) {
+                    package("toolchain", version, out);
+                }
+                modules(text, out);
+            }
             None => {
                 let message = "a record of how Go built this that cannot be read";
                 out.warn(WarningKind::BadRecord, None, message);
@@ -222,15 +232,10 @@ impl Pointer {
     }
 }
 
-/// The standard library; a release made from a commit has no version.
-fn stdlib(release: &str, out: &mut Detected) {
-    let version = release
-        .strip_prefix("go")
-        .and_then(|rest| rest.split(' ').next());
-    if let Some(version) = version.filter(|version| Scheme::Go.is_valid(version)) {
-        out.packages
-            .push(Package::new(PackageKind::Golang, "stdlib", version));
-    }
+/// The version of a release of Go; one made from a commit has none.
+fn version_of(release: &str) -> Option<&str> {
+    let version = release.strip_prefix("go")?.split(' ').next()?;
+    Scheme::Go.is_valid(version).then_some(version)
 }
 
 fn modules(text: &str, out: &mut Detected) {
@@ -435,17 +440,9 @@ mod tests {
 
     #[test]
     fn a_release_built_from_a_commit_has_no_version() {
-        let version = |release| {
-            let mut out = Detected::default();
-            stdlib(release, &mut out);
-            out.packages.first().map(|package| package.version.clone())
-        };
-        assert_eq!(version("go1.19").as_deref(), Some("1.19"));
-        assert_eq!(
-            version("go1.22.1 X:boringcrypto").as_deref(),
-            Some("1.22.1")
-        );
-        assert_eq!(version("go1.21rc2").as_deref(), Some("1.21rc2"));
-        assert_eq!(version("devel go1.23-0a1b2c"), None);
+        assert_eq!(version_of("go1.19"), Some("1.19"));
+        assert_eq!(version_of("go1.22.1 X:boringcrypto"), Some("1.22.1"));
+        assert_eq!(version_of("go1.21rc2"), Some("1.21rc2"));
+        assert_eq!(version_of("devel go1.23-0a1b2c"), None);
     }
 }

@@ -51,7 +51,8 @@ impl Op {
             Self::Opaque(path) => (path, EntryKind::Opaque),
             Self::Device(path) => (path, EntryKind::Other),
         };
-        let program = matches!(self, Self::File(_, body) if body.starts_with(b"\x7fELF"));
+        let magics: [&[u8]; 3] = [b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe"];
+        let program = matches!(self, Self::File(_, body) if magics.iter().any(|magic| body.starts_with(magic)));
         Entry {
             path: path.as_bytes(),
             kind,

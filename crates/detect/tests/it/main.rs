@@ -8,6 +8,7 @@
 )]
 
 mod fixtures;
+mod language;
 mod layers;
 mod overlay;
 mod rpmdb;

@@ -198,13 +198,14 @@ fn first_word(text: &str) -> Option<&str> {
         .filter(|word| plausible(word))
 }
 
-/// Whether a text can be a version: begins with a number, maybe after one letter, and has no odd
-/// characters.
+/// Whether a text can be a version: begins with a number, maybe after one letter, has no odd
+/// characters, and is no series (`3.x`).
 pub(super) fn plausible(version: &str) -> bool {
     let number = version
         .strip_prefix(['v', 'r', 'V', 'R'])
         .unwrap_or(version);
-    number.starts_with(|first: char| first.is_ascii_digit()) && plain(version)
+    let digit = |first: char| first.is_ascii_digit();
+    number.starts_with(digit) && plain(version) && !version.ends_with(".x")
 }
 
 /// Whether a text is made like a name of Maven's.
@@ -231,24 +232,44 @@ fn known_group(artifact: &str) -> Option<&'static str> {
 const ARTIFACTS: &[(&str, &str)] = &[
     ("activation", "javax.activation"),
     ("aopalliance", "aopalliance"),
+    ("asm", "org.ow2.asm"),
     ("cglib", "cglib"),
     ("commons-beanutils", "commons-beanutils"),
     ("commons-cli", "commons-cli"),
     ("commons-codec", "commons-codec"),
     ("commons-collections", "commons-collections"),
+    ("commons-collections4", "org.apache.commons"),
+    ("commons-compress", "org.apache.commons"),
     ("commons-configuration", "commons-configuration"),
+    ("commons-configuration2", "org.apache.commons"),
+    ("commons-crypto", "org.apache.commons"),
+    ("commons-csv", "org.apache.commons"),
     ("commons-dbcp", "commons-dbcp"),
+    ("commons-dbcp2", "org.apache.commons"),
     ("commons-digester", "commons-digester"),
     ("commons-discovery", "commons-discovery"),
+    ("commons-email", "org.apache.commons"),
+    ("commons-exec", "org.apache.commons"),
     ("commons-fileupload", "commons-fileupload"),
+    ("commons-fileupload2", "org.apache.commons"),
     ("commons-httpclient", "commons-httpclient"),
+    ("commons-imaging", "org.apache.commons"),
     ("commons-io", "commons-io"),
+    ("commons-jcs3", "org.apache.commons"),
+    ("commons-jexl3", "org.apache.commons"),
     ("commons-jxpath", "commons-jxpath"),
     ("commons-lang", "commons-lang"),
+    ("commons-lang3", "org.apache.commons"),
     ("commons-logging", "commons-logging"),
+    ("commons-logging-adapters", "commons-logging"),
+    ("commons-logging-api", "commons-logging"),
+    ("commons-math3", "org.apache.commons"),
     ("commons-net", "commons-net"),
     ("commons-pool", "commons-pool"),
+    ("commons-pool2", "org.apache.commons"),
+    ("commons-text", "org.apache.commons"),
     ("commons-validator", "commons-validator"),
+    ("commons-vfs2", "org.apache.commons"),
     ("dom4j", "org.dom4j"),
     ("ehcache", "net.sf.ehcache"),
     ("fastjson", "com.alibaba"),
@@ -264,6 +285,7 @@ const ARTIFACTS: &[(&str, &str)] = &[
     ("jackson-annotations", "com.fasterxml.jackson.core"),
     ("jackson-core", "com.fasterxml.jackson.core"),
     ("jackson-databind", "com.fasterxml.jackson.core"),
+    ("jcommander", "com.beust"),
     ("jdom", "org.jdom"),
     ("jdom2", "org.jdom"),
     ("json", "org.json"),
@@ -288,6 +310,7 @@ const ARTIFACTS: &[(&str, &str)] = &[
     ("velocity", "org.apache.velocity"),
     ("xalan", "xalan"),
     ("xercesImpl", "xerces"),
+    ("xpp3", "xpp3"),
     ("xstream", "com.thoughtworks.xstream"),
     ("zookeeper", "org.apache.zookeeper"),
 ];
@@ -296,10 +319,10 @@ const ARTIFACTS: &[(&str, &str)] = &[
 const FAMILIES: &[(&str, &str)] = &[
     ("activemq-", "org.apache.activemq"),
     ("asm-", "org.ow2.asm"),
+    ("guice-", "com.google.inject.extensions"),
     ("bcpkix-", "org.bouncycastle"),
     ("bcprov-", "org.bouncycastle"),
     ("camel-", "org.apache.camel"),
-    ("commons-", "org.apache.commons"),
     ("cxf-", "org.apache.cxf"),
     ("jackson-dataformat-", "com.fasterxml.jackson.dataformat"),
     ("jackson-datatype-", "com.fasterxml.jackson.datatype"),

@@ -1,0 +1,238 @@
+//! Archives, binaries and metadata that were made to do harm, or came to it.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use pellucid_model::{Inventory, WarningKind};
+use proptest::prelude::*;
+
+use crate::layers::{Op, file, inventory, packages};
+
+/// A zip archive of these entries, deflated or stored.
+fn archive(entries: &[(&str, &[u8])], deflate: bool) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut directory = Vec::new();
+    for (name, content) in entries {
+        let offset = bytes.len() as u32;
+        let (method, packed) = if deflate {
+            let level = flate2::Compression::best();
+            let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), level);
+            encoder.write_all(content).unwrap();
+            (8_u16, encoder.finish().unwrap())
+        } else {
+            (0, content.to_vec())
+        };
+        let mut fields = Vec::new();
+        fields.extend([20, 0, 0, 0]);
+        fields.extend(method.to_le_bytes());
+        fields.extend([0; 8]);
+        fields.extend((packed.len() as u32).to_le_bytes());
+        fields.extend((content.len() as u32).to_le_bytes());
+        fields.extend((name.len() as u16).to_le_bytes());
+        fields.extend([0, 0]);
+        bytes.extend(b"PK\x03\x04");
+        bytes.extend(&fields);
+        bytes.extend(name.as_bytes());
+        bytes.extend(&packed);
+        directory.extend(b"PK\x01\x02\x14\x00");
+        directory.extend(&fields);
+        directory.extend([0; 10]);
+        directory.extend(offset.to_le_bytes());
+        directory.extend(name.as_bytes());
+    }
+    let (at, size, count) = (
+        bytes.len() as u32,
+        directory.len() as u32,
+        entries.len() as u16,
+    );
+    bytes.extend(directory);
+    bytes.extend(b"PK\x05\x06\0\0\0\0");
+    bytes.extend(count.to_le_bytes());
+    bytes.extend(count.to_le_bytes());
+    bytes.extend(size.to_le_bytes());
+    bytes.extend(at.to_le_bytes());
+    bytes.extend([0, 0]);
+    bytes
+}
+
+const POM: (&str, &[u8]) = (
+    "META-INF/maven/g/a/pom.properties",
+    b"groupId=g\nartifactId=a\nversion=1\n",
+);
+
+fn found(path: &'static str, content: Vec<u8>) -> Inventory {
+    inventory(&[vec![Op::File(path, content)]]).unwrap()
+}
+
+fn kinds(inventory: &Inventory) -> Vec<WarningKind> {
+    inventory
+        .warnings
+        .iter()
+        .map(|warning| warning.kind)
+        .collect()
+}
+
+#[test]
+fn archives_are_read_to_a_depth_and_the_depth_is_said() {
+    for (depth, deep_enough) in [(20, true), (32, true), (33, false)] {
+        for deflate in [true, false] {
+            let mut bytes = archive(&[POM], deflate);
+            for _ in 0..depth {
+                bytes = archive(&[("lib/inner.jar", &bytes)], deflate);
+            }
+            let inventory = found("opt/outer.jar", bytes);
+            if deep_enough {
+                assert_eq!(packages(&inventory), ["g:a 1 @0"], "{depth}");
+                assert!(inventory.warnings.is_empty());
+            } else {
+                assert!(packages(&inventory).is_empty());
+                assert_eq!(kinds(&inventory), [WarningKind::TooLarge]);
+            }
+        }
+    }
+}
+
+#[test]
+fn an_entry_is_inflated_no_further_than_it_is_read() {
+    let zeros = vec![0; 64 << 20];
+    let bytes = archive(&[("META-INF/maven/x/y/pom.properties", &zeros), POM], true);
+    assert!(bytes.len() < 128 << 10);
+    let inventory = found("opt/bomb.jar", bytes);
+    assert_eq!(packages(&inventory), ["g:a 1 @0"]);
+    assert_eq!(kinds(&inventory), [WarningKind::TooLarge]);
+}
+
+#[test]
+fn a_large_archive_in_an_archive_goes_through_the_spool() {
+    let mut noise = vec![0_u8; 9 << 20];
+    let mut state = 1_u32;
+    for byte in &mut noise {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        *byte = (state >> 24) as u8;
+    }
+    let inner = archive(&[("noise", &noise), POM], false);
+    let inventory = found(
+        "opt/app.war",
+        archive(&[("WEB-INF/lib/a.jar", &inner)], true),
+    );
+    assert_eq!(packages(&inventory), ["g:a 1 @0"]);
+}
+
+#[test]
+fn a_jar_that_says_too_little_is_kept_by_its_digest() {
+    let bytes = archive(&[("a.class", b"x")], false);
+    let outer = archive(
+        &[
+            ("lib/mystery-1.0.jar", &bytes),
+            ("lib/none.jar", &bytes),
+            POM,
+        ],
+        false,
+    );
+    let inventory = crate::layers::inventory_of(&[Op::File("opt/app.jar", outer)]);
+    let text = serde_json::to_string(&inventory).unwrap();
+    let digest = {
+        use sha1::Digest as _;
+        let digest = sha1::Sha1::digest(&bytes);
+        digest
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+    };
+    assert!(text.contains(&format!(
+        r#"{{"path":"lib/mystery-1.0.jar","sha1":"{digest}"}}"#
+    )));
+    assert!(text.contains(r#"{"path":"lib/none.jar","#));
+    assert!(!text.contains(r#"{"path":"","#));
+}
+
+#[test]
+fn a_header_of_any_length_is_read_to_its_end_or_a_bound() {
+    let mut metadata = b"Metadata-Version: 2.1\n".to_vec();
+    metadata.resize(32 << 20, b'x');
+    metadata.extend(b"\nName: late\nVersion: 1.0\n\n");
+    let path = "site-packages/late-1.0.dist-info/METADATA";
+    assert_eq!(packages(&found(path, metadata)), ["late 1.0 @0"]);
+    let endless = b"Classifier: x\n".repeat(200_000);
+    let inventory = found(path, endless);
+    assert_eq!(packages(&inventory), ["late 1.0 @0"]);
+    assert_eq!(kinds(&inventory), [WarningKind::BadRecord]);
+}
+
+#[test]
+fn a_file_that_only_a_link_names_as_a_program_is_not_read_again() {
+    let layers = [vec![
+        file("usr/share/tool/tool", "text"),
+        Op::Link("usr/bin/tool", "../share/tool/tool"),
+    ]];
+    assert!(inventory(&layers).unwrap().packages.is_empty());
+}
+
+#[test]
+fn a_removed_binary_is_gone() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    let app = std::fs::read(data.join("rust_binary/auditable/root/usr/bin/app")).unwrap();
+    let lower = vec![
+        Op::File("usr/bin/app", app.clone()),
+        Op::File("usr/bin/kept", app),
+    ];
+    let inventory = inventory(&[lower, vec![Op::White("usr/bin/app")]]).unwrap();
+    assert_eq!(
+        packages(&inventory),
+        ["app 0.1.0 @0", "memchr 2.5.0 @0", "regex 1.5.4 @0"]
+    );
+    assert!(
+        inventory
+            .packages
+            .iter()
+            .all(|entry| entry.locations.len() == 1)
+    );
+}
+
+/// Files of the fixtures and the places they are found at.
+const VICTIMS: &[(&str, &str)] = &[
+    ("go_binary/inline/root/usr/local/bin/app", "usr/bin/app"),
+    (
+        "go_binary/inline/root/usr/local/bin/app.exe",
+        "usr/bin/app.exe",
+    ),
+    ("go_binary/inline/root/usr/local/bin/mac-fat", "usr/bin/mac"),
+    ("go_binary/pointer/root/usr/local/bin/wide", "usr/bin/wide"),
+    ("rust_binary/auditable/root/usr/bin/app", "usr/bin/rust"),
+    ("java/archives/root/opt/all.ear", "opt/all.ear"),
+    ("java/archives/root/opt/run.jar", "opt/run.jar"),
+    (
+        "python/installed/root/usr/lib/python3/site-packages/zipped-3.1-py3.9.egg",
+        "lib/zipped.egg",
+    ),
+    (
+        "node/installed/root/srv/node_modules/@babel/core/package.json",
+        "node_modules/core/package.json",
+    ),
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn damaged_files_never_panic(
+        victim in 0..VICTIMS.len(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..12),
+        cut in prop::option::of(any::<prop::sample::Index>()),
+    ) {
+        let (fixture, path) = VICTIMS[victim];
+        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+        let mut bytes = std::fs::read(data.join(fixture)).unwrap();
+        for (at, byte) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        if let Some(cut) = cut {
+            bytes.truncate(cut.index(bytes.len()));
+        }
+        let inventory = inventory(&[vec![Op::File(path, bytes)]]).unwrap();
+        for warning in &inventory.warnings {
+            prop_assert!(!warning.message.contains("panicked"), "{}", warning.message);
+        }
+    }
+}
