@@ -69,18 +69,19 @@ impl Store {
         after: LayerId,
         limit: u32,
     ) -> Result<Vec<IntroducingLayer>, StoreError> {
-        let (after, limit) = (Value::from(after.0), Value::from(limit));
+        let (after, count) = (Value::from(after.0), Value::from(limit));
         let rows = match feature_versions {
             [] => return Ok(Vec::new()),
+            _ if limit == 0 => return Ok(Vec::new()),
             [one] => {
-                let values = [Value::from(one.0), after, limit];
+                let values = [Value::from(one.0), after, count];
                 self.inner
                     .engine
                     .query(&INTRODUCED_LAYERS_OF_ONE, &values)
                     .await?
             }
             several => {
-                let values = [list(several.iter().map(|id| (id.0,))), after, limit];
+                let values = [list(several.iter().map(|id| (id.0,))), after, count];
                 self.inner.engine.query(&INTRODUCED_LAYERS, &values).await?
             }
         };

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql};
 use tokio::sync::OwnedMutexGuard;
@@ -167,6 +168,11 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
         .busy_timeout(PATIENCE)
         .map_err(|source| refused("open", source))?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Without it SQLite compiles some statements again for each new value of a parameter, in the
+    // hope of a better plan: 15 of the 25 microseconds that reading a layer took.
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map_err(|source| refused("open", source))?;
     connection
         .execute_batch("PRAGMA journal_mode=WAL; PRAGMA temp_store=MEMORY;")
         .map_err(|source| refused("open", source))?;

@@ -1,5 +1,6 @@
 //! The store on both engines: every case runs on SQLite, and on PostgreSQL where a server can be
 //! started.
+#![expect(clippy::unwrap_used, reason = "a panic is a test's report")]
 
 mod crash;
 mod deliveries;
