@@ -34,6 +34,9 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &package::java::Java,
     &package::go_binary::GoBinary,
     &package::rust_binary::RustBinary,
+    &package::ruby::Ruby,
+    &package::php::Php,
+    &package::dotnet::Dotnet,
 ];
 
 /// Reads files of one kind.

@@ -8,7 +8,9 @@ use std::fmt;
 use std::io::BufReader;
 
 use pellucid_image::Body;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 
 use crate::DetectError;
 use crate::region::Region;
@@ -34,6 +36,38 @@ pub(crate) fn texts<const N: usize>(
             read(&mut serde_json::Deserializer::from_reader(reader), keys)
         }
     }
+}
+
+/// A whole document, as far as `T` asks for its parts. Parts of a type that holds itself may be
+/// nested 128 deep; what is not asked for is skipped by a loop.
+pub(crate) fn document<T: DeserializeOwned>(body: &Body) -> Result<T, DetectError> {
+    const BOM: &[u8] = b"\xef\xbb\xbf";
+    let document = match body {
+        Body::Memory(bytes) => serde_json::from_slice(bytes.strip_prefix(BOM).unwrap_or(bytes)),
+        Body::Spool(_) => {
+            let mut region = Region::of(body)?;
+            if region.array::<3>(0)?.is_some_and(|start| start == BOM) {
+                region = region.part(3, region.len() - 3).unwrap_or(region);
+            }
+            serde_json::from_reader(BufReader::with_capacity(64 << 10, region.reader()))
+        }
+    };
+    document.map_err(|error| match error.classify() {
+        serde_json::error::Category::Io => DetectError::Body(error.into()),
+        serde_json::error::Category::Data => DetectError::Malformed("JSON of another shape"),
+        _ => DetectError::Malformed("no JSON"),
+    })
+}
+
+/// Whether a document is a list.
+pub(crate) fn is_list(body: &Body) -> Result<bool, DetectError> {
+    let mut head = [0; 256];
+    let read = body.read_at(0, &mut head).map_err(DetectError::Body)?;
+    let head = head.get(..read).unwrap_or_default();
+    let first = head
+        .iter()
+        .find(|byte| !byte.is_ascii_whitespace() && **byte < 0x80);
+    Ok(first == Some(&b'['))
 }
 
 fn read<'de, const N: usize, R: serde_json::de::Read<'de>>(

@@ -2,16 +2,19 @@
 
 pub(crate) mod apk;
 pub(crate) mod conda;
+pub(crate) mod dotnet;
 pub(crate) mod dpkg;
 pub(crate) mod go_binary;
 pub(crate) mod java;
 pub(crate) mod node;
 pub(crate) mod pacman;
+pub(crate) mod php;
 pub(crate) mod python;
 pub(crate) mod rpm;
+pub(crate) mod ruby;
 pub(crate) mod rust_binary;
 
-use pellucid_model::Package;
+use pellucid_model::{Package, PackageKind};
 
 use crate::DetectError;
 use crate::detector::Detected;
@@ -41,4 +44,26 @@ fn push(out: &mut Detected, package: Package) -> Result<(), DetectError> {
 fn value(bytes: &[u8], most: usize) -> Option<&str> {
     let text = std::str::from_utf8(bytes).ok()?.trim_matches([' ', '\t']);
     (text.len() <= most).then_some(text)
+}
+
+/// Adds a package that a file names; notes the record where that is no name or no version.
+fn named(
+    out: &mut Detected,
+    kind: PackageKind,
+    name: &str,
+    version: &str,
+    line: Option<u64>,
+) -> Result<(), DetectError> {
+    let (name, version) = (name.trim(), version.trim());
+    let plain = |text: &str| !text.contains(|letter: char| letter.is_control());
+    if (1..=NAME).contains(&name.len())
+        && (1..=VERSION).contains(&version.len())
+        && plain(name)
+        && plain(version)
+    {
+        return push(out, Package::new(kind, name, version));
+    }
+    let what = "a package whose name or version is empty, too long or no text";
+    out.warn(pellucid_model::WarningKind::BadRecord, line, what);
+    Ok(())
 }

@@ -1,0 +1,4 @@
+Gem::Specification.new do |spec|
+  spec.name = NAME
+  spec.version = VERSION
+end
