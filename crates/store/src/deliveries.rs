@@ -195,12 +195,12 @@ impl Store {
         after: NotificationId,
         limit: u32,
     ) -> Result<Vec<DeadLetter>, StoreError> {
-        let values = [
+        let values = vec![
             Value::from(receiver),
             Value::from(after.0),
             Value::from(limit),
         ];
-        let rows = self.inner.engine.query(&DELIVERY_DEAD, &values).await?;
+        let rows = self.inner.engine.query_long(&DELIVERY_DEAD, values).await?;
         rows.into_iter()
             .map(|mut row| {
                 Ok(DeadLetter {
@@ -237,7 +237,7 @@ impl Store {
         let rows = self
             .inner
             .engine
-            .query(&DELIVERY_BACKLOG, &[Value::from(receiver)])
+            .query_long(&DELIVERY_BACKLOG, vec![Value::from(receiver)])
             .await?;
         let Some(mut row) = rows.into_iter().next() else {
             return Ok(Backlog::default());

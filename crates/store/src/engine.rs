@@ -11,6 +11,8 @@ mod source;
 mod sqlite;
 mod tls;
 
+use std::sync::Arc;
+
 use futures_util::future::BoxFuture;
 
 pub(crate) use postgres::Postgres;
@@ -21,7 +23,7 @@ use crate::statement::Statement;
 use crate::value::{Row, Value};
 
 pub(crate) enum Engine {
-    Sqlite(Sqlite),
+    Sqlite(Arc<Sqlite>),
     Postgres(Postgres),
 }
 
@@ -49,6 +51,23 @@ impl Engine {
         match self {
             Self::Sqlite(sqlite) => sqlite.read(statement, values),
             Self::Postgres(postgres) => postgres.read(statement, values).await,
+        }
+    }
+
+    /// As [`Self::query`], for answers that may be long: SQLite then works on a blocking thread.
+    pub(crate) async fn query_long(
+        &self,
+        statement: &'static Statement,
+        values: Vec<Value>,
+    ) -> Result<Vec<Row>, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => {
+                let sqlite = Arc::clone(sqlite);
+                tokio::task::spawn_blocking(move || sqlite.read(statement, &values))
+                    .await
+                    .map_err(|_| StoreError::Cancelled)?
+            }
+            Self::Postgres(postgres) => postgres.read(statement, &values).await,
         }
     }
 

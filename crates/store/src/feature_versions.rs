@@ -41,11 +41,11 @@ impl Store {
         namespace: &str,
         name: &str,
     ) -> Result<Vec<FeatureVersion>, StoreError> {
-        let values = [Value::from(namespace), Value::from(name)];
+        let values = vec![Value::from(namespace), Value::from(name)];
         let rows = self
             .inner
             .engine
-            .query(&FEATURE_VERSION_NAMED, &values)
+            .query_long(&FEATURE_VERSION_NAMED, values)
             .await?;
         rows.into_iter()
             .map(|mut row| {
@@ -81,8 +81,11 @@ impl Store {
                     .await?
             }
             several => {
-                let values = [list(several.iter().map(|id| (id.0,))), after, count];
-                self.inner.engine.query(&INTRODUCED_LAYERS, &values).await?
+                let values = vec![list(several.iter().map(|id| (id.0,))), after, count];
+                self.inner
+                    .engine
+                    .query_long(&INTRODUCED_LAYERS, values)
+                    .await?
             }
         };
         rows.into_iter()
@@ -105,7 +108,7 @@ impl Inner {
         }
         let rows = self
             .engine
-            .query(&FEATURE_VERSION_GET, &[missing(ids, &known)])
+            .query_long(&FEATURE_VERSION_GET, vec![missing(ids, &known)])
             .await?;
         self.complete(ids, known, rows)
     }

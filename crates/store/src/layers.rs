@@ -201,7 +201,7 @@ impl Store {
             for mut row in self
                 .inner
                 .engine
-                .query(&ANALYSIS_GET, &[list(missing)])
+                .query_long(&ANALYSIS_GET, vec![list(missing)])
                 .await?
             {
                 let (id, data) = (row.int(0)?, Arc::from(row.blob(1)?));

@@ -88,7 +88,7 @@ impl Store {
             Database::Sqlite { path } => {
                 let path = path.clone();
                 let opened = tokio::task::spawn_blocking(move || engine::Sqlite::open(&path)).await;
-                Engine::Sqlite(opened.map_err(|_| StoreError::Cancelled)??)
+                Engine::Sqlite(Arc::new(opened.map_err(|_| StoreError::Cancelled)??))
             }
             Database::Postgres {
                 source,

@@ -80,8 +80,12 @@ impl Store {
         after: NotificationId,
         limit: u32,
     ) -> Result<Vec<Notification>, StoreError> {
-        let values = [Value::from(after.0), Value::from(limit)];
-        let rows = self.inner.engine.query(&NOTIFICATION_PAGE, &values).await?;
+        let values = vec![Value::from(after.0), Value::from(limit)];
+        let rows = self
+            .inner
+            .engine
+            .query_long(&NOTIFICATION_PAGE, values)
+            .await?;
         rows.into_iter().map(read).collect()
     }
 

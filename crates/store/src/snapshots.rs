@@ -86,11 +86,11 @@ impl Store {
         digest: &str,
         number: u32,
     ) -> Result<Option<Vec<u8>>, StoreError> {
-        let values = [Value::from(digest), Value::from(number)];
+        let values = vec![Value::from(digest), Value::from(number)];
         let rows = self
             .inner
             .engine
-            .query(&SNAPSHOT_CHUNK_GET, &values)
+            .query_long(&SNAPSHOT_CHUNK_GET, values)
             .await?;
         rows.into_iter()
             .next()

@@ -116,7 +116,7 @@ impl Store {
         after: VulnerabilityId,
         limit: u32,
     ) -> Result<Vec<StoredVulnerability>, StoreError> {
-        let values = [
+        let values = vec![
             Value::from(namespace),
             Value::from(after.0),
             Value::from(limit),
@@ -124,7 +124,7 @@ impl Store {
         let rows = self
             .inner
             .engine
-            .query(&VULNERABILITY_PAGE, &values)
+            .query_long(&VULNERABILITY_PAGE, values)
             .await?;
         rows.into_iter().map(|mut row| read(&mut row)).collect()
     }
@@ -139,11 +139,11 @@ impl Store {
         namespace: &str,
         name: &str,
     ) -> Result<Vec<(StoredVulnerability, Option<i64>)>, StoreError> {
-        let values = [Value::from(namespace), Value::from(name)];
+        let values = vec![Value::from(namespace), Value::from(name)];
         let rows = self
             .inner
             .engine
-            .query(&VULNERABILITY_HISTORY, &values)
+            .query_long(&VULNERABILITY_HISTORY, values)
             .await?;
         rows.into_iter()
             .map(|mut row| Ok((read(&mut row)?, row.opt_int(11)?)))
@@ -164,12 +164,16 @@ impl Store {
             .next()
             .ok_or(StoreError::Damaged { what: "counter" })?;
         let number = row.int(0)?.unsigned_abs();
-        let rows = engine.query(&VULNERABILITY_ALL_LIVE, &[]).await?;
+        let rows = engine
+            .query_long(&VULNERABILITY_ALL_LIVE, Vec::new())
+            .await?;
         let vulnerabilities = rows
             .into_iter()
             .map(|mut row| read(&mut row))
             .collect::<Result<_, _>>()?;
-        let rows = engine.query(&HIDDEN_VULNERABILITY_ALL, &[]).await?;
+        let rows = engine
+            .query_long(&HIDDEN_VULNERABILITY_ALL, Vec::new())
+            .await?;
         let hidden = rows
             .into_iter()
             .map(|mut row| {

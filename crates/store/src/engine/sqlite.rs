@@ -8,6 +8,7 @@
 //! Several processes may share the file; they queue for the write lock for up to [`PATIENCE`].
 
 use std::num::NonZero;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
@@ -40,6 +41,15 @@ pub(crate) struct Writing(OwnedMutexGuard<Connection>);
 
 impl Sqlite {
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
+        // Ours alone: there are secrets in it. SQLite gives its other files the same mode.
+        std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(path)
+            .map_err(|error| StoreError::Unavailable {
+                reason: format!("{}: {error}", path.display()),
+            })?;
         let writer = connect(path, OpenFlags::default())?;
         writer
             .execute_batch(
