@@ -44,8 +44,14 @@ const PACKAGES: usize = 20_000;
 /// Bytes of all central directories in one file.
 const DIRECTORIES: u64 = 256 << 20;
 
-/// Bytes inflated or hashed of one file.
-const BYTES: u64 = 2 << 30;
+/// Bytes inflated or hashed of one file: so many for any file, so many for each of its bytes, and
+/// no more than so many.
+const BYTES: u64 = 256 << 20;
+const RATIO: u64 = 50;
+const BYTES_MOST: u64 = 2 << 30;
+
+/// Bytes that the digests of one file's archives may take, with their paths.
+const UNNAMED: usize = 4 << 20;
 
 /// Longest `pom.properties`, manifest (its main section comes first) and `pom.xml`.
 const TEXT: usize = 256 << 10;
@@ -100,6 +106,8 @@ impl Detector for Java {
             archives: 0,
             directories: 0,
             bytes: 0,
+            budget: (BYTES + RATIO * region.len().min(BYTES_MOST)).min(BYTES_MOST),
+            unnamed: 0,
             full: false,
         };
         let name = String::from_utf8_lossy(split(file.path).1).into_owned();
@@ -117,6 +125,8 @@ struct Walk<'o> {
     archives: usize,
     directories: u64,
     bytes: u64,
+    budget: u64,
+    unnamed: usize,
     full: bool,
 }
 
@@ -238,12 +248,13 @@ impl Walk<'_> {
         if let Some((guess, _)) = guess {
             self.add(guess);
         }
+        if sure {
+            return;
+        }
         self.bytes = self.bytes.saturating_add(region.len());
-        if !sure
-            && self.bytes <= BYTES
-            && self.out.unnamed.len() < PACKAGES
-            && let Ok(sha1) = sha1(region)
-        {
+        self.unnamed += inside.len() + size_of::<Unnamed>();
+        let fits = self.bytes <= self.budget && self.unnamed <= UNNAMED;
+        if fits && let Ok(sha1) = sha1(region) {
             let path = inside.to_owned();
             self.out.unnamed.push(Unnamed { path, sha1 });
         }
@@ -277,7 +288,7 @@ impl Walk<'_> {
         const BROKEN: DetectError = DetectError::Malformed("does not inflate");
         // All archives above this one are in memory too.
         let memory = if depth == 0 { 8 << 20 } else { 512 << 10 };
-        let budget = BYTES.saturating_sub(self.bytes);
+        let budget = self.budget.saturating_sub(self.bytes);
         let mut bytes = Vec::new();
         let read = packed
             .by_ref()
@@ -287,6 +298,8 @@ impl Walk<'_> {
         let mut total = read;
         let body = if read <= memory && read < budget {
             Body::Memory(bytes)
+        } else if read > memory && !may_be_archive(&bytes) {
+            return Err(DetectError::Malformed("no zip archive"));
         } else {
             let mut file = tempfile::tempfile().map_err(DetectError::Body)?;
             file.write_all(&bytes).map_err(DetectError::Body)?;
@@ -297,7 +310,8 @@ impl Walk<'_> {
         };
         self.bytes += total;
         if total >= budget {
-            self.too_large(path, "more than 2 GiB to inflate");
+            let budget = self.budget;
+            self.too_large(path, &format!("more than {budget} bytes to inflate"));
             return Ok(None);
         }
         Ok(Some(body))
@@ -318,6 +332,13 @@ impl Walk<'_> {
         };
         self.out.warn(WarningKind::TooLarge, None, message);
     }
+}
+
+/// Whether a file of these first bytes can be an archive: one, or a script or program before one.
+fn may_be_archive(bytes: &[u8]) -> bool {
+    [&b"PK"[..], b"#!", b"MZ", b"\x7fELF"]
+        .iter()
+        .any(|magic| bytes.starts_with(magic))
 }
 
 /// Copies to a spool; `None` where the reader, not the spool, fails.
