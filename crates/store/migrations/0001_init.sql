@@ -90,6 +90,7 @@ CREATE TABLE vulnerability (
   ended_at BIGINT
 );
 CREATE UNIQUE INDEX vulnerability_live ON vulnerability (namespace_id, name) WHERE ended_at IS NULL;
+CREATE INDEX vulnerability_ended ON vulnerability (ended_at) WHERE ended_at IS NOT NULL;
 CREATE INDEX vulnerability_page ON vulnerability (namespace_id, id) WHERE ended_at IS NULL;
 
 -- A feed's record that a caller deleted: hidden while it still means the same.
@@ -112,6 +113,7 @@ CREATE TABLE notification (
   old_body TEXT,
   new_body TEXT
 );
+CREATE INDEX notification_deleted ON notification (deleted_at) WHERE deleted_at IS NOT NULL;
 CREATE INDEX notification_subject ON notification (namespace, vulnerability, id);
 
 CREATE TABLE receiver (

@@ -5,12 +5,15 @@
 //! is computed when asked, from [`Store::feature_versions_named`] and [`Store::layers_introducing`].
 //! Reading and deleting notifications does not raise the generation.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use crate::engine::{End, Tx};
+use crate::leases::seconds;
 use crate::statements::{
     DELIVERY_FINISH_ALL, DELIVERY_INSERT_FOR, NOTIFICATION_DELETE, NOTIFICATION_GET,
-    NOTIFICATION_INSERT, NOTIFICATION_PAGE,
+    NOTIFICATION_INSERT, NOTIFICATION_PAGE, NOTIFICATION_PRUNE, VULNERABILITY_PRUNE,
 };
 use crate::text::Clean;
 use crate::value::{Row, Value, list};
@@ -19,6 +22,8 @@ use crate::{Store, StoreError};
 
 /// Notifications per statement.
 const BATCH: usize = 500;
+/// Rows of a table that are removed at a time.
+const PRUNED: u32 = 2000;
 
 /// Number of a notification, in the order of creation.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -110,6 +115,21 @@ impl Store {
                 })
             })
             .await
+    }
+
+    /// Removes notifications that a client deleted, and versions of vulnerabilities that ended, longer
+    /// ago than `age`: a bounded number of each. Gives how many; 0 when there is nothing left.
+    ///
+    /// # Errors
+    /// The database is away or damaged.
+    pub async fn prune_history(&self, age: Duration) -> Result<usize, StoreError> {
+        let values = vec![Value::from(seconds(age)), Value::from(PRUNED)];
+        let engine = &self.inner.engine;
+        let notifications = engine
+            .write_one(&NOTIFICATION_PRUNE, values.clone())
+            .await?;
+        let vulnerabilities = engine.write_one(&VULNERABILITY_PRUNE, values).await?;
+        Ok(notifications.len() + vulnerabilities.len())
     }
 }
 

@@ -158,6 +158,10 @@ pub(crate) static NOTIFICATION_PAGE: Statement = Statement::new(
     "notification/page",
     include_str!("sql/notification/page.sql"),
 );
+pub(crate) static NOTIFICATION_PRUNE: Statement = Statement::new(
+    "notification/prune",
+    include_str!("sql/notification/prune.sql"),
+);
 pub(crate) static NOTIFICATION_SET_NOTIFIED: Statement = Statement::new(
     "notification/set_notified",
     include_str!("sql/notification/set_notified.sql"),
@@ -228,6 +232,10 @@ pub(crate) static VULNERABILITY_PAGE: Statement = Statement::new(
     "vulnerability/page",
     include_str!("sql/vulnerability/page.sql"),
 );
+pub(crate) static VULNERABILITY_PRUNE: Statement = Statement::new(
+    "vulnerability/prune",
+    include_str!("sql/vulnerability/prune.sql"),
+);
 
 /// All of them, for the check that each one can be prepared.
 pub(crate) static ALL: &[&Statement] = &[
@@ -286,6 +294,7 @@ pub(crate) static ALL: &[&Statement] = &[
     &NOTIFICATION_GET,
     &NOTIFICATION_INSERT,
     &NOTIFICATION_PAGE,
+    &NOTIFICATION_PRUNE,
     &NOTIFICATION_SET_NOTIFIED,
     &RECEIVER_DELETE,
     &RECEIVER_INSERT,
@@ -307,4 +316,5 @@ pub(crate) static ALL: &[&Statement] = &[
     &VULNERABILITY_INSERT,
     &VULNERABILITY_LIVE,
     &VULNERABILITY_PAGE,
+    &VULNERABILITY_PRUNE,
 ];

@@ -143,6 +143,19 @@ pub(crate) async fn at_least_once(fixture: Fixture) {
     );
     assert!(!store.delete_notification("nobody").await.unwrap());
     assert_eq!(store.notification("nobody").await.unwrap(), None);
+
+    // What was read long ago goes, and what a vulnerability no longer is.
+    tell(store, "CVE-1", "changed").await;
+    assert_eq!(store.prune_history(LEASE).await.unwrap(), 0);
+    assert_eq!(store.prune_history(Duration::ZERO).await.unwrap(), 2);
+    assert_eq!(store.prune_history(Duration::ZERO).await.unwrap(), 0);
+    assert_eq!(store.notification(&late).await.unwrap(), None);
+    assert!(store.notification(&early).await.unwrap().is_some());
+    let history = store
+        .vulnerability_history("debian:12", "CVE-1")
+        .await
+        .unwrap();
+    assert_eq!(history.len(), 1);
 }
 
 pub(crate) async fn dead_letters_are_replayed(fixture: Fixture) {
