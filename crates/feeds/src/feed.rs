@@ -25,10 +25,17 @@ pub trait Feed: Sync {
     /// The feed makes no such snapshot, or an index file is not what it should be.
     fn plan(&self, key: &str, state: &FeedState<'_>) -> Result<Plan, FeedError>;
 
-    /// Reads one downloaded file.
+    /// Whether a member of a downloaded archive is read at all; its name as it stands there.
+    fn wants_member(&self, request: &Request, member: &str) -> bool {
+        let _ = (request, member);
+        true
+    }
+
+    /// Reads one downloaded file, or one member of a downloaded archive.
     ///
     /// # Errors
-    /// The document as a whole is broken, empty, or about something else. Records that cannot be
+    /// The document as a whole is broken, empty, or about something else. Of a member that is a bad
+    /// record, unless many are. Records that cannot be
     /// read go to [`AdvisorySink::bad_record`] and are no error.
     fn parse(&self, file: &Fetched<'_>, out: &mut dyn AdvisorySink) -> Result<(), FeedError>;
 }

@@ -19,6 +19,9 @@ pub struct Request {
     pub limit: u64,
     /// Its SHA-256 in lower-case hex, where an index file says it.
     pub sha256: Option<String>,
+    /// Set if it is an archive (zip, tar): each member is parsed on its own, and has at most so
+    /// many bytes; a larger one is a bad record.
+    pub member_limit: Option<u64>,
 }
 
 impl Request {
@@ -30,6 +33,20 @@ impl Request {
             alternatives: Vec::new(),
             limit,
             sha256: None,
+            member_limit: None,
+        }
+    }
+
+    /// A request for an archive at a URL, of at most this many bytes in all and in a member.
+    pub fn archive(
+        name: impl Into<String>,
+        url: impl Into<String>,
+        limit: u64,
+        member_limit: u64,
+    ) -> Self {
+        Self {
+            member_limit: Some(member_limit),
+            ..Self::new(name, url, limit)
         }
     }
 }

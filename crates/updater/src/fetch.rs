@@ -10,11 +10,12 @@ use pellucid_feeds::Request;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::OnceCell;
 
+use crate::archive::{ArchiveLimits, MemberSink, MembersError, members};
 use crate::http::{self, Download, Get};
 use crate::mirror::{Located, MANIFEST, MANIFEST_LIMIT, Mirror, Place, Root};
 use crate::unpack::{UnpackError, unpack};
 use crate::validators::Validators;
-use crate::{FetchError, FetchOptions, UpdateProgress};
+use crate::{FetchError, FetchOptions, UpdateError, UpdateProgress};
 
 /// Fetches files as one set of options says.
 pub(crate) struct Fetcher<'a> {
@@ -248,9 +249,34 @@ impl FetchedFile {
         Ok((request, located.restore(body)))
     }
 
+    /// The members of an archive, one at a time.
+    ///
+    /// # Errors
+    /// The archive is damaged or too large, or the sink wants no more.
+    pub(crate) fn members<S: MemberSink<Error = UpdateError>>(
+        self,
+        member_limit: u64,
+        sink: &mut S,
+    ) -> Result<(), UpdateError> {
+        let limits = ArchiveLimits {
+            whole: self.request.limit,
+            member: member_limit,
+        };
+        let url = self.located.place.to_string();
+        members(self.download.file, limits, sink).map_err(|error| match error {
+            MembersError::Archive(error) => unpack_error(error, &url, limits.whole).into(),
+            MembersError::Sink(error) => error,
+        })
+    }
+
     /// What to remember of it.
     pub(crate) fn validators(&self) -> Validators {
         self.download.validators.clone()
+    }
+
+    /// What it was asked for as.
+    pub(crate) fn request(&self) -> &Request {
+        &self.request
     }
 
     /// Bytes as they came.
@@ -265,7 +291,11 @@ impl FetchedFile {
 }
 
 fn read(download: Download, url: &str, limit: u64) -> Result<Vec<u8>, FetchError> {
-    unpack(download.file, download.bytes, limit).map_err(|error| match error {
+    unpack(download.file, download.bytes, limit).map_err(|error| unpack_error(error, url, limit))
+}
+
+fn unpack_error(error: UnpackError, url: &str, limit: u64) -> FetchError {
+    match error {
         UnpackError::TooLarge => FetchError::TooLarge {
             url: url.to_owned(),
             limit,
@@ -274,7 +304,7 @@ fn read(download: Download, url: &str, limit: u64) -> Result<Vec<u8>, FetchError
             url: url.to_owned(),
             source,
         },
-    })
+    }
 }
 
 /// A file of a folder, hashed.

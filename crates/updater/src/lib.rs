@@ -6,6 +6,7 @@
 //! last good snapshot stays until a better one is complete, one feed's trouble is not another's, and
 //! with [`FetchOptions::offline`] no socket is opened.
 
+mod archive;
 mod error;
 mod fetch;
 mod http;

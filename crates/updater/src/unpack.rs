@@ -1,8 +1,8 @@
 //! Undoing gzip, xz, zstd and bzip2, one around the other if need be.
 //!
 //! Told by magic bytes, not by name: the same file comes plain, compressed by upstream, or
-//! compressed once more in transit. No document of any feed begins with one of these. Members of an
-//! archive (zip, tar) are not looked into here.
+//! compressed once more in transit. No document of any feed begins with one of these. Archives are
+//! `archive.rs`'s.
 
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
@@ -23,32 +23,10 @@ pub(crate) enum UnpackError {
 
 /// The plain bytes of a file of this length, at most so many.
 pub(crate) fn unpack(file: File, length: u64, limit: u64) -> Result<Vec<u8>, UnpackError> {
-    let mut reader: Box<dyn Read> = Box::new(file);
-    let mut expected = length;
-    for _ in 0..DEPTH {
-        let mut head = Vec::new();
-        reader
-            .by_ref()
-            .take(6)
-            .read_to_end(&mut head)
-            .map_err(UnpackError::Damaged)?;
-        let magic = head.clone();
-        let whole = BufReader::with_capacity(128 << 10, Cursor::new(head).chain(reader));
-        reader = match decoder(&magic, whole).map_err(UnpackError::Damaged)? {
-            Decoder::Plain(plain) => {
-                reader = plain;
-                break;
-            }
-            Decoder::Packed(unpacked) => {
-                // A guess, so that growing does not copy too often; never more than a few times
-                // what is really there.
-                expected = expected.saturating_mul(4);
-                unpacked
-            }
-        };
-    }
-    let mut body =
-        Vec::with_capacity(expected.min(limit).min(length.saturating_mul(8)) as usize + 1);
+    let (reader, layers) = layers(file)?;
+    // A guess, so that growing does not copy too often; never more than a few times what is there.
+    let expected = length.saturating_mul(if layers == 0 { 1 } else { 4 });
+    let mut body = Vec::with_capacity(expected.min(limit) as usize + 1);
     // One byte more than allowed shows that there is more.
     reader
         .take(limit.saturating_add(1))
@@ -58,6 +36,31 @@ pub(crate) fn unpack(file: File, length: u64, limit: u64) -> Result<Vec<u8>, Unp
         return Err(UnpackError::TooLarge);
     }
     Ok(body)
+}
+
+/// The plain bytes of a file as they are asked for.
+pub(crate) fn plain(file: File) -> Result<Box<dyn Read>, UnpackError> {
+    Ok(layers(file)?.0)
+}
+
+/// The plain bytes, and how many compressions were around them.
+fn layers(file: File) -> Result<(Box<dyn Read>, usize), UnpackError> {
+    let mut reader: Box<dyn Read> = Box::new(file);
+    for depth in 0..DEPTH {
+        let mut head = Vec::new();
+        reader
+            .by_ref()
+            .take(6)
+            .read_to_end(&mut head)
+            .map_err(UnpackError::Damaged)?;
+        let magic = head.clone();
+        let whole = BufReader::with_capacity(128 << 10, Cursor::new(head).chain(reader));
+        reader = match decoder(&magic, whole).map_err(UnpackError::Damaged)? {
+            Decoder::Plain(plain) => return Ok((plain, depth)),
+            Decoder::Packed(unpacked) => unpacked,
+        };
+    }
+    Ok((reader, DEPTH))
 }
 
 enum Decoder {

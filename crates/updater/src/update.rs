@@ -13,6 +13,7 @@ use pellucid_model::{Advisory, Digest, Namespace};
 use pellucid_snapshot::{Builder, Built, Catalog, FeedStatus, Meta, SnapshotError, UpdateLock};
 use tokio::sync::Semaphore;
 
+use crate::archive::MemberSink;
 use crate::fetch::{FetchedFile, Fetcher, Got};
 use crate::mirror::Root;
 use crate::validators::{self, State, Validators};
@@ -22,6 +23,8 @@ use crate::{FetchOptions, UpdateError, UpdateProgress};
 const ROUNDS: usize = 8;
 /// Bad records that are kept with id and reason.
 const EXAMPLES: usize = 20;
+/// Members of an archive that may be broken, whatever their share.
+const BROKEN_MEMBERS: u64 = 20;
 /// Longest id or reason kept, in characters.
 const EXAMPLE_LENGTH: usize = 300;
 /// How much older than the current data new data may say it is: dates come from several clocks, and
@@ -519,21 +522,9 @@ fn build(
         bad_records: BadRecords::default(),
         left_out: 0,
     };
-    let parsed = files.into_iter().try_for_each(|file| {
-        let (request, body) = file.into_body()?;
-        feed.parse(
-            &Fetched {
-                key,
-                request: &request,
-                member: None,
-                body: &body,
-            },
-            &mut sink,
-        )?;
-        sink.error
-            .take()
-            .map_or(Ok(()), |error| Err(UpdateError::from(error)))
-    });
+    let parsed = files
+        .into_iter()
+        .try_for_each(|file| parse(key, feed, file, &mut sink));
     let Sink {
         builder,
         bad_records,
@@ -544,12 +535,91 @@ fn build(
     (built, bad_records, left_out)
 }
 
+/// Parses one file, or all members of an archive.
+fn parse(
+    key: &str,
+    feed: &dyn Feed,
+    file: FetchedFile,
+    sink: &mut Sink,
+) -> Result<(), UpdateError> {
+    if let Some(limit) = file.request().member_limit {
+        let request = file.request().clone();
+        let mut members = Members {
+            key,
+            feed,
+            request: &request,
+            sink,
+            read: 0,
+            broken: 0,
+        };
+        return file.members(limit, &mut members);
+    }
+    let (request, body) = file.into_body()?;
+    let fetched = Fetched {
+        key,
+        request: &request,
+        member: None,
+        body: &body,
+    };
+    feed.parse(&fetched, sink)?;
+    sink.take_error()
+}
+
+/// Members of an archive on their way to the feed.
+struct Members<'a> {
+    key: &'a str,
+    feed: &'a dyn Feed,
+    request: &'a Request,
+    sink: &'a mut Sink,
+    read: u64,
+    broken: u64,
+}
+
+impl MemberSink for Members<'_> {
+    type Error = UpdateError;
+
+    fn wants(&mut self, name: &str) -> bool {
+        self.feed.wants_member(self.request, name)
+    }
+
+    fn member(&mut self, name: &str, body: &[u8]) -> Result<(), UpdateError> {
+        let fetched = Fetched {
+            key: self.key,
+            request: self.request,
+            member: Some(name),
+            body,
+        };
+        self.read += 1;
+        if let Err(error) = self.feed.parse(&fetched, self.sink) {
+            self.broken += 1;
+            // A few broken documents are upstream's; many are not the documents that are meant.
+            if self.broken > BROKEN_MEMBERS && self.broken > self.read / 10 {
+                return Err(error.into());
+            }
+            let error = UpdateError::from(error);
+            self.sink.bad_record(name, &error.chain());
+        }
+        self.sink.take_error()
+    }
+
+    fn too_large(&mut self, name: &str) {
+        self.sink
+            .bad_record(name, "it is larger than a member may be");
+    }
+}
+
 /// Puts advisories into a snapshot being built.
 struct Sink {
     builder: Builder,
     error: Option<SnapshotError>,
     bad_records: BadRecords,
     left_out: u64,
+}
+
+impl Sink {
+    fn take_error(&mut self) -> Result<(), UpdateError> {
+        self.error.take().map_or(Ok(()), |error| Err(error.into()))
+    }
 }
 
 impl AdvisorySink for Sink {
