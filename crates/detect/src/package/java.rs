@@ -233,17 +233,21 @@ impl Walk<'_> {
                 projects.push(project);
             }
         }
-        let own = properties.len() == 1
-            || properties
-                .iter()
-                .any(|one| file.is_named_after(&one.artifact));
+        let guess = coordinates::guess(&file, &manifest, &projects);
+        let own = match properties.as_slice() {
+            [] => false,
+            // Renamed, or one library put into another: the guess must be of something else.
+            [only] => !guess.as_ref().is_some_and(|(guess, sure)| {
+                *sure && !file.is_named_after(&only.artifact) && !guess.is_akin(only)
+            }),
+            several => several.iter().any(|one| file.is_named_after(&one.artifact)),
+        };
         for one in properties {
             self.add(one);
         }
         if own {
             return;
         }
-        let guess = coordinates::guess(&file, &manifest, &projects);
         let sure = guess.as_ref().is_some_and(|(_, sure)| *sure);
         if let Some((guess, _)) = guess {
             self.add(guess);

@@ -17,6 +17,15 @@ pub(super) struct Coordinates {
     pub(super) version: String,
 }
 
+impl Coordinates {
+    /// Whether both may be the same thing under two names: of one version, or of one owner.
+    pub(super) fn is_akin(&self, other: &Self) -> bool {
+        let owner = |one: &Self| one.group.clone().unwrap_or_default();
+        let (a, b) = (owner(self), owner(other));
+        self.version == other.version || a.starts_with(&b) || b.starts_with(&a)
+    }
+}
+
 /// What the name of an archive says.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct FileName {
