@@ -12,7 +12,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use rusqlite::config::DbConfig;
@@ -183,10 +183,20 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     connection
         .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
         .map_err(|source| refused("open", source))?;
-    connection
-        .execute_batch("PRAGMA journal_mode=WAL; PRAGMA temp_store=MEMORY;")
-        .map_err(|source| refused("open", source))?;
-    Ok(connection)
+    let started = Instant::now();
+    loop {
+        // Processes that make the file together are told that it is busy, whatever the patience
+        // above: the change to WAL does not wait.
+        match connection.execute_batch("PRAGMA journal_mode=WAL; PRAGMA temp_store=MEMORY;") {
+            Ok(()) => return Ok(connection),
+            Err(source) => match refused("open", source) {
+                StoreError::Unavailable { .. } if started.elapsed() < PATIENCE => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                error => return Err(error),
+            },
+        }
+    }
 }
 
 fn run(
