@@ -1,4 +1,4 @@
-//! Images and mirrors made in memory, for the tests of every room.
+//! Images and mirrors made in memory, recordings replayed, for the tests of every room.
 //!
 //! Only tests depend on it. A builder panics where a test asked for something impossible: that
 //! panic is the test's report.
@@ -8,9 +8,11 @@
     reason = "a panic is the report of the test that asked"
 )]
 
+pub mod golden;
 mod image;
 mod mirror;
 pub mod postgres;
+pub mod replay;
 
 pub use image::{Compression, ImageBuilder, LayerBuilder};
 pub use mirror::Mirror;

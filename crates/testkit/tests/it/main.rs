@@ -1,0 +1,4 @@
+//! The kit's own tests.
+#![expect(clippy::unwrap_used, reason = "a panic is a test's report")]
+
+mod replay;
