@@ -1,0 +1,84 @@
+//! The loops beside the requests: each a task, all ended by one token.
+//!
+//! A loop that ends with an error or a panic is started again after a pause; it never takes the
+//! server with it.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pellucid_store::Store;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::metrics::Metrics;
+use crate::snapshots::Snapshots;
+
+/// How often the catalog on disk is looked at for what another process published.
+const LOOK: Duration = Duration::from_secs(10);
+/// Pause before a loop that failed is started again.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// What a loop may use.
+#[derive(Clone)]
+pub struct Background {
+    /// The database.
+    pub store: Store,
+    /// The advisory data in use.
+    pub snapshots: Snapshots,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Ends the loop.
+    pub stop: CancellationToken,
+}
+
+/// A loop: runs until its token is cancelled.
+pub(crate) type Loop = Arc<
+    dyn Fn(Background) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync,
+>;
+
+/// Starts every loop.
+pub(crate) fn start(background: &Background, others: &[(&'static str, Loop)], tasks: &TaskTracker) {
+    let own: Loop = Arc::new(|background| Box::pin(follow(background)));
+    let own = [("snapshots", own)];
+    for (name, run) in own.iter().chain(others) {
+        tasks.spawn(keep(name, Arc::clone(run), background.clone()));
+    }
+}
+
+async fn keep(name: &'static str, run: Loop, background: Background) {
+    while !background.stop.is_cancelled() {
+        let outcome = tokio::spawn(run(background.clone())).await;
+        match outcome {
+            Ok(Ok(())) if background.stop.is_cancelled() => return,
+            Ok(Ok(())) => tracing::debug!(name, "a loop has ended"),
+            Ok(Err(reason)) => tracing::error!(name, reason = reason.as_str(), "a loop failed"),
+            Err(_) => tracing::error!(name, "a loop panicked"),
+        }
+        tokio::select! {
+            () = background.stop.cancelled() => return,
+            () = tokio::time::sleep(PAUSE) => {}
+        }
+    }
+}
+
+/// Takes up what another process published in the catalog.
+async fn follow(background: Background) -> Result<(), String> {
+    loop {
+        tokio::select! {
+            () = background.stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(LOOK) => {}
+        }
+        let snapshots = background.snapshots.clone();
+        let looked = tokio::task::spawn_blocking(move || snapshots.refresh()).await;
+        match looked {
+            Ok(Ok(true)) => tracing::info!("advisory data was swapped"),
+            Ok(Ok(false)) | Err(_) => {}
+            Ok(Err(error)) => tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the new advisory data cannot be used"
+            ),
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The configuration in effect, written as the YAML that would give it.
+
+use std::fmt::{Display, Write as _};
+use std::path::PathBuf;
+
+use super::Config;
+
+/// Every key with its value; secrets are `***`.
+pub(super) fn yaml(config: &Config) -> String {
+    let mut out = Out(String::new());
+    let api = config.clair.api();
+    out.line(0, "clair:");
+    if let Some(database) = &config.clair.database {
+        out.line(1, "database:");
+        out.text(2, "type", database.kind.as_deref().unwrap_or("pgsql"));
+        if let Some(options) = &database.options {
+            out.line(2, "options:");
+            // It holds the password.
+            let is_file = database.kind.as_deref() == Some("sqlite");
+            let source = options.source.as_deref().unwrap_or_default();
+            out.text(3, "source", if is_file { source } else { "***" });
+        }
+    }
+    out.line(1, "api:");
+    let first = |addresses: Vec<std::net::IpAddr>| addresses.first().map(ToString::to_string);
+    out.text(
+        2,
+        "address",
+        &first(config.api_addresses()).unwrap_or_default(),
+    );
+    out.text(
+        2,
+        "healthaddress",
+        &first(config.health_addresses()).unwrap_or_default(),
+    );
+    out.plain(2, "port", api.port);
+    out.plain(2, "healthport", api.healthport);
+    out.plain(2, "timeout", api.timeout);
+    out.plain(2, "drain", api.drain);
+    out.secret(2, "paginationkey", api.paginationkey.as_deref());
+    out.path(2, "certfile", &api.certfile);
+    out.path(2, "keyfile", &api.keyfile);
+    out.path(2, "cafile", &api.cafile);
+    out.plain(
+        2,
+        "allow_unauthenticated_writes",
+        api.allow_unauthenticated_writes,
+    );
+    out.list(
+        2,
+        "tokens",
+        api.tokens.iter().map(|token| {
+            let scopes: Vec<&str> = token.scopes.iter().map(|scope| scope.name()).collect();
+            format!(
+                "{{name: {}, sha256: \"***\", scopes: [{}]}}",
+                quoted(&token.name),
+                scopes.join(", ")
+            )
+        }),
+    );
+    match &config.clair.updater {
+        Some(updater) => {
+            out.line(1, "updater:");
+            out.plain(2, "interval", updater.interval);
+        }
+        None => out.line(1, "updater: null"),
+    }
+    match &config.clair.notifier {
+        Some(notifier) => {
+            out.line(1, "notifier:");
+            out.plain(2, "attempts", notifier.attempts);
+            out.plain(2, "renotifyinterval", notifier.renotifyinterval);
+            if let Some(http) = &notifier.http {
+                out.line(2, "http:");
+                out.text(3, "endpoint", http.endpoint.as_deref().unwrap_or_default());
+                out.text(
+                    3,
+                    "servername",
+                    http.servername.as_deref().unwrap_or_default(),
+                );
+                out.path(3, "cafile", &http.cafile);
+                out.path(3, "certfile", &http.certfile);
+                out.path(3, "keyfile", &http.keyfile);
+                out.secret(3, "proxy", http.proxy.as_deref());
+                out.secret(3, "secret", http.secret.as_deref());
+            }
+        }
+        None => out.line(1, "notifier: null"),
+    }
+    out.path(0, "data_dir", &config.data_dir);
+    let sources = &config.layer_sources;
+    out.line(0, "layer_sources:");
+    let files = sources
+        .files
+        .iter()
+        .map(|folder| quoted(&folder.display().to_string()));
+    out.list(1, "files", files);
+    out.list(
+        1,
+        "hosts",
+        sources.hosts.iter().map(|host| quoted(&host.to_string())),
+    );
+    out.plain(1, "allow_private", sources.allow_private);
+    out.secret(1, "proxy", sources.proxy.as_deref());
+    out.plain(1, "timeout", sources.timeout);
+    out.plain(1, "max_bytes", sources.max_bytes);
+    out.line(0, "scans:");
+    out.plain(1, "concurrency", config.scans.concurrency());
+    out.plain(1, "queue", config.scans.queue());
+    out.0
+}
+
+struct Out(String);
+
+impl Out {
+    fn line(&mut self, depth: usize, text: &str) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.0, "{:1$}{text}", "", depth * 2);
+    }
+
+    fn plain(&mut self, depth: usize, key: &str, value: impl Display) {
+        self.line(depth, &format!("{key}: {value}"));
+    }
+
+    fn text(&mut self, depth: usize, key: &str, value: &str) {
+        if !value.is_empty() {
+            self.plain(depth, key, quoted(value));
+        }
+    }
+
+    fn secret(&mut self, depth: usize, key: &str, value: Option<&str>) {
+        if value.is_some_and(|value| !value.is_empty()) {
+            self.text(depth, key, "***");
+        }
+    }
+
+    fn path(&mut self, depth: usize, key: &str, path: &Option<PathBuf>) {
+        if let Some(path) = path {
+            self.text(depth, key, &path.display().to_string());
+        }
+    }
+
+    fn list(&mut self, depth: usize, key: &str, items: impl Iterator<Item = String>) {
+        let items: Vec<String> = items.collect();
+        if items.is_empty() {
+            return;
+        }
+        self.line(depth, &format!("{key}:"));
+        for item in items {
+            self.line(depth + 1, &format!("- {item}"));
+        }
+    }
+}
+
+/// A YAML scalar in double quotes, which JSON's are too.
+fn quoted(text: &str) -> String {
+    serde_json::to_string(text).unwrap_or_default()
+}

@@ -1,0 +1,181 @@
+//! Listeners and connections.
+//!
+//! Time bounds every state a connection can be in without a request: a header that does not come, a
+//! handshake that does not end. Stopping takes no new connections, lets requests end, then closes.
+
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use http::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::Peer;
+use crate::metrics::Metrics;
+use crate::reply::Reply;
+use crate::tls;
+
+/// Time for a request's header to come, the pause between requests included.
+const HEADER: Duration = Duration::from_secs(75);
+/// Time for a TLS handshake.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// Bytes of a request's header.
+const HEADER_BYTES: usize = 64 << 10;
+/// Requests at once on one HTTP/2 connection.
+const STREAMS: u32 = 128;
+/// Connections at once; further ones wait to be taken.
+const CONNECTIONS: usize = 8192;
+
+/// Opens a port on the first of these addresses that can be had.
+pub(crate) fn bind(addresses: &[IpAddr], port: u16) -> std::io::Result<TcpListener> {
+    let mut failed = std::io::Error::from(std::io::ErrorKind::InvalidInput);
+    for address in addresses {
+        match std::net::TcpListener::bind(SocketAddr::new(*address, port)) {
+            Ok(listener) => {
+                listener.set_nonblocking(true)?;
+                return TcpListener::from_std(listener);
+            }
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
+}
+
+/// Serves a listener until the token is cancelled and the last request has ended, or `drain` is over.
+pub(crate) async fn serve<H, F>(
+    listener: TcpListener,
+    tls: Option<Arc<ServerConfig>>,
+    metrics: Arc<Metrics>,
+    stop: CancellationToken,
+    drain: Duration,
+    handle: H,
+) where
+    H: Fn(Peer, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Reply> + Send + 'static,
+{
+    let connections = Arc::new(tokio::sync::Semaphore::new(CONNECTIONS));
+    let acceptor = tls.map(TlsAcceptor::from);
+    let graceful = GracefulShutdown::new();
+    let watcher = graceful.watcher();
+    drop(watcher);
+    loop {
+        let Ok(permit) = Arc::clone(&connections).acquire_owned().await else {
+            break;
+        };
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        let (stream, address) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Out of file descriptors, most likely: waiting is all that helps.
+                tracing::warn!(error = &error as &dyn std::error::Error, "no connection");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        // Small answers are not to wait for more.
+        let _ = stream.set_nodelay(true);
+        let watcher = graceful.watcher();
+        let (acceptor, handle, metrics) = (acceptor.clone(), handle.clone(), Arc::clone(&metrics));
+        tokio::spawn(async move {
+            metrics.connections.fetch_add(1, Relaxed);
+            match acceptor {
+                None => {
+                    let peer = Peer {
+                        address,
+                        certificate: None,
+                    };
+                    connection(stream, peer, handle, watcher).await;
+                }
+                Some(acceptor) => {
+                    if let Some((stream, peer)) = handshake(&acceptor, stream, address).await {
+                        connection(stream, peer, handle, watcher).await;
+                    }
+                }
+            }
+            metrics.connections.fetch_sub(1, Relaxed);
+            drop(permit);
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(drain, graceful.shutdown())
+        .await
+        .is_err()
+    {
+        tracing::warn!("requests were still running and are abandoned");
+    }
+}
+
+async fn handshake(
+    acceptor: &TlsAcceptor,
+    stream: TcpStream,
+    address: SocketAddr,
+) -> Option<(tokio_rustls::server::TlsStream<TcpStream>, Peer)> {
+    let accepted = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await;
+    let stream = match accepted {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => {
+            tracing::debug!(error = &error as &dyn std::error::Error, "no handshake");
+            return None;
+        }
+        Err(_) => return None,
+    };
+    let (_, session) = stream.get_ref();
+    let certificate = session
+        .peer_certificates()
+        .and_then(|chain| chain.first())
+        .map(tls::fingerprint);
+    Some((
+        stream,
+        Peer {
+            address,
+            certificate,
+        },
+    ))
+}
+
+async fn connection<S, H, F>(
+    stream: S,
+    peer: Peer,
+    handle: H,
+    watcher: hyper_util::server::graceful::Watcher,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    H: Fn(Peer, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Reply> + Send + 'static,
+{
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER)
+        .max_buf_size(HEADER_BYTES);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(u32::try_from(HEADER_BYTES).unwrap_or(u32::MAX))
+        .keep_alive_interval(Duration::from_secs(30))
+        .keep_alive_timeout(Duration::from_secs(20));
+    let service = service_fn(move |request: Request<Incoming>| {
+        let reply = handle(peer.clone(), request);
+        async move { Ok::<_, std::convert::Infallible>(reply.await) }
+    });
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = watcher.watch(connection.into_owned()).await {
+        tracing::debug!(error = error.to_string().as_str(), "a connection broke");
+    }
+}

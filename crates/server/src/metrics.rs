@@ -1,0 +1,325 @@
+//! Counters and durations, as Prometheus text 0.0.4.
+//!
+//! Clair's names, labels and buckets are kept, so that its dashboards go on; what they cannot say is
+//! under `pellucid_`. Labels are drawn from fixed lists: no name that a caller chose is ever one.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// Upper bounds of Clair's histograms of milliseconds.
+const MILLISECONDS: [f64; 10] = [
+    9.375, 18.75, 37.5, 75.0, 150.0, 300.0, 600.0, 1200.0, 2400.0, 4800.0,
+];
+
+/// Everything that is counted.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    requests: Mutex<BTreeMap<(&'static str, u16), Histogram>>,
+    /// Layers read to their end.
+    pub layers_read: AtomicU64,
+    /// Bytes of blobs read.
+    pub layer_bytes: AtomicU64,
+    /// Layers that could not be read, or were not supported.
+    pub layers_failed: AtomicU64,
+    /// Layers turned away because too many waited.
+    pub layers_shed: AtomicU64,
+    /// Fetches that the policy forbade.
+    pub fetches_denied: AtomicU64,
+    /// Answers taken from memory.
+    pub answers_cached: AtomicU64,
+    /// Answers made anew.
+    pub answers_made: AtomicU64,
+    /// Errors of the database, under Clair's name.
+    pub database_errors: AtomicU64,
+    /// Connections open now.
+    pub connections: AtomicU64,
+    /// Failed updates.
+    pub updater_errors: AtomicU64,
+    /// Seconds that the last update took.
+    pub updater_seconds: AtomicU64,
+    /// When an update last succeeded, in seconds since the epoch.
+    pub updater_last_success: AtomicU64,
+    /// Notifications that could not be delivered.
+    pub notifier_errors: AtomicU64,
+    notifier_latency: Mutex<Histogram>,
+}
+
+#[derive(Debug, Default)]
+struct Histogram {
+    counts: [u64; MILLISECONDS.len()],
+    count: u64,
+    sum: f64,
+}
+
+impl Histogram {
+    fn observe(&mut self, duration: Duration) {
+        let milliseconds = duration.as_secs_f64() * 1000.0;
+        self.count += 1;
+        self.sum += milliseconds;
+        for (count, bound) in self.counts.iter_mut().zip(MILLISECONDS) {
+            if milliseconds <= bound {
+                *count += 1;
+            }
+        }
+    }
+
+    fn write(&self, out: &mut String, name: &str, labels: &str) {
+        let separator = if labels.is_empty() { "" } else { "," };
+        for (count, bound) in self.counts.iter().zip(MILLISECONDS) {
+            let _ = writeln!(
+                out,
+                "{name}_bucket{{{labels}{separator}le=\"{bound}\"}} {count}"
+            );
+        }
+        let count = self.count;
+        let _ = writeln!(
+            out,
+            "{name}_bucket{{{labels}{separator}le=\"+Inf\"}} {count}"
+        );
+        let braces = if labels.is_empty() {
+            String::new()
+        } else {
+            format!("{{{labels}}}")
+        };
+        let _ = writeln!(out, "{name}_sum{braces} {}", self.sum);
+        let _ = writeln!(out, "{name}_count{braces} {count}");
+    }
+}
+
+/// Adds one.
+pub(crate) fn add_one(counter: &AtomicU64) {
+    counter.fetch_add(1, Relaxed);
+}
+
+impl Metrics {
+    /// Counts an answered request.
+    pub(crate) fn request(&self, route: &'static str, status: u16, took: Duration) {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        requests.entry((route, status)).or_default().observe(took);
+    }
+
+    /// Counts a delivered notification, by the time since it was made.
+    pub fn delivered(&self, latency: Duration) {
+        let mut latencies = self
+            .notifier_latency
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        latencies.observe(latency);
+    }
+
+    /// The text of all of them.
+    pub(crate) fn text(&self, auth_mode: &str) -> String {
+        let mut out = String::with_capacity(8 << 10);
+        let name = "clair_api_response_duration_milliseconds";
+        head(
+            &mut out,
+            name,
+            "histogram",
+            "The duration of time it takes to receieve and write a response to an API request",
+        );
+        {
+            let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+            for ((route, status), histogram) in requests.iter() {
+                // Clair's route of the metrics never knew its status.
+                let code = if *route == "v1/getMetrics" {
+                    "???".to_owned()
+                } else {
+                    status.to_string()
+                };
+                histogram.write(
+                    &mut out,
+                    name,
+                    &format!("code=\"{code}\",route=\"{route}\""),
+                );
+            }
+        }
+        let name = "clair_notifier_latency_milliseconds";
+        head(
+            &mut out,
+            name,
+            "histogram",
+            "Time it takes to send a notification after it's been created.",
+        );
+        {
+            let latency = self
+                .notifier_latency
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            latency.write(&mut out, name, "");
+        }
+        self.simple(&mut out);
+        head(
+            &mut out,
+            "pellucid_auth_mode",
+            "gauge",
+            "Who may do what: open, restricted or tokens.",
+        );
+        let _ = writeln!(out, "pellucid_auth_mode{{mode=\"{auth_mode}\"}} 1");
+        head(
+            &mut out,
+            "pellucid_build_info",
+            "gauge",
+            "The version that runs.",
+        );
+        let version = env!("CARGO_PKG_VERSION");
+        let _ = writeln!(out, "pellucid_build_info{{version=\"{version}\"}} 1");
+        process(&mut out);
+        out
+    }
+
+    fn simple(&self, out: &mut String) {
+        let counters: [(&str, &str, &str, &AtomicU64); 14] = [
+            (
+                "clair_pgsql_concurrent_lock_vafv_total",
+                "gauge",
+                "Number of transactions trying to hold the exclusive Vulnerability_Affects_FeatureVersion lock.",
+                &AtomicU64::new(0),
+            ),
+            (
+                "clair_pgsql_errors_total{request=\"store\"}",
+                "counter",
+                "Number of errors that PostgreSQL requests generated.",
+                &self.database_errors,
+            ),
+            (
+                "clair_notifier_backend_errors_total{backend=\"webhook\"}",
+                "counter",
+                "Number of errors that notifier backends generated.",
+                &self.notifier_errors,
+            ),
+            (
+                "clair_updater_duration_seconds",
+                "gauge",
+                "Time it takes to update the vulnerability database.",
+                &self.updater_seconds,
+            ),
+            (
+                "clair_updater_errors_total",
+                "counter",
+                "Numbers of errors that the updater generated.",
+                &self.updater_errors,
+            ),
+            (
+                "clair_updater_notes_total",
+                "gauge",
+                "Number of notes that the vulnerability fetchers generated.",
+                &AtomicU64::new(0),
+            ),
+            (
+                "pellucid_updater_last_success_timestamp_seconds",
+                "gauge",
+                "When an update last succeeded.",
+                &self.updater_last_success,
+            ),
+            (
+                "pellucid_layers_read_total",
+                "counter",
+                "Layers read to their end.",
+                &self.layers_read,
+            ),
+            (
+                "pellucid_layer_bytes_total",
+                "counter",
+                "Bytes of layers read.",
+                &self.layer_bytes,
+            ),
+            (
+                "pellucid_layers_rejected_total{reason=\"unreadable\"}",
+                "counter",
+                "Layers that were not stored.",
+                &self.layers_failed,
+            ),
+            (
+                "pellucid_layers_rejected_total{reason=\"queue\"}",
+                "",
+                "",
+                &self.layers_shed,
+            ),
+            (
+                "pellucid_fetches_denied_total",
+                "counter",
+                "Layer paths that the policy forbids.",
+                &self.fetches_denied,
+            ),
+            (
+                "pellucid_answers_total{from=\"memory\"}",
+                "counter",
+                "Answers about layers.",
+                &self.answers_cached,
+            ),
+            (
+                "pellucid_answers_total{from=\"match\"}",
+                "",
+                "",
+                &self.answers_made,
+            ),
+        ];
+        for (name, kind, help, value) in counters {
+            if !kind.is_empty() {
+                head(out, name.split('{').next().unwrap_or(name), kind, help);
+            }
+            let _ = writeln!(out, "{name} {}", value.load(Relaxed));
+        }
+        head(
+            out,
+            "pellucid_connections",
+            "gauge",
+            "Connections open now.",
+        );
+        let _ = writeln!(
+            out,
+            "pellucid_connections {}",
+            self.connections.load(Relaxed)
+        );
+    }
+}
+
+fn head(out: &mut String, name: &str, kind: &str, help: &str) {
+    let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
+}
+
+/// What the system knows of this process.
+fn process(out: &mut String) {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let kibibytes = |key: &str| {
+        status
+            .lines()
+            .find_map(|line| line.strip_prefix(key))
+            .and_then(|rest| rest.split_whitespace().next())
+            .and_then(|number| number.parse::<u64>().ok())
+    };
+    if let Some(resident) = kibibytes("VmRSS:") {
+        let name = "process_resident_memory_bytes";
+        head(out, name, "gauge", "Resident memory size in bytes.");
+        let _ = writeln!(out, "{name} {}", resident * 1024);
+    }
+    if let Ok(files) = std::fs::read_dir("/proc/self/fd") {
+        let name = "process_open_fds";
+        head(out, name, "gauge", "Number of open file descriptors.");
+        let _ = writeln!(out, "{name} {}", files.count());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_fall_into_clairs_buckets() {
+        let metrics = Metrics::default();
+        metrics.request("v1/getLayer", 200, Duration::from_millis(20));
+        metrics.request("v1/getMetrics", 200, Duration::from_millis(1));
+        let text = metrics.text("open");
+        for line in [
+            "clair_api_response_duration_milliseconds_bucket{code=\"200\",route=\"v1/getLayer\",le=\"18.75\"} 0",
+            "clair_api_response_duration_milliseconds_bucket{code=\"200\",route=\"v1/getLayer\",le=\"37.5\"} 1",
+            "clair_api_response_duration_milliseconds_bucket{code=\"200\",route=\"v1/getLayer\",le=\"+Inf\"} 1",
+            "clair_api_response_duration_milliseconds_count{code=\"???\",route=\"v1/getMetrics\"} 1",
+        ] {
+            assert!(text.lines().any(|it| it == line), "{line}\n{text}");
+        }
+    }
+}

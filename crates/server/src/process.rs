@@ -1,0 +1,572 @@
+//! From a posted layer to a stored one.
+//!
+//! A layer is read once, alone; what is visible in it follows from its own inventory laid over those
+//! of its ancestors, which are stored. So whiteouts count, a database that an upper layer rewrote is
+//! read as a whole, and nothing below is fetched again.
+//!
+//! Clair's one rule about names is kept: a package that the parent has in the same version keeps the
+//! parent's namespace, so that an upgrade of the distribution by an upper layer makes new only what
+//! it changed.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::{self, Cursor, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use pellucid_detect::{
+    DetectError, DetectOptions, LayerInventory, LayerReader, NeedFacts, Overlaid, overlay,
+};
+use pellucid_image::{
+    Body, Entry, EntryKind, Expected, ImageError, LayerFault, LayerVisitor, Limits, Want,
+    read_layer_stream,
+};
+use pellucid_model::{Digest, DigestState, Image, Inventory, Layer, Package, PackageKind, Warning};
+use pellucid_store::{
+    Added, ChainLink, Feature, LayerId, Namespace, NewLayer, Replaced, StoreError,
+};
+use tokio::sync::Semaphore;
+
+use crate::app::App;
+use crate::fetch::{Blob, FetchError};
+use crate::metrics::add_one;
+use crate::v1::format;
+
+/// Clair's engine version, which its clients compare.
+pub(crate) const ENGINE_VERSION: u32 = 3;
+/// The longest chain of layers.
+const DEPTH: usize = 512;
+/// The longest name of a layer, in characters, as in Clair.
+const NAME: usize = 128;
+/// The largest file that Clair looks into; a larger package database is refused as a whole.
+const LARGEST_FILE: u64 = 200 << 20;
+
+/// A layer as it is handed in.
+#[derive(Clone, Debug)]
+pub(crate) struct Incoming {
+    pub(crate) name: String,
+    pub(crate) path: String,
+    pub(crate) headers: Vec<(String, String)>,
+    /// Empty where there is none.
+    pub(crate) parent: String,
+    pub(crate) format: String,
+}
+
+/// Why a layer is not stored.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ProcessError {
+    #[error("the layer's name is longer than {NAME} characters or holds a NUL")]
+    Name,
+    #[error("the parent layer is unknown")]
+    ParentUnknown,
+    #[error("the chain of parents is longer than {DEPTH} layers")]
+    TooDeep,
+    #[error("too many layers wait to be read")]
+    Busy,
+    #[error("the layer could not be fetched")]
+    Fetch(#[source] FetchError),
+    #[error("the image format {0:?} is not supported")]
+    Format(String),
+    #[error("the layer cannot be read")]
+    Archive(#[source] Box<ImageError>),
+    #[error("a file in the layer is too large")]
+    FileTooBig,
+    #[error("what is in the layer cannot be read")]
+    Detect(#[source] Box<DetectError>),
+    #[error("there are packages, but nothing says of which distribution")]
+    Unsupported,
+    #[error("the database failed")]
+    Store(#[from] StoreError),
+    #[error("the work was stopped")]
+    Stopped,
+}
+
+/// Bounds on the work that is done at once.
+pub(crate) struct Scanner {
+    running: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    queue: usize,
+    analysis_version: String,
+    limits: Limits,
+    decoded: std::sync::Mutex<HashMap<Digest, Arc<LayerInventory>>>,
+}
+
+/// Decoded inventories kept in memory.
+const DECODED: usize = 32;
+
+impl Scanner {
+    pub(crate) fn new(scans: &crate::config::Scans, sources: &crate::config::LayerSources) -> Self {
+        Self {
+            running: Arc::new(Semaphore::new(scans.concurrency())),
+            waiting: AtomicUsize::new(0),
+            queue: scans.queue(),
+            analysis_version: pellucid_detect::analysis_version(),
+            limits: Limits {
+                blob_bytes: sources.max_bytes,
+                wall: sources.timeout.0,
+                ..Limits::default()
+            },
+            decoded: std::sync::Mutex::default(),
+        }
+    }
+
+    async fn turn(&self) -> Result<tokio::sync::OwnedSemaphorePermit, ProcessError> {
+        struct Waiting<'a>(&'a AtomicUsize);
+        impl Drop for Waiting<'_> {
+            fn drop(&mut self) {
+                self.0.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+        if let Ok(permit) = Arc::clone(&self.running).try_acquire_owned() {
+            return Ok(permit);
+        }
+        let before = self.waiting.fetch_add(1, Ordering::Relaxed);
+        let _waiting = Waiting(&self.waiting);
+        if before >= self.queue {
+            return Err(ProcessError::Busy);
+        }
+        let permit = Arc::clone(&self.running).acquire_owned().await;
+        permit.map_err(|_| ProcessError::Stopped)
+    }
+}
+
+/// Stores a layer, unless it is there as this engine would store it.
+pub(crate) async fn process(app: &App, layer: &Incoming) -> Result<(), ProcessError> {
+    let has_place = layer.name.chars().nth(NAME).is_none() && !layer.name.contains('\0');
+    if !has_place {
+        return Err(ProcessError::Name);
+    }
+    let known = app.store.layer(&layer.name).await?;
+    let parent_name = match &known {
+        Some(known) => {
+            let chain = app.store.chain(&layer.name).await?;
+            let is_current = chain.last().is_some_and(|own| {
+                own.engine_version >= ENGINE_VERSION
+                    && own.analysis_version == app.scanner.analysis_version
+            });
+            if is_current {
+                tracing::debug!("layer content has already been processed in the past");
+                return Ok(());
+            }
+            // Whatever the caller says now: a stored layer's parent does not change.
+            known.parent.clone().unwrap_or_default()
+        }
+        None => layer.parent.clone(),
+    };
+    let chain = chain(app, &parent_name).await?;
+    let _turn = app
+        .scanner
+        .turn()
+        .await
+        .inspect_err(|_| add_one(&app.metrics.layers_shed))?;
+    let outcome = analyse(app, layer, &chain).await;
+    let counter = match &outcome {
+        Ok(()) => &app.metrics.layers_read,
+        Err(_) => &app.metrics.layers_failed,
+    };
+    add_one(counter);
+    outcome
+}
+
+async fn chain(app: &App, parent: &str) -> Result<Vec<ChainLink>, ProcessError> {
+    if parent.is_empty() {
+        return Ok(Vec::new());
+    }
+    let chain = app.store.chain(parent).await?;
+    if chain.is_empty() {
+        tracing::warn!("the parent layer is unknown. it must be processed first");
+        return Err(ProcessError::ParentUnknown);
+    }
+    if chain.len() >= DEPTH {
+        return Err(ProcessError::TooDeep);
+    }
+    Ok(chain)
+}
+
+async fn analyse(app: &App, layer: &Incoming, chain: &[ChainLink]) -> Result<(), ProcessError> {
+    let blob = app
+        .fetcher
+        .open(&layer.path, &layer.headers)
+        .await
+        .map_err(|error| fetch_failed(app, error))?;
+    let format = match layer.format.to_ascii_lowercase().as_str() {
+        "docker" => Format::Docker,
+        "aci" => Format::Aci,
+        _ => return Err(ProcessError::Format(layer.format.clone())),
+    };
+    let limits = app.scanner.limits.clone();
+    let read = tokio::task::spawn_blocking(move || read(blob, format, &limits)).await;
+    let read = read.map_err(|_| ProcessError::Stopped)??;
+    app.metrics
+        .layer_bytes
+        .fetch_add(read.bytes, Ordering::Relaxed);
+    let below = below(app, chain)?;
+    let parent_features = parent_features(app, chain).await?;
+    let inventory = Arc::clone(&read.inventory);
+    let digest = read.digest;
+    let work = move || {
+        let inventory = lay(below, Arc::clone(&inventory), digest)?;
+        let encoded = encode(&read.inventory)?;
+        Ok::<_, ProcessError>((inventory, encoded))
+    };
+    // A layer without entries says nothing new, and is common: it is not worth another thread.
+    let (visible, encoded) = if read.is_small {
+        work()?
+    } else {
+        let done = tokio::task::spawn_blocking(work).await;
+        done.map_err(|_| ProcessError::Stopped)??
+    };
+    for warning in &visible.warnings {
+        say(warning);
+    }
+    let shown = Shown::of(&visible, &parent_features, chain)?;
+    tracing::debug!(feature_count = shown.features.len(), "detected features");
+    let digest = digest.to_string();
+    let stored = NewLayer {
+        name: &layer.name,
+        parent: chain.last().map(|parent| parent.id),
+        namespace: shown.namespace.as_ref(),
+        engine_version: ENGINE_VERSION,
+        digest: &digest,
+        analysis_version: &app.scanner.analysis_version,
+        analysis: &encoded,
+        features: &shown.features,
+    };
+    store(app, stored).await
+}
+
+async fn store(app: &App, layer: NewLayer<'_>) -> Result<(), ProcessError> {
+    let added = app
+        .store
+        .add_layer(layer)
+        .await
+        .map_err(|error| match error {
+            StoreError::ParentUnknown => ProcessError::ParentUnknown,
+            other => ProcessError::Store(other),
+        })?;
+    if added == Added::AlreadyThere {
+        // Stored by another request a moment ago, or by an older engine.
+        let _: Replaced = app.store.replace_layer(layer).await?;
+    }
+    Ok(())
+}
+
+fn fetch_failed(app: &App, error: FetchError) -> ProcessError {
+    if matches!(error, FetchError::Denied(_)) {
+        add_one(&app.metrics.fetches_denied);
+    }
+    ProcessError::Fetch(error)
+}
+
+fn say(warning: &Warning) {
+    let path = warning.path.as_deref().unwrap_or_default();
+    tracing::debug!(
+        path,
+        reason = warning.message.as_str(),
+        "doubt about a layer"
+    );
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Docker,
+    Aci,
+}
+
+/// What reading a blob gave.
+struct ReadBlob {
+    inventory: Arc<LayerInventory>,
+    digest: Digest,
+    bytes: u64,
+    is_small: bool,
+}
+
+/// Reads a blob to its end. Blocks.
+fn read(mut blob: Blob, format: Format, limits: &Limits) -> Result<ReadBlob, ProcessError> {
+    let failed = |source: io::Error| {
+        let layer = Box::new(pellucid_image::LayerName {
+            index: None,
+            digest: None,
+        });
+        let source = LayerFault::Read(source);
+        ProcessError::Archive(Box::new(ImageError::Layer { layer, source }))
+    };
+    let mut first = [0; 1];
+    let filled = loop {
+        match blob.read(&mut first) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => break other.map_err(failed)?,
+        }
+    };
+    if filled == 0 {
+        // No bytes at all are an empty layer, as in Clair: `/dev/null`, a 204.
+        use sha2::Digest as _;
+        return Ok(ReadBlob {
+            inventory: Arc::new(LayerInventory::default()),
+            digest: Digest::Sha256(sha2::Sha256::digest([]).into()),
+            bytes: 0,
+            is_small: true,
+        });
+    }
+    let mut blob = Cursor::new(first).chain(blob);
+    let mut visitor = Visitor {
+        inner: pellucid_detect::layer(),
+        format,
+        too_big: false,
+    };
+    let expected = Expected::default();
+    let read = read_layer_stream(&mut blob, &expected, limits, &mut visitor, &());
+    if visitor.too_big {
+        return Err(ProcessError::FileTooBig);
+    }
+    let read = read.map_err(|error| ProcessError::Archive(Box::new(error)))?;
+    let inventory = visitor
+        .inner
+        .finish(0)
+        .map_err(|error| ProcessError::Detect(Box::new(error)))?;
+    let digest = read.digest.or(read.diff_id).ok_or(ProcessError::Stopped)?;
+    Ok(ReadBlob {
+        is_small: inventory.len() < 256,
+        inventory: Arc::new(inventory),
+        digest,
+        bytes: read.blob_bytes,
+    })
+}
+
+/// Shows detectors what they know: an ACI has its files below `rootfs/`.
+struct Visitor {
+    inner: LayerReader,
+    format: Format,
+    too_big: bool,
+}
+
+impl Visitor {
+    /// The entry as detectors should see it; `None` if they should not.
+    fn seen<'a>(&self, entry: &Entry<'a>) -> Option<Entry<'a>> {
+        if self.format == Format::Docker {
+            return Some(*entry);
+        }
+        let kind = match entry.kind {
+            EntryKind::Hardlink { target } => EntryKind::Hardlink {
+                target: target.strip_prefix(b"rootfs/")?,
+            },
+            other => other,
+        };
+        Some(Entry {
+            path: entry.path.strip_prefix(b"rootfs/")?,
+            kind,
+            mode: entry.mode,
+        })
+    }
+}
+
+impl LayerVisitor for Visitor {
+    fn entry(&mut self, entry: &Entry<'_>) -> Want {
+        let Some(seen) = self.seen(entry) else {
+            return Want::Skip;
+        };
+        let want = self.inner.entry(&seen);
+        if let (Want::Whole { .. }, EntryKind::File { size }) = (want, seen.kind)
+            && size > LARGEST_FILE
+            && format::is_package_database(seen.path)
+        {
+            self.too_big = true;
+        }
+        want
+    }
+
+    fn head(&mut self, entry: &Entry<'_>, head: &[u8]) -> Want {
+        self.seen(entry)
+            .map_or(Want::Skip, |seen| self.inner.head(&seen, head))
+    }
+
+    fn file(&mut self, entry: &Entry<'_>, body: &Body) {
+        if let Some(seen) = self.seen(entry) {
+            self.inner.file(&seen, body);
+        }
+    }
+
+    fn too_large(&mut self, entry: &Entry<'_>, limit: u64) {
+        if let Some(seen) = self.seen(entry) {
+            self.inner.too_large(&seen, limit);
+        }
+    }
+}
+
+/// The inventories of a chain, lowest first.
+fn below(
+    app: &App,
+    chain: &[ChainLink],
+) -> Result<Vec<(Digest, Arc<LayerInventory>)>, ProcessError> {
+    let damaged = || StoreError::Damaged { what: "analysis" };
+    chain
+        .iter()
+        .map(|link| {
+            let digest: Digest = link.digest.parse().map_err(|_| damaged())?;
+            // A chain may hold analyses of other versions; only the present one's are kept decoded.
+            let is_current = link.analysis_version == app.scanner.analysis_version;
+            let mut decoded = app
+                .scanner
+                .decoded
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            if let Some(inventory) = decoded.get(&digest).filter(|_| is_current) {
+                return Ok((digest, Arc::clone(inventory)));
+            }
+            let inventory = Arc::new(decode(&link.analysis).ok_or_else(damaged)?);
+            if is_current {
+                if decoded.len() >= DECODED {
+                    decoded.clear();
+                }
+                decoded.insert(digest, Arc::clone(&inventory));
+            }
+            Ok((digest, inventory))
+        })
+        .collect()
+}
+
+/// An inventory as it is stored: JSON, compressed.
+fn encode(inventory: &LayerInventory) -> Result<Vec<u8>, ProcessError> {
+    let damaged = |_| ProcessError::Stopped;
+    let json = serde_json::to_vec(inventory).map_err(|_| ProcessError::Stopped)?;
+    zstd::bulk::compress(&json, 1).map_err(damaged)
+}
+
+fn decode(bytes: &[u8]) -> Option<LayerInventory> {
+    let json = zstd::stream::decode_all(bytes).ok()?;
+    serde_json::from_slice(&json).ok()
+}
+
+/// Lays a layer over those below it.
+fn lay(
+    below: Vec<(Digest, Arc<LayerInventory>)>,
+    own: Arc<LayerInventory>,
+    digest: Digest,
+) -> Result<Inventory, ProcessError> {
+    let mut digests: Vec<Digest> = below.iter().map(|(digest, _)| *digest).collect();
+    digests.push(digest);
+    let mut inventories: Vec<Arc<LayerInventory>> =
+        below.into_iter().map(|(_, inventory)| inventory).collect();
+    inventories.push(own);
+    let layer = |digest| Layer {
+        digest: Some(digest),
+        diff_id: None,
+        digest_state: DigestState::Verified,
+        size: 0,
+        created_by: None,
+    };
+    let image = image(digests.into_iter().map(layer).collect());
+    let options = DetectOptions {
+        hidden: false,
+        threads: 1,
+        languages: false,
+        ..DetectOptions::default()
+    };
+    // Files that links lead to and that no detector asked for cannot be read now: their layers are
+    // gone. Where a package database is meant, that is an error.
+    match overlay(&image, &inventories, &NeedFacts::new(), true, &options) {
+        Ok(Overlaid::Done(inventory)) => Ok(*inventory),
+        Ok(Overlaid::Needs(_)) => Err(ProcessError::Stopped),
+        Err(error) => Err(ProcessError::Detect(Box::new(error))),
+    }
+}
+
+/// An image of which only the layers are known.
+pub(crate) fn image(layers: Vec<Layer>) -> Image {
+    Image {
+        reference: String::new(),
+        id: None,
+        digest: None,
+        tags: Vec::new(),
+        platform: None,
+        created: None,
+        layers,
+    }
+}
+
+/// The parent's features by name and version.
+type ParentFeatures = HashMap<(String, String), Arc<Namespace>>;
+
+async fn parent_features(app: &App, chain: &[ChainLink]) -> Result<ParentFeatures, ProcessError> {
+    let Some(parent) = chain.last() else {
+        return Ok(ParentFeatures::new());
+    };
+    let Some(view) = app.store.layer(&parent.name).await? else {
+        return Err(ProcessError::ParentUnknown);
+    };
+    debug_assert_eq!(view.id, parent.id as LayerId);
+    let features = app.store.features_of(&view).await?;
+    let key = |feature: &Feature| (feature.name.clone(), feature.version.clone());
+    Ok(features
+        .iter()
+        .map(|one| (key(&one.feature), Arc::clone(&one.feature.namespace)))
+        .collect())
+}
+
+/// A layer as Clair's API shows it.
+struct Shown {
+    namespace: Option<Namespace>,
+    features: Vec<Feature>,
+}
+
+impl Shown {
+    fn of(
+        visible: &Inventory,
+        parent: &ParentFeatures,
+        chain: &[ChainLink],
+    ) -> Result<Self, ProcessError> {
+        let own = visible.distributions.first().map(|first| {
+            let name = format::shown_namespace(first.namespace.as_str());
+            Namespace {
+                version_format: format::of_distribution(&first.id, &first.id_like).to_owned(),
+                name,
+            }
+        });
+        let inherited = || {
+            let name = chain.last()?.namespace.clone()?;
+            let version_format = format::of_namespace(&name).unwrap_or_default().to_owned();
+            Some(Namespace {
+                name,
+                version_format,
+            })
+        };
+        let namespace = own.or_else(inherited);
+        let shared = namespace.clone().map(Arc::new);
+        let mut features = BTreeMap::new();
+        for entry in &visible.packages {
+            if !format::is_shown(entry.package.kind) {
+                continue;
+            }
+            let package = matched(&entry.package);
+            let key = (package.name.clone(), package.version.clone());
+            let namespace = parent
+                .get(&key)
+                .or(shared.as_ref())
+                .ok_or(ProcessError::Unsupported)?;
+            features
+                .entry((key, package.arch.clone()))
+                .or_insert_with(|| Feature {
+                    namespace: Arc::clone(namespace),
+                    name: package.name.clone(),
+                    version: package.version.clone(),
+                    package,
+                });
+        }
+        Ok(Self {
+            namespace,
+            features: features.into_values().collect(),
+        })
+    }
+}
+
+/// The package that stands for a feature: Debian's features are source packages, so many binary
+/// packages are one.
+fn matched(package: &Package) -> Package {
+    match package.kind {
+        PackageKind::Deb => Package::new(
+            PackageKind::Deb,
+            package.source_name(),
+            package.source_version(),
+        ),
+        _ => package.clone(),
+    }
+}

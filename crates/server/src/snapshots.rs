@@ -1,0 +1,154 @@
+//! The advisory data in use, behind one handle that is swapped as a whole.
+//!
+//! A view is a frozen choice of snapshots: whoever holds one gets answers of one moment. Its number
+//! is part of the key of every cached answer, so that a swap makes all of them new.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use pellucid_matcher::{Source, Sources};
+use pellucid_model::Namespace;
+use pellucid_snapshot::{Catalog, Snapshot, SnapshotError};
+
+/// Namespaces whose sources a view remembers.
+const REMEMBERED: usize = 1024;
+
+/// The handle. Cheap to clone.
+#[derive(Clone)]
+pub struct Snapshots {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    catalog: Arc<Catalog>,
+    current: RwLock<Arc<View>>,
+    next: AtomicU64,
+}
+
+/// The snapshots of one moment.
+pub(crate) struct View {
+    /// Higher for every later view of this process.
+    pub(crate) number: u64,
+    current: BTreeMap<String, (Arc<Snapshot>, i64)>,
+    by_namespace: Mutex<HashMap<Namespace, Arc<[Source]>>>,
+}
+
+impl Snapshots {
+    /// The snapshots that a catalog now names.
+    ///
+    /// # Errors
+    /// One of them is damaged.
+    pub fn of(catalog: Arc<Catalog>) -> Result<Self, SnapshotError> {
+        let view = View::of(&catalog, 1)?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                catalog,
+                current: RwLock::new(Arc::new(view)),
+                next: AtomicU64::new(2),
+            }),
+        })
+    }
+
+    /// The catalog they come from.
+    pub fn catalog(&self) -> &Arc<Catalog> {
+        &self.inner.catalog
+    }
+
+    /// Reads the catalog again, and swaps if it names other snapshots. Says whether it did. Blocks
+    /// on files.
+    ///
+    /// # Errors
+    /// A snapshot is damaged; what was in use stays in use.
+    pub fn refresh(&self) -> Result<bool, SnapshotError> {
+        self.inner.catalog.reload()?;
+        let view = View::of(&self.inner.catalog, self.inner.next.fetch_add(1, Relaxed))?;
+        let before = self.view();
+        if view.digests().eq(before.digests()) {
+            return Ok(false);
+        }
+        let mut current = self
+            .inner
+            .current
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(view);
+        Ok(true)
+    }
+
+    /// Whether there is any advisory data.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.view().current.is_empty()
+    }
+
+    pub(crate) fn view(&self) -> Arc<View> {
+        let current = self
+            .inner
+            .current
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&current)
+    }
+}
+
+impl View {
+    fn of(catalog: &Catalog, number: u64) -> Result<Self, SnapshotError> {
+        let mut current = BTreeMap::new();
+        for key in catalog.entries().into_keys() {
+            if let (Some(snapshot), Some(reference)) =
+                (catalog.current(&key)?, catalog.reference(&key))
+            {
+                current.insert(key, (snapshot, reference.fetched_at));
+            }
+        }
+        Ok(Self {
+            number,
+            current,
+            by_namespace: Mutex::default(),
+        })
+    }
+
+    fn digests(&self) -> impl Iterator<Item = (&str, pellucid_model::Digest)> {
+        self.current
+            .iter()
+            .map(|(key, (snapshot, _))| (key.as_str(), snapshot.digest()))
+    }
+
+    /// The snapshots that speak of a namespace, the vendor's first.
+    pub(crate) fn sources_of(&self, namespace: &Namespace) -> Arc<[Source]> {
+        let mut known = self
+            .by_namespace
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(sources) = known.get(namespace) {
+            return Arc::clone(sources);
+        }
+        let sources: Arc<[Source]> = pellucid_feeds::covering(namespace)
+            .into_iter()
+            .filter_map(|answer| {
+                let (snapshot, fetched_at) = self.current.get(&answer.key)?;
+                Some(Source {
+                    snapshot: Arc::clone(snapshot),
+                    namespace: answer.namespace,
+                    fetched_at: *fetched_at,
+                })
+            })
+            .collect();
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        known.insert(namespace.clone(), Arc::clone(&sources));
+        sources
+    }
+
+    /// The sources of all these namespaces, for the matcher.
+    pub(crate) fn sources<'a>(&self, namespaces: impl Iterator<Item = &'a Namespace>) -> Sources {
+        let mut sources = Sources::new();
+        for namespace in namespaces {
+            for source in self.sources_of(namespace).iter() {
+                sources.add(namespace.clone(), source.clone());
+            }
+        }
+        sources
+    }
+}

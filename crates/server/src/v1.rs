@@ -1,0 +1,245 @@
+//! Clair 2.x's API, to the byte: frozen.
+//!
+//! Where Clair was wrong and we are not, `docs/clair-compatibility.md` says so and why. Nothing
+//! outside of this room knows how Clair spells anything.
+
+mod decode;
+mod error;
+mod feed;
+mod fixes;
+pub(crate) mod format;
+mod json;
+mod layers;
+mod matching;
+mod notifications;
+mod page;
+mod route;
+mod vulnerabilities;
+mod wire;
+mod written;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderValue, Method, Request, StatusCode, header};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+
+use crate::app::{App, Peer};
+use crate::audit;
+use crate::auth::{Denied, Principal, Scope};
+use crate::reply::{self, Reply};
+pub(crate) use page::Pages;
+pub(crate) use written::Written;
+
+use error::ApiError;
+use json::Object;
+use route::{Found, Route};
+
+/// Bytes of a body that are read; what follows is as if it were not there.
+const BODY: usize = 1 << 20;
+
+/// A request, ready for a handler.
+pub(crate) struct Asked {
+    pub(crate) query: String,
+    pub(crate) body: Bytes,
+    pub(crate) gzip: bool,
+    pub(crate) principal: Principal,
+}
+
+/// Answers one request.
+pub(crate) async fn handle(app: Arc<App>, peer: Peer, request: Request<Incoming>) -> Reply {
+    let start = Instant::now();
+    let target = request
+        .uri()
+        .path_and_query()
+        .map(|target| target.as_str().to_owned())
+        .unwrap_or_default();
+    let method = request.method().clone();
+    let (reply, route) = match tokio::time::timeout(app.timeout, answer(&app, &peer, request)).await
+    {
+        Ok(answered) => answered,
+        Err(_) => (reply::timed_out(), None),
+    };
+    let took = start.elapsed();
+    if let Some(route) = route {
+        app.metrics
+            .request(route.metric(&method), reply.status().as_u16(), took);
+    }
+    tracing::info!(
+        remote_addr = %peer.address,
+        method = method.as_str(),
+        request_uri = target.as_str(),
+        status = reply.status().as_u16(),
+        elapsed_time = format!("{took:?}").as_str(),
+        "Handled HTTP request"
+    );
+    reply
+}
+
+async fn answer(app: &Arc<App>, peer: &Peer, request: Request<Incoming>) -> (Reply, Option<Route>) {
+    let path = request.uri().path();
+    let route = match route::find(path, request.uri().query(), request.method()) {
+        Found::Route(route) => route,
+        Found::Reply(reply) => return (reply, None),
+    };
+    let gzip = request
+        .headers()
+        .get_all(header::ACCEPT_ENCODING)
+        .iter()
+        .any(|value| value.as_bytes().windows(4).any(|word| word == b"gzip"));
+    let method = request.method().clone();
+    let authorization = request.headers().get(header::AUTHORIZATION);
+    let allowed = app.auth.allow(
+        authorization.map(HeaderValue::as_bytes),
+        peer.certificate.as_deref(),
+        route.scope(&method),
+    );
+    let principal = match allowed {
+        Ok(principal) => principal,
+        Err(denied) => return (refused(denied, gzip), Some(route)),
+    };
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    let body = if matches!(method, Method::POST | Method::PUT) {
+        match read_body(request.into_body()).await {
+            Ok(body) => body,
+            Err(error) => return (error.reply(gzip), Some(route)),
+        }
+    } else {
+        Bytes::new()
+    };
+    let asked = Asked {
+        query,
+        body,
+        gzip,
+        principal,
+    };
+    // A task of its own: the work goes on when the answer was given up, and a panic ends only it.
+    let work = tokio::spawn(run(Arc::clone(app), route.clone(), method, asked));
+    let reply = work
+        .await
+        .unwrap_or_else(|_| ApiError::internal("the request failed").reply(gzip));
+    (reply, Some(route))
+}
+
+async fn run(app: Arc<App>, route: Route, method: Method, asked: Asked) -> Reply {
+    let gzip = asked.gzip;
+    let principal = asked.principal.clone();
+    let scope = route.scope(&method);
+    let object = route.object();
+    let verb = route.metric(&method);
+    let outcome = match (&route, &method) {
+        (Route::Layers, _) => layers::post(&app, &asked).await,
+        (Route::Layer(name), &Method::GET) => layers::get(&app, name, &asked).await,
+        (Route::Layer(name), _) => layers::delete(&app, name).await,
+        (Route::Metrics, _) => Ok(metrics(&app)),
+        (Route::Namespaces, _) => layers::namespaces(&app, &asked).await,
+        (Route::Vulnerabilities(space), &Method::GET) => {
+            vulnerabilities::list(&app, space, &asked).await
+        }
+        (Route::Vulnerabilities(space), _) => vulnerabilities::post(&app, space, &asked).await,
+        (Route::Vulnerability(space, name), &Method::GET) => {
+            vulnerabilities::get(&app, space, name, &asked).await
+        }
+        (Route::Vulnerability(space, name), &Method::PUT) => {
+            vulnerabilities::put(&app, space, name, &asked).await
+        }
+        (Route::Vulnerability(space, name), _) => vulnerabilities::delete(&app, space, name).await,
+        (Route::Fixes(space, name), _) => fixes::list(&app, space, name, &asked).await,
+        (Route::Fix(space, name, fix), &Method::PUT) => {
+            fixes::put(&app, space, name, fix, &asked).await
+        }
+        (Route::Fix(space, name, fix), _) => fixes::delete(&app, space, name, fix).await,
+        (Route::Notification(name), &Method::GET) => notifications::get(&app, name, &asked).await,
+        (Route::Notification(name), _) => notifications::delete(&app, name).await,
+    };
+    let reply = outcome.unwrap_or_else(|error| {
+        if error.status.is_server_error() {
+            crate::metrics::add_one(&app.metrics.database_errors);
+        }
+        error.reply(gzip)
+    });
+    if matches!(
+        scope,
+        Scope::LayersDelete | Scope::VulnsWrite | Scope::NotificationsAck | Scope::LayersWrite
+    ) {
+        audit::record(&principal, verb, &object, reply.status().as_u16());
+    }
+    reply
+}
+
+/// Reads as much of a body as Clair does.
+async fn read_body(mut body: Incoming) -> Result<Bytes, ApiError> {
+    let mut read = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| ApiError::bad("unexpected EOF"))?;
+        let Some(data) = frame.data_ref() else {
+            continue;
+        };
+        let room = BODY - read.len();
+        read.extend_from_slice(data.get(..room).unwrap_or(data));
+        if read.len() >= BODY {
+            break;
+        }
+    }
+    Ok(read.freeze())
+}
+
+fn refused(denied: Denied, gzip: bool) -> Reply {
+    let (status, message) = match denied {
+        Denied::Unknown => (
+            StatusCode::UNAUTHORIZED,
+            "a valid bearer token is needed".to_owned(),
+        ),
+        Denied::Forbidden(scope) => (
+            StatusCode::FORBIDDEN,
+            format!("not allowed: {} is needed", scope.name()),
+        ),
+    };
+    let mut reply = ApiError::new(status, message).reply(gzip);
+    if status == StatusCode::UNAUTHORIZED {
+        let scheme = HeaderValue::from_static("Bearer");
+        reply.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+    }
+    reply
+}
+
+fn metrics(app: &App) -> Reply {
+    let mut reply = reply::empty(StatusCode::OK);
+    *reply.body_mut() = Full::new(app.metrics.text(app.auth.mode()).into());
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4");
+    reply.headers_mut().insert(header::CONTENT_TYPE, kind);
+    reply
+}
+
+/// A JSON answer.
+pub(crate) fn json(status: StatusCode, gzip: bool, write: impl FnOnce(&mut Object<'_>)) -> Reply {
+    sent(status, gzip, rendered(gzip, write))
+}
+
+/// The bytes of a JSON answer, compressed if asked for.
+pub(crate) fn rendered(gzip: bool, write: impl FnOnce(&mut Object<'_>)) -> Bytes {
+    let plain = json::document(write);
+    if !gzip {
+        return plain.into();
+    }
+    use std::io::Write as _;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(4));
+    // Writing to memory cannot fail.
+    let _ = encoder.write_all(&plain);
+    encoder.finish().unwrap_or_default().into()
+}
+
+/// An answer of bytes that [`rendered`] made.
+pub(crate) fn sent(status: StatusCode, gzip: bool, body: Bytes) -> Reply {
+    let mut reply = reply::empty_from_clair(status);
+    *reply.body_mut() = Full::new(body);
+    let headers = reply.headers_mut();
+    let kind = HeaderValue::from_static("application/json;charset=utf-8");
+    headers.insert(header::CONTENT_TYPE, kind);
+    if gzip {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    reply
+}

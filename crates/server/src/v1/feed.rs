@@ -1,0 +1,121 @@
+//! A feed's advisory in the words of Clair's API.
+
+use pellucid_model::{Advisory, Namespace, Status};
+use pellucid_store::{FeedRecord, Fix, Vulnerability};
+use pellucid_version::Scheme;
+use sha2::{Digest as _, Sha256};
+
+use super::error::ApiError;
+use super::format;
+use super::written::Index;
+use crate::snapshots::View;
+
+/// Where to read on: the vendor's page.
+pub(crate) fn link(links: &[String]) -> String {
+    links.first().cloned().unwrap_or_default()
+}
+
+/// What feeds say of a name in a namespace; the vendor's statement goes before others'.
+pub(crate) fn record(
+    view: &View,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<FeedRecord>, ApiError> {
+    let space = Namespace::new(namespace);
+    for source in view.sources_of(&space).iter() {
+        let snapshot = &source.snapshot;
+        let inside = source.namespace.as_str();
+        let mut found = snapshot.get(inside, name).map_err(damaged)?;
+        if found.is_none() {
+            // Answers about layers name a bulletin by its only vulnerability.
+            for advisory in snapshot.aliased(name).map_err(damaged)? {
+                let whole = snapshot.advisory(advisory).map_err(damaged)?;
+                found = snapshot.get(inside, &whole.id).map_err(damaged)?;
+                if found.is_some() {
+                    break;
+                }
+            }
+        }
+        if let Some(advisory) = found {
+            return Ok(Some(of_advisory(&advisory, namespace, name)));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a caller deleted what feeds say under a name, and they still say the same.
+pub(crate) fn is_hidden(
+    view: &View,
+    written: &Index,
+    namespace: &str,
+    name: &str,
+) -> Result<bool, ApiError> {
+    let Some(meaning) = written.hidden(namespace, name) else {
+        return Ok(false);
+    };
+    Ok(record(view, namespace, name)?.is_some_and(|record| record.meaning == meaning))
+}
+
+/// An advisory as the API's vulnerability of a namespace.
+pub(crate) fn of_advisory(advisory: &Advisory, namespace: &str, name: &str) -> FeedRecord {
+    let format = format::of_namespace(namespace).unwrap_or_default();
+    let order = format::scheme(format).unwrap_or(Scheme::Dpkg);
+    let mut fixed_in: Vec<Fix> = Vec::new();
+    for affected in &advisory.affected {
+        if matches!(
+            affected.status,
+            Status::NotAffected | Status::UnderInvestigation
+        ) {
+            continue;
+        }
+        let version = affected
+            .ranges
+            .iter()
+            .filter_map(|range| range.fixed().map(str::to_owned))
+            .max_by(|a, b| order.compare(a, b).unwrap_or(std::cmp::Ordering::Equal));
+        // Of two statements about one package, one without a fix decides.
+        match fixed_in
+            .iter_mut()
+            .find(|fix| fix.feature == affected.package)
+        {
+            Some(known) if version.is_none() => known.version = None,
+            Some(_) => {}
+            None => fixed_in.push(Fix {
+                feature: affected.package.clone(),
+                version,
+            }),
+        }
+    }
+    fixed_in.sort();
+    let vulnerability = Vulnerability {
+        namespace: namespace.to_owned(),
+        version_format: format.to_owned(),
+        name: name.to_owned(),
+        description: advisory.description.clone(),
+        link: link(&advisory.links),
+        severity: advisory.severity,
+        metadata: None,
+        fixed_in,
+        detail: None,
+    };
+    let meaning = meaning(&vulnerability, advisory);
+    FeedRecord {
+        vulnerability,
+        meaning,
+    }
+}
+
+/// A hash over everything that decides whom an advisory concerns, and how much.
+fn meaning(shown: &Vulnerability, advisory: &Advisory) -> String {
+    let text = serde_json::to_vec(&(shown, &advisory.affected)).unwrap_or_default();
+    hex::encode(Sha256::digest(text))
+}
+
+/// A snapshot that cannot be read, as a caller sees it.
+pub(crate) fn damaged(error: pellucid_snapshot::SnapshotError) -> ApiError {
+    tracing::error!(
+        error = &error as &dyn std::error::Error,
+        "a snapshot cannot be read"
+    );
+    ApiError::internal("the advisory data cannot be read")
+}

@@ -1,0 +1,171 @@
+//! `/v1/notifications/{name}`.
+//!
+//! Which layers are concerned is computed when it is asked: those that bring in an affected version
+//! themselves, not those that inherit it. Old and New are paged side by side; -1 in a token is a
+//! side that is done.
+
+use http::StatusCode;
+use pellucid_store::{
+    FeatureVersionId, IntroducingLayer, LayerId, Notification, Vulnerability as Stored,
+};
+use serde::{Deserialize, Serialize};
+
+use super::error::ApiError;
+use super::json::Object;
+use super::vulnerabilities::shown;
+use super::{Asked, json, page};
+use crate::app::App;
+use crate::reply::{self, Reply};
+
+/// Layers of a page at most.
+const PAGE: i64 = 10_000;
+/// A side without further layers.
+const DONE: i64 = -1;
+
+/// Where a page begins: the number of the first layer on either side.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct From {
+    #[serde(rename = "OldVulnerability")]
+    old: i64,
+    #[serde(rename = "NewVulnerability")]
+    new: i64,
+}
+
+/// `GET /v1/notifications/{name}?limit=N[&page=T]`
+pub(crate) async fn get(app: &App, name: &str, asked: &Asked) -> Result<Reply, ApiError> {
+    let limit = page::limit(&asked.query)?;
+    let token = page::first(&asked.query, "page");
+    let from = match &token {
+        None => From { old: 0, new: 0 },
+        Some(token) => from(&app.pages.read(token)?)?,
+    };
+    let notification = app
+        .store
+        .notification(name)
+        .await?
+        .ok_or_else(ApiError::not_found)?;
+    if limit < DONE {
+        return Err(ApiError::bad("limit value should not be less than zero"));
+    }
+    let (old, old_next) = side(app, notification.old.as_ref(), from.old, limit).await?;
+    let (new, new_next) = side(app, notification.new.as_ref(), from.new, limit).await?;
+    let text = |from: &From| {
+        app.pages
+            .token(&serde_json::to_string(from).unwrap_or_default())
+    };
+    let next = From {
+        old: old_next,
+        new: new_next,
+    };
+    // Pages of nothing never end; ours has no next.
+    let is_last = limit <= 0
+        || next
+            == From {
+                old: DONE,
+                new: DONE,
+            };
+    let next = if is_last { String::new() } else { text(&next) };
+    let page = token.unwrap_or_else(|| text(&from));
+    Ok(json(StatusCode::OK, asked.gzip, |it| {
+        it.object("Notification", |it| {
+            head(&notification, it);
+            it.number("Limit", limit);
+            it.text("Page", &page);
+            it.text("NextPage", &next);
+            for (name, vulnerability, layers) in [
+                ("Old", &notification.old, &old),
+                ("New", &notification.new, &new),
+            ] {
+                if let Some(vulnerability) = vulnerability {
+                    it.object(name, |it| with_layers(vulnerability, layers, it));
+                }
+            }
+        });
+    }))
+}
+
+/// `DELETE /v1/notifications/{name}`: it was read. As often as one likes.
+pub(crate) async fn delete(app: &App, name: &str) -> Result<Reply, ApiError> {
+    if app.store.delete_notification(name).await? {
+        Ok(reply::empty(StatusCode::OK))
+    } else {
+        Err(ApiError::not_found())
+    }
+}
+
+fn from(text: &str) -> Result<From, ApiError> {
+    serde_json::from_str(text).map_err(|_| {
+        ApiError::bad(
+            "invalid page format: json: cannot unmarshal number into Go value of type \
+             database.VulnerabilityNotificationPageNumber",
+        )
+    })
+}
+
+fn head(notification: &Notification, it: &mut Object<'_>) {
+    let time = |time: Option<i64>| time.map(|time| time.to_string()).unwrap_or_default();
+    it.text("Name", &notification.name);
+    it.text("Created", &notification.created_at.to_string());
+    it.text("Notified", &time(notification.notified_at));
+    it.text("Deleted", &time(notification.deleted_at));
+}
+
+fn with_layers(vulnerability: &Stored, layers: &[IntroducingLayer], it: &mut Object<'_>) {
+    it.object("Vulnerability", |it| shown(vulnerability, true).write(it));
+    it.list(
+        "OrderedLayersIntroducingVulnerability",
+        layers,
+        |layer, it| {
+            it.number_always("Index", layer.id.0);
+            it.text_always("LayerName", &layer.name);
+        },
+    );
+    let names = layers.iter().map(|layer| layer.name.as_str());
+    it.texts("LayersIntroducingVulnerability", names);
+}
+
+/// The layers of one side, and where its next page begins.
+async fn side(
+    app: &App,
+    vulnerability: Option<&Stored>,
+    from: i64,
+    limit: i64,
+) -> Result<(Vec<IntroducingLayer>, i64), ApiError> {
+    let Some(vulnerability) = vulnerability.filter(|_| from != DONE && limit > 0) else {
+        return Ok((Vec::new(), DONE));
+    };
+    let affected = affected(app, vulnerability).await?;
+    let limit = usize::try_from(limit.min(PAGE)).unwrap_or_default();
+    let count = u32::try_from(limit + 1).unwrap_or(u32::MAX);
+    let after = LayerId(from.saturating_sub(1).max(0));
+    let mut layers = app
+        .store
+        .layers_introducing(&affected, after, count)
+        .await?;
+    let next = layers.get(limit).map_or(DONE, |layer| layer.id.0);
+    layers.truncate(limit);
+    Ok((layers, next))
+}
+
+/// The feature versions that a vulnerability affects.
+async fn affected(app: &App, vulnerability: &Stored) -> Result<Vec<FeatureVersionId>, ApiError> {
+    let mut affected = Vec::new();
+    for fix in &vulnerability.fixed_in {
+        let known = app
+            .store
+            .feature_versions_named(&vulnerability.namespace, &fix.feature)
+            .await?;
+        for one in known {
+            let scheme = one.feature.package.kind.scheme();
+            let is_affected = fix.version.as_deref().is_none_or(|fixed| {
+                scheme
+                    .compare(&one.feature.version, fixed)
+                    .map_or(true, |order| order.is_lt())
+            });
+            if is_affected {
+                affected.push(one.id);
+            }
+        }
+    }
+    Ok(affected)
+}
