@@ -37,6 +37,7 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &package::ruby::Ruby,
     &package::php::Php,
     &package::dotnet::Dotnet,
+    &package::lock_file::LockFile,
 ];
 
 /// Reads files of one kind.
@@ -97,6 +98,8 @@ pub enum Class {
     Database,
     /// Packages of a language, or software known by its binary.
     Language,
+    /// Packages that a project's lock file names, installed or not.
+    Lock,
 }
 
 /// Entries that a detector is asked about.
@@ -323,7 +326,7 @@ pub struct Unnamed {
 #[must_use]
 pub fn analysis_version() -> String {
     /// Raised when the shape or meaning of a layer inventory changes.
-    const LAYER: u32 = 1;
+    const LAYER: u32 = 2;
     let mut hash = crate::dispatch::Fnv::default();
     for detector in DETECTORS {
         hash.write(format!("{} {}\n", detector.name(), detector.version()).as_bytes());

@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use entries::{Entries, Kind};
 
-use crate::detector::{Candidate, DetectFile, Detected, Detector, run};
+use crate::detector::{Candidate, Class, DetectFile, Detected, Detector, run};
 use crate::dispatch::{bit, dispatch};
+use crate::ownership::Digests;
 use crate::reuse::Reuse;
 use crate::{DetectError, RawPath};
 
@@ -27,6 +28,9 @@ pub struct LayerInventory {
     pub(crate) links: Vec<(u32, RawPath)>,
     /// What detectors found, by the entry's number, ascending.
     pub(crate) files: Vec<FileFacts>,
+    /// Digests of files that prove a language's package, by the entry's number, ascending.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) digests: Vec<(u32, Digests)>,
 }
 
 /// What a detector made of one file of a layer.
@@ -89,7 +93,7 @@ impl LayerInventory {
                 _ => FILE,
             })
             .sum();
-        self.entries.bytes() + links + files
+        self.entries.bytes() + links + files + self.digests.len() * Digests::BYTES
     }
 
     /// What detectors found, in the order of the layer's entries.
@@ -231,6 +235,16 @@ impl LayerReader {
         let asked_always = dispatch().any & bit(detector) != 0;
         if asked_always && matches!(&facts, Facts::Found(found) if **found == Detected::default()) {
             return;
+        }
+        let proves = matches!(&facts, Facts::Found(found) if !found.packages.is_empty());
+        let digests = &mut self.inventory.digests;
+        if proves
+            && detector.class() == Class::Language
+            && digests.last().is_none_or(|(last, _)| *last != entry)
+            && let Some(own) = Digests::of(path, body)
+        {
+            self.weight += Digests::BYTES;
+            digests.push((entry, own));
         }
         self.note(entry, detector, None, facts);
     }

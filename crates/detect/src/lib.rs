@@ -19,6 +19,7 @@ mod layer;
 mod lines;
 mod namespace;
 mod overlay;
+mod ownership;
 mod package;
 mod path;
 mod region;

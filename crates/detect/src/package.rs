@@ -6,6 +6,7 @@ pub(crate) mod dotnet;
 pub(crate) mod dpkg;
 pub(crate) mod go_binary;
 pub(crate) mod java;
+pub(crate) mod lock_file;
 pub(crate) mod node;
 pub(crate) mod pacman;
 pub(crate) mod php;

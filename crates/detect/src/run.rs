@@ -31,6 +31,9 @@ pub struct DetectOptions {
     pub threads: usize,
     /// Whether packages of languages are listed.
     pub languages: bool,
+    /// Whether packages that lock files name are listed, installed or not. In a folder of the host
+    /// (`dir:`), which may be a project's, they are always.
+    pub lock_files: bool,
 }
 
 impl Default for DetectOptions {
@@ -39,6 +42,7 @@ impl Default for DetectOptions {
             hidden: false,
             threads: 0,
             languages: true,
+            lock_files: false,
         }
     }
 }
@@ -54,6 +58,10 @@ pub fn image(
     progress: &dyn Progress,
 ) -> Result<Inventory, DetectError> {
     let (layers, described, mut warnings) = read_layers(image, options, progress)?;
+    let options = &DetectOptions {
+        lock_files: options.lock_files || described.reference.starts_with("dir:"),
+        ..options.clone()
+    };
     let mut read = NeedFacts::new();
     for round in 0..=ROUNDS {
         match overlay(&described, &layers, &read, round == ROUNDS, options)? {

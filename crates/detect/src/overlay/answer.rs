@@ -1,6 +1,6 @@
 //! The inventory of an image, from what its files say after the last layer.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use pellucid_model::{
     Image, Inventory, Location, Namespace, Owner, Package, PackageEntry, Warning, WarningKind,
@@ -10,7 +10,7 @@ use super::Laid;
 use super::history::{Key, Unit};
 use super::tree::NodeKind;
 use crate::detector::{Class, Detected, OwnedFiles};
-use crate::dispatch::dispatch;
+use crate::dispatch::{by_name, dispatch};
 use crate::layer::Facts;
 use crate::namespace::{Decided, Stated, decide};
 use crate::path::text;
@@ -27,7 +27,7 @@ pub(super) fn answer(
     let mut owned = Vec::new();
     for (place, units) in &laid.history.visible {
         for unit in units {
-            if !options.languages && unit.detector.class() == Class::Language {
+            if !is_listed(unit.detector.class(), options) {
                 continue;
             }
             let layer = unit.file.0 as usize;
@@ -71,7 +71,7 @@ pub(super) fn answer(
     }
     if options.hidden {
         for (key, gone) in &laid.history.gone {
-            let wanted = options.languages || key.place.is_none();
+            let wanted = by_name(key.detector).is_none_or(|one| is_listed(one.class(), options));
             if wanted && !proofs.contains_key(key) {
                 entries
                     .entry((key.package, key.detector, true))
@@ -103,6 +103,15 @@ pub(super) fn answer(
         packages,
         warnings,
     })
+}
+
+/// Whether packages that a detector of this class finds are asked for.
+fn is_listed(class: Class, options: &DetectOptions) -> bool {
+    match class {
+        Class::Namespace | Class::Database => true,
+        Class::Language => options.languages,
+        Class::Lock => options.languages && options.lock_files,
+    }
 }
 
 /// What a file says; an error where no list of packages would be a right one.
@@ -195,87 +204,83 @@ fn links(laid: &mut Laid<'_>) -> Vec<Warning> {
     warnings
 }
 
-/// Packages of a distribution by the real paths of their files, as far as a language's package is
+/// Packages of a distribution by the places of their files, as far as a language's package is
 /// proved there.
 fn owners(
     laid: &mut Laid<'_>,
     proofs: &BTreeMap<Key<'_>, Vec<(RawPath, usize)>>,
     owned: &[&OwnedFiles],
 ) -> HashMap<String, Owner> {
-    let mut owners = HashMap::new();
-    if proofs.keys().all(|key| key.place.is_none()) {
-        return owners;
+    let proved: HashSet<&RawPath> = proofs.keys().filter_map(|key| key.place.as_ref()).collect();
+    if proved.is_empty() {
+        return HashMap::new();
     }
-    let proved: HashMap<&RawPath, ()> = proofs
+    let packages: Vec<&Package> = proofs
         .keys()
-        .filter_map(|key| Some((key.place.as_ref()?, ())))
+        .filter(|key| key.place.is_none())
+        .map(|key| key.package)
         .collect();
-    let mut versions: HashMap<&str, Vec<&Package>> = HashMap::new();
-    for key in proofs.keys().filter(|key| key.place.is_none()) {
-        versions
-            .entry(&key.package.name)
-            .or_default()
-            .push(key.package);
-    }
-    for files in owned {
-        let Some(package) = versions.get(files.package.as_str()).and_then(|packages| {
-            packages
-                .iter()
-                .find(|package| files.arch.is_none() || package.arch == files.arch)
-                .or_else(|| packages.first())
-        }) else {
-            continue;
+    let (tree, history) = (&mut laid.tree, &laid.history);
+    let owners = crate::ownership::owners(&proved, &packages, owned, |path| {
+        let place = tree.locate(path, false).ok()?;
+        let NodeKind::File(content) = tree.at(&place).and_then(|id| tree.kind(id))? else {
+            return None;
         };
-        for file in &files.files {
-            let Ok(place) = laid.tree.locate(file.path.bytes(), true) else {
-                continue;
-            };
-            let path = RawPath::new(&laid.tree.place_path(&place));
-            if proved.contains_key(&path) {
-                owners.insert(
-                    text(path.bytes()),
-                    Owner {
-                        name: package.name.clone(),
-                        version: package.version.clone(),
-                    },
-                );
-            }
-        }
-    }
+        let digests = history.digests(*content);
+        Some((RawPath::new(&tree.place_path(&place)), digests))
+    });
     owners
+        .into_iter()
+        .map(|(path, owner)| (text(path.bytes()), owner))
+        .collect()
 }
+
+/// What proves a package in one place: where it is installed before where it is only listed.
+type Proof<'a> = (bool, Location, &'a str);
 
 fn assemble(
     entries: BTreeMap<(&Package, &str, bool), Vec<Location>>,
     decided: &Decided,
     owners: &HashMap<String, Owner>,
 ) -> Vec<PackageEntry> {
+    // A language's package that two detectors found is one. Places with another owner are another
+    // entry: it is matched in another way.
+    let mut merged: BTreeMap<_, Vec<Proof<'_>>> = BTreeMap::new();
+    for ((package, detector, hidden), locations) in entries {
+        let is_os = package.kind.is_os();
+        let apart = if is_os { detector } else { "" };
+        let listed = by_name(detector).is_some_and(|one| one.class() == Class::Lock);
+        for location in locations {
+            let owner = owners.get(&location.path).filter(|_| !is_os);
+            merged
+                .entry((package, apart, hidden, owner))
+                .or_default()
+                .push((listed, location, detector));
+        }
+    }
     let mut packages = Vec::new();
-    for ((package, detector, hidden), mut locations) in entries {
-        locations.sort();
+    for ((package, _, hidden, owner), mut proofs) in merged {
+        proofs.sort();
         let namespace = if package.kind.is_os() {
             decided.namespace(package.kind).cloned()
         } else {
             Some(Namespace::new(package.kind.name()))
         };
-        // Places with another owner are another entry: it is matched in another way.
-        let mut by_owner: BTreeMap<Option<&Owner>, Vec<Location>> = BTreeMap::new();
-        for location in locations {
-            by_owner
-                .entry(owners.get(&location.path))
-                .or_default()
-                .push(location);
+        let detector = proofs.first().map_or("", |(_, _, detector)| detector);
+        let mut locations: Vec<Location> = Vec::new();
+        for (_, location, _) in &proofs {
+            if locations.last() != Some(location) {
+                locations.push(location.clone());
+            }
         }
-        for (owner, locations) in by_owner {
-            packages.push(PackageEntry {
-                namespace: namespace.clone(),
-                package: package.clone(),
-                locations,
-                hidden,
-                owner: owner.filter(|_| !package.kind.is_os()).cloned(),
-                detector: detector.to_owned(),
-            });
-        }
+        packages.push(PackageEntry {
+            namespace,
+            package: package.clone(),
+            locations,
+            hidden,
+            owner: owner.cloned(),
+            detector: detector.to_owned(),
+        });
     }
     packages.sort_by(|a, b| {
         (&a.package, &a.locations, &a.detector, a.hidden).cmp(&(

@@ -15,6 +15,7 @@ use crate::RawPath;
 use crate::detector::{Class, Detector};
 use crate::dispatch::{Set, detectors, dispatch};
 use crate::layer::{Facts, LayerInventory};
+use crate::ownership::Digests;
 use crate::path::split;
 
 /// A file that a detector looks at.
@@ -117,6 +118,13 @@ impl<'a> History<'a> {
             .or_else(|| self.read.get(&unit.key()))
     }
 
+    /// The digests of a file that proves a package, where they were taken.
+    pub(super) fn digests(&self, file: Content) -> Option<&'a Digests> {
+        let digests = &self.layers.get(file.0 as usize)?.digests;
+        let at = digests.binary_search_by_key(&file.1, |(entry, _)| *entry);
+        digests.get(at.ok()?).map(|(_, digests)| digests)
+    }
+
     /// Takes in the state after a layer that touched these files.
     pub(super) fn layer(
         &mut self,
@@ -185,7 +193,7 @@ impl<'a> History<'a> {
         let Some(Facts::Found(found)) = self.facts(unit) else {
             return Vec::new();
         };
-        let place = (unit.detector.class() == Class::Language).then_some(place);
+        let place = matches!(unit.detector.class(), Class::Language | Class::Lock).then_some(place);
         found
             .packages
             .iter()

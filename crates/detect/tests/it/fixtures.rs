@@ -4,10 +4,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pellucid_detect::DETECTORS;
+use pellucid_detect::{DETECTORS, DetectOptions};
 use pellucid_model::{Distribution, PackageEntry, Warning};
 
-use crate::layers::{Op, inventory};
+use crate::layers::{Op, inventory_with};
 
 #[derive(serde::Serialize)]
 struct Found {
@@ -21,6 +21,10 @@ struct Found {
 #[test]
 fn every_case_of_every_detector_is_found_as_written() {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    let options = DetectOptions {
+        lock_files: true,
+        ..DetectOptions::default()
+    };
     for detector in DETECTORS {
         let folder = data.join(detector.name().replace('-', "_"));
         let cases = folders(&folder);
@@ -31,7 +35,7 @@ fn every_case_of_every_detector_is_found_as_written() {
             folder.display()
         );
         for case in cases {
-            let found = match inventory(&[entries(&case.join("root"))]) {
+            let found = match inventory_with(&[entries(&case.join("root"))], &options) {
                 Ok(inventory) => Found {
                     distributions: inventory.distributions,
                     packages: inventory.packages,

@@ -11,5 +11,6 @@ mod fixtures;
 mod language;
 mod layers;
 mod overlay;
+mod ownership;
 mod rpmdb;
 mod run;
