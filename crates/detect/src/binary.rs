@@ -174,8 +174,10 @@ fn may_be_executable(candidate: &Candidate<'_>) -> bool {
     if text {
         return false;
     }
-    // Only a path is known: a file of a package's list, of which few are programs.
-    known_mode || !system || place.ends_with(b"/bin")
+    // Only a path is known, of a file in a package's list: few of those are programs.
+    known_mode || !system || place.ends_with(b"/bin") || {
+        place.starts_with(b"usr/lib/") && !name.contains(&b'.')
+    }
 }
 
 /// Extensions of scripts and data that are often set to be executed.

@@ -157,10 +157,15 @@ fn artifact(file: &FileName, manifest: &Manifest) -> Option<String> {
     if file.version.is_some() && plain(&file.artifact) {
         return Some(file.artifact.clone());
     }
-    if let Some(symbolic) = &manifest.symbolic_name
-        && group_of(symbolic, &file.artifact).is_some()
-    {
-        return Some(file.artifact.clone());
+    if let Some(symbolic) = &manifest.symbolic_name {
+        if group_of(symbolic, &file.artifact).is_some() {
+            return Some(file.artifact.clone());
+        }
+        // OSGi's `org.eclipse.core.runtime_3.1.0.v2020.jar`.
+        let rest = file.stem.strip_prefix(symbolic.as_str());
+        if plain(symbolic) && rest.is_some_and(|rest| rest.starts_with('_')) {
+            return Some(symbolic.clone());
+        }
     }
     word(&manifest.title)
         .filter(|title| title.contains('-') || !title.contains('.'))
@@ -432,6 +437,11 @@ mod tests {
             "app.jar",
             "Implementation-Title: My Application\nImplementation-Version: 1.0 (b3)",
             Some(":app:1.0"),
+        );
+        check(
+            "org.acme.core_3.1.0.v2.jar",
+            "Bundle-SymbolicName: org.acme.core;x=1\nBundle-Version: 3.1.0.v2\nImplementation-Title: Core",
+            Some(":org.acme.core:3.1.0.v2"),
         );
         check(
             "git.hpi",
