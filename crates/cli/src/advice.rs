@@ -20,7 +20,8 @@ pub(crate) fn catalog(args: &StoreArgs) -> anyhow::Result<Catalog> {
         .with_context(|| format!("cannot use the data directory {}", folder.display()))
 }
 
-fn data_dir(args: &StoreArgs) -> Result<PathBuf, Usage> {
+/// The folder that an option names, else the user's own.
+pub(crate) fn data_dir(args: &StoreArgs) -> Result<PathBuf, Usage> {
     if let Some(folder) = &args.data_dir {
         return Ok(folder.clone());
     }

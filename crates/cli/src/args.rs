@@ -49,6 +49,11 @@ pub(crate) enum Command {
     /// Fetch advisory data, or say what is there.
     #[command(subcommand)]
     Db(DbCommand),
+    /// Run the service that Clair 2.x's clients talk to.
+    Serve(ServeArgs),
+    /// Check or print a configuration of the service.
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Compare two versions as an ecosystem orders them.
     VersionCompare(VersionCompareArgs),
 }
@@ -59,6 +64,59 @@ pub(crate) enum DbCommand {
     Update(UpdateArgs),
     /// Say of each feed's data how old it is, what is in it, and how its last update went.
     Status(StatusArgs),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Say what is wrong with it, or ok.
+    Check(ConfigArgs),
+    /// Print what is in effect, without secrets.
+    Print(ConfigArgs),
+}
+
+#[derive(clap::Args)]
+pub(crate) struct ConfigArgs {
+    /// The configuration file, Clair 2.x's or ours; $VAR in its path is replaced.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<String>,
+}
+
+/// Clair 2.x's flags, which may have one dash, and where our own data is.
+#[derive(clap::Args)]
+pub(crate) struct ServeArgs {
+    /// The configuration file, Clair 2.x's or ours; $VAR in its path is replaced. If absent,
+    /// /etc/clair/config.yaml where that is there, else an embedded database and the loopback.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<String>,
+    /// How much is logged: debug, info, warning, error.
+    #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = log_level)]
+    pub(crate) log_level: String,
+    /// Fetch layers also from servers whose certificates cannot be checked.
+    #[arg(
+        long,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        default_value = "false",
+        action = ArgAction::Set
+    )]
+    pub(crate) insecure_tls: bool,
+    /// Accepted for Clair's sake.
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub(crate) cpu_profile: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+fn log_level(text: &str) -> Result<String, String> {
+    const LEVELS: [&str; 8] =
+        ["trace", "debug", "info", "warn", "warning", "error", "fatal", "panic"];
+    let level = text.to_ascii_lowercase();
+    if LEVELS.contains(&level.as_str()) {
+        Ok(level)
+    } else {
+        Err("write debug, info, warning or error".to_owned())
+    }
 }
 
 /// How much is told on standard error.

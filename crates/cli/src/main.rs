@@ -26,8 +26,11 @@ use crate::exit::Exit;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
-    logging::start(&args.talk);
+    let args = Args::parse_from(commands::serve::go_flags(std::env::args_os()));
+    match &args.command {
+        Command::Serve(serve) => commands::serve::start_logging(serve),
+        _ => logging::start(&args.talk),
+    }
     match run(&args) {
         Ok(exit) => exit,
         Err(error) => {
@@ -44,6 +47,8 @@ fn run(args: &Args) -> anyhow::Result<Exit> {
         Command::Packages(packages) => commands::packages::run(packages, &args.talk),
         Command::Db(DbCommand::Update(update)) => commands::db::update(update, &args.talk),
         Command::Db(DbCommand::Status(status)) => commands::db::status(status),
+        Command::Serve(serve) => commands::serve::run(serve),
+        Command::Config(config) => commands::config::run(config),
         Command::VersionCompare(compare) => commands::version_compare::run(compare),
     }
 }

@@ -1,0 +1,27 @@
+//! `pellucid config`: whether a configuration of the service makes sense, and what is in effect.
+
+use super::serve;
+use crate::args::ConfigCommand;
+use crate::exit::Exit;
+use crate::output;
+
+/// Checks or prints.
+pub(crate) fn run(command: &ConfigCommand) -> anyhow::Result<Exit> {
+    match command {
+        ConfigCommand::Check(args) => {
+            let config = serve::config(args.config.as_deref())?;
+            let ignored = config.ignored();
+            output::write(None, |out| {
+                for key in ignored {
+                    writeln!(out, "{key} has no effect")?;
+                }
+                writeln!(out, "ok")
+            })?;
+        }
+        ConfigCommand::Print(args) => {
+            let text = serve::config(args.config.as_deref())?.print();
+            output::write(None, |out| write!(out, "{text}"))?;
+        }
+    }
+    Ok(Exit::Clean)
+}

@@ -1,0 +1,152 @@
+//! `pellucid serve`: the service. Its flags are written as Clair 2.x's are, with one dash or two.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use anyhow::Context as _;
+use pellucid_server::{Config, ConfigError, JsonLines, Options, ServeError, Server, Stop};
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+
+use crate::advice;
+use crate::args::ServeArgs;
+use crate::exit::{Exit, Usage};
+
+/// Where Clair looks for its configuration.
+const CLAIR: &str = "/etc/clair/config.yaml";
+/// Flags that Clair's users write with one dash.
+const FLAGS: [&str; 4] = ["-config", "-cpu-profile", "-insecure-tls", "-log-level"];
+
+/// Gives Go's one-dash flags of `serve` and `config` their second dash.
+pub(crate) fn go_flags(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut is_ours = false;
+    args.enumerate()
+        .map(|(index, arg)| {
+            let Some(text) = arg.to_str() else {
+                return arg;
+            };
+            is_ours |= index > 0 && matches!(text, "serve" | "config");
+            let name = text.split('=').next().unwrap_or(text);
+            if is_ours && FLAGS.contains(&name) {
+                format!("-{text}").into()
+            } else {
+                arg
+            }
+        })
+        .collect()
+}
+
+/// Starts logging: JSON lines on standard output, as Clair's.
+pub(crate) fn start_logging(args: &ServeArgs) {
+    let level = match args.log_level.to_ascii_lowercase().as_str() {
+        "trace" => LevelFilter::TRACE,
+        "debug" => LevelFilter::DEBUG,
+        "warn" | "warning" => LevelFilter::WARN,
+        "error" | "fatal" | "panic" => LevelFilter::ERROR,
+        _ => LevelFilter::INFO,
+    };
+    // Libraries below tell more than anybody running a server wants.
+    let quiet = tracing_subscriber::filter::Targets::new()
+        .with_default(level)
+        .with_targets(
+            [
+                "hyper",
+                "hyper_util",
+                "reqwest",
+                "rustls",
+                "tokio_postgres",
+                "h2",
+            ]
+            .map(|library| (library, level.min(LevelFilter::WARN))),
+        );
+    let subscriber = tracing_subscriber::registry().with(JsonLines.with_filter(quiet));
+    let started = tracing::subscriber::set_global_default(subscriber);
+    debug_assert!(started.is_ok(), "logging starts once");
+}
+
+/// Serves until a signal asks for an end; a second one ends at once.
+pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
+    if args.cpu_profile.is_some() {
+        tracing::warn!("-cpu-profile has no effect");
+    }
+    let config = config(args.config.as_deref())?;
+    let mut options = Options::default();
+    options.data_dir = advice::data_dir(&args.store)?;
+    options.insecure_tls = args.insecure_tls;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(async {
+        let stop = Stop::new();
+        tokio::spawn(signals(stop.clone()));
+        let server = match Server::start(&config, options, stop).await {
+            Ok(server) => server,
+            Err(ServeError::Stopped) => return Ok(Exit::Clean),
+            Err(ServeError::Config(error)) => return Err(usage(error)),
+            Err(error) => return Err(error.into()),
+        };
+        server.ended().await;
+        Ok(Exit::Clean)
+    })
+}
+
+/// The configuration that a flag names; none where it is empty, Clair's where it is absent and that
+/// is there.
+pub(crate) fn config(path: Option<&str>) -> anyhow::Result<Config> {
+    let path = match path {
+        Some("") => return Ok(Config::default()),
+        Some(path) => path,
+        None if Path::new(CLAIR).exists() => CLAIR,
+        None => return Ok(Config::default()),
+    };
+    Config::read(path, |name| std::env::var(name).ok()).map_err(usage)
+}
+
+fn usage(error: ConfigError) -> anyhow::Error {
+    Usage(format!("failed to load configuration: {error}")).into()
+}
+
+async fn signals(stop: Stop) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
+        tracing::error!("signals cannot be waited for");
+        return;
+    };
+    for is_first in [true, false] {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        if is_first {
+            stop.ask();
+        }
+    }
+    std::process::exit(1);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_dash_is_as_good_as_two() {
+        let args = |line: &str| {
+            let args = go_flags(line.split(' ').map(OsString::from));
+            args.join(" ".as_ref()).into_string().unwrap()
+        };
+        assert_eq!(
+            args("pellucid serve -config=/x -log-level debug --insecure-tls -v"),
+            "pellucid serve --config=/x --log-level debug --insecure-tls -v"
+        );
+        assert_eq!(
+            args("pellucid config check -config /x"),
+            "pellucid config check --config /x"
+        );
+        assert_eq!(args("pellucid scan -config"), "pellucid scan -config");
+    }
+}
