@@ -1,8 +1,8 @@
 //! A PostgreSQL server of a test's own, in a folder that goes with it.
 //!
 //! It listens on a socket in that folder and nowhere else. PostgreSQL refuses to run as root, so
-//! root hands the folder to the user `postgres` (else `nobody`) and starts it as that. Durability is
-//! that of a real server: tests kill it.
+//! root hands the folder to the user `postgres` (else `nobody`) and starts it as that. It does not sync:
+//! what it committed survives its own death, which tests bring about, but not the machine's.
 
 use std::ffi::OsString;
 use std::fs;
@@ -107,7 +107,14 @@ impl PostgresServer {
             .arg(self.data())
             .arg("-k")
             .arg(self.directory.path())
-            .args(["-c", "listen_addresses=", "-c", "max_connections=60"])
+            .args([
+                "-c",
+                "listen_addresses=",
+                "-c",
+                "max_connections=60",
+                "-c",
+                "fsync=off",
+            ])
             .stderr(Stdio::from(file))
             .spawn()
             .map_err(|error| format!("postgres does not run: {error}"))?;
