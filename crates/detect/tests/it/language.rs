@@ -236,3 +236,65 @@ proptest! {
         }
     }
 }
+
+/// What `go version -m` says of a program: the release, then the modules as they are listed.
+fn go_says(program: &Path) -> Option<Vec<String>> {
+    let output = std::process::Command::new("go")
+        .args(["version", "-m"])
+        .arg(program)
+        .output();
+    let text = String::from_utf8(output.ok().filter(|output| output.status.success())?.stdout);
+    let text = text.ok()?;
+    let release = text
+        .lines()
+        .next()?
+        .rsplit(": go")
+        .next()?
+        .split(' ')
+        .next()?;
+    let mut says = vec![format!("stdlib {release} @0")];
+    if text.contains("\tpath\tcmd/go\n") {
+        says.push(format!("toolchain {release} @0"));
+    }
+    for line in text.lines() {
+        let mut fields = line.trim_start().split('\t');
+        if let (Some("dep" | "mod"), Some(path), Some(version)) =
+            (fields.next(), fields.next(), fields.next())
+        {
+            says.push(format!("{path} {version} @0"));
+        }
+    }
+    says.sort();
+    Some(says)
+}
+
+#[test]
+fn gos_own_programs_are_read_as_go_reads_them() {
+    let root = std::process::Command::new("go")
+        .args(["env", "GOROOT"])
+        .output();
+    let root = root
+        .ok()
+        .and_then(|output| String::from_utf8(output.stdout).ok());
+    let programs = root
+        .map(|root| Path::new(root.trim()).join("bin"))
+        .and_then(|folder| {
+            let programs = std::fs::read_dir(folder).ok()?.filter_map(Result::ok);
+            Some(programs.map(|entry| entry.path()).collect::<Vec<_>>())
+        });
+    let mut read = 0;
+    for program in programs.unwrap_or_default() {
+        let Some(mut expected) = go_says(&program) else {
+            continue;
+        };
+        expected.dedup();
+        let bytes = std::fs::read(&program).unwrap();
+        let mut found = packages(&found("usr/bin/program", bytes));
+        found.sort();
+        assert_eq!(found, expected, "{}", program.display());
+        read += 1;
+    }
+    if read == 0 {
+        println!("skipped: no go to ask");
+    }
+}
