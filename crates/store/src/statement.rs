@@ -73,7 +73,29 @@ pub(crate) fn postgres(sql: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::Path;
+
     use super::postgres;
+    use crate::statements::ALL;
+
+    #[test]
+    fn every_file_is_in_the_table() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/sql");
+        let mut files = Vec::new();
+        for table in fs::read_dir(root).unwrap() {
+            let table = table.unwrap();
+            for file in fs::read_dir(table.path()).unwrap() {
+                let (table, file) = (table.file_name(), file.unwrap().file_name());
+                let (table, file) = (table.to_str().unwrap(), file.to_str().unwrap());
+                files.push(format!("{table}/{}", file.strip_suffix(".sql").unwrap()));
+            }
+        }
+        files.sort();
+        let mut table: Vec<_> = ALL.iter().map(|statement| statement.name).collect();
+        table.sort_unstable();
+        assert_eq!(table, files);
+    }
 
     #[test]
     fn each_difference_is_rewritten() {

@@ -13,8 +13,8 @@ type Case = fn(Fixture) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Every case with its name: both engines must pass all of them.
 const CASES: &[(&str, Case)] = &[
-    ("every_statement_prepares", |f| {
-        Box::pin(every_statement_prepares(f))
+    ("every_statement_prepares_on_both_engines", |f| {
+        Box::pin(every_statement_prepares_on_both_engines(f))
     }),
     ("effective_features", |f| {
         Box::pin(layers::effective_features(f))
@@ -62,7 +62,7 @@ const CASES: &[(&str, Case)] = &[
     ("values", |f| Box::pin(namespaces::values_and_secrets(f))),
 ];
 
-async fn every_statement_prepares(fixture: Fixture) {
+async fn every_statement_prepares_on_both_engines(fixture: Fixture) {
     fixture.store.check().await.unwrap();
 }
 
