@@ -193,9 +193,7 @@ impl Fetcher {
             is_over: false,
         };
         if is_gzip {
-            Box::new(flate2::read::MultiGzDecoder::new(io::BufReader::new(
-                reader,
-            )))
+            Box::new(Unzipped::Closed(Some(reader)))
         } else {
             Box::new(reader)
         }
@@ -259,6 +257,29 @@ impl Read for Pieces {
             self.piece.copy_to_slice(to);
         }
         Ok(count)
+    }
+}
+
+/// A body that came compressed. The decoder reads as soon as it is made, which blocks; so it is made
+/// by whoever reads.
+enum Unzipped {
+    Closed(Option<Pieces>),
+    Open(flate2::read::MultiGzDecoder<io::BufReader<Pieces>>),
+}
+
+impl Read for Unzipped {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Self::Closed(pieces) = self
+            && let Some(pieces) = pieces.take()
+        {
+            *self = Self::Open(flate2::read::MultiGzDecoder::new(io::BufReader::new(
+                pieces,
+            )));
+        }
+        match self {
+            Self::Open(decoder) => decoder.read(buffer),
+            Self::Closed(_) => Ok(0),
+        }
     }
 }
 

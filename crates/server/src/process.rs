@@ -537,6 +537,14 @@ impl Shown {
                 continue;
             }
             let package = matched(&entry.package);
+            if !format::admits(format::of_kind(package.kind), &package.version) {
+                tracing::warn!(
+                    package = package.name.as_str(),
+                    version = package.version.as_str(),
+                    "could not parse package version. skipping"
+                );
+                continue;
+            }
             let key = (package.name.clone(), package.version.clone());
             let namespace = parent
                 .get(&key)

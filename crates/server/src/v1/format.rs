@@ -67,12 +67,48 @@ fn of_id(id: &str) -> Option<&'static str> {
     }
 }
 
+/// The format of a kind of packages.
+pub(crate) const fn of_kind(kind: PackageKind) -> &'static str {
+    match kind {
+        PackageKind::Rpm => "rpm",
+        PackageKind::Alpm => "pacman",
+        _ => "dpkg",
+    }
+}
+
 /// The order of a format's versions; Clair's API takes no other.
 pub(crate) fn scheme(format: &str) -> Option<Scheme> {
     match format {
         "dpkg" => Some(Scheme::Dpkg),
         "rpm" => Some(Scheme::Rpm),
         _ => None,
+    }
+}
+
+/// Whether a format admits a version, by Clair's rules. Ours read more, but what Clair would refuse
+/// to store its clients have never seen.
+pub(crate) fn admits(format: &str, version: &str) -> bool {
+    let only = |text: &str, symbols: &str| {
+        text.chars()
+            .all(|letter| letter.is_alphanumeric() || symbols.contains(letter))
+    };
+    let version = version.trim();
+    let (epoch, rest) = match version.split_once(':') {
+        Some((epoch, rest)) => (Some(epoch), rest),
+        None => (None, version),
+    };
+    let has_epoch = epoch.is_none_or(|epoch| epoch.trim().parse::<u32>().is_ok());
+    if rest.is_empty() || !has_epoch {
+        return false;
+    }
+    match format {
+        "dpkg" => {
+            let (upstream, revision) = rest.rsplit_once('-').unwrap_or((rest, ""));
+            !upstream.is_empty() && only(upstream, ".-+~:_") && only(revision, "+.~_")
+        }
+        // The caret came after Clair.
+        "rpm" => only(rest, ".-+~:_^"),
+        _ => true,
     }
 }
 
@@ -99,4 +135,28 @@ pub(crate) fn is_package_database(path: &[u8]) -> bool {
     ]
     .iter()
     .any(|prefix| path.starts_with(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_admitted_as_by_clair() {
+        for (format, version, expected) in [
+            ("dpkg", "1:2.3-4+deb12u1~bpo", true),
+            ("dpkg", "a!b", false),
+            ("dpkg", "x:1", false),
+            ("dpkg", "1.0-", true),
+            ("dpkg", "-1", false),
+            ("dpkg", "", false),
+            ("dpkg", "1.2.3_p4-r0", true),
+            ("dpkg", "!!nope!!", false),
+            ("rpm", "2:1.4.2-3.el7", true),
+            ("rpm", "1.0^git1-1", true),
+            ("rpm", "1 0", false),
+        ] {
+            assert_eq!(admits(format, version), expected, "{format} {version}");
+        }
+    }
 }

@@ -24,8 +24,8 @@ use crate::snapshots::View;
 const PAGE: usize = 10_000;
 /// Characters of a name, as in Clair.
 const NAME: usize = 128;
-/// Characters of a link. Clair's 128 cut real ones.
-const LINK: usize = 2048;
+/// Characters of a link, as in Clair.
+const LINK: usize = 128;
 
 /// Where a page begins.
 #[derive(Serialize, Deserialize)]
@@ -324,9 +324,8 @@ pub(crate) fn checked(
 ) -> Result<FixEdit, ApiError> {
     let is_ours = fix.namespace.is_empty() || fix.namespace == namespace;
     let given = Some(fix.version_format.as_str()).filter(|format| !format.is_empty());
-    let scheme = given
-        .or(format.filter(|_| is_ours))
-        .and_then(format::scheme);
+    let name = given.or(format.filter(|_| is_ours)).unwrap_or_default();
+    let scheme = format::scheme(name);
     let affected = |version: Option<&str>| {
         FixEdit::Affected(Fix {
             feature: fix.name.clone(),
@@ -341,7 +340,11 @@ pub(crate) fn checked(
             match version {
                 "#MAXV#" => Ok(affected(None)),
                 "#MINV#" => Ok(FixEdit::NotAffected(fix.name.clone())),
-                version if scheme.parse(version.trim()).is_ok() => Ok(affected(Some(version))),
+                version
+                    if format::admits(name, version) && scheme.parse(version.trim()).is_ok() =>
+                {
+                    Ok(affected(Some(version)))
+                }
                 _ => Err(ApiError::bad("invalid version")),
             }
         }
