@@ -158,12 +158,7 @@ impl Store {
         let engine = &self.inner.engine;
         // The number is read first: a change in between makes what is read newer than it says, and
         // the next look finds the number out of date.
-        let rows = engine.query(&COUNTER_OVERLAY, &[]).await?;
-        let mut row = rows
-            .into_iter()
-            .next()
-            .ok_or(StoreError::Damaged { what: "counter" })?;
-        let number = row.int(0)?.unsigned_abs();
+        let number = self.overlay_number().await?;
         let rows = engine
             .query_long(&VULNERABILITY_ALL_LIVE, Vec::new())
             .await?;
@@ -189,6 +184,19 @@ impl Store {
             vulnerabilities,
             hidden,
         })
+    }
+
+    /// Number of changes to the overlay so far: what was read is out of date when it differs.
+    ///
+    /// # Errors
+    /// The database is away or damaged.
+    pub async fn overlay_number(&self) -> Result<u64, StoreError> {
+        let rows = self.inner.engine.query(&COUNTER_OVERLAY, &[]).await?;
+        let mut row = rows
+            .into_iter()
+            .next()
+            .ok_or(StoreError::Damaged { what: "counter" })?;
+        Ok(row.int(0)?.unsigned_abs())
     }
 
     /// Edits a vulnerability, and makes the notification of it in the same transaction. `feed` is

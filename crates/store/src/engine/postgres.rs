@@ -23,6 +23,8 @@ use crate::value::{Row, Value};
 
 /// How long a caller waits for a connection before it is told that the database is away.
 const PATIENCE: Duration = Duration::from_millis(1500);
+/// How long a statement outside a transaction may take: a server that hangs keeps its sockets open.
+const ANSWER: Duration = Duration::from_secs(10);
 /// How often a transaction is tried when the server asks to try again.
 const TRIES: u32 = 10;
 
@@ -87,7 +89,12 @@ impl Postgres {
         loop {
             tries += 1;
             let connection = self.connection().await?;
-            match run(&connection, statement, values).await {
+            let answer = tokio::time::timeout(ANSWER, run(&connection, statement, values)).await;
+            let Ok(answer) = answer else {
+                drop(Object::take(connection));
+                return Err(silent(statement.name));
+            };
+            match answer {
                 Ok(rows) => return Ok(rows),
                 // A pooled connection may have died with the last restart of the server: every
                 // other one, too.
@@ -143,10 +150,14 @@ impl Postgres {
     async fn begin(&self) -> Result<Object, StoreError> {
         for _ in 0..=self.pool.status().max_size {
             let connection = self.connection().await?;
-            match connection.batch_execute("BEGIN").await {
-                Ok(()) => return Ok(connection),
-                Err(error) if error.is_closed() => {}
-                Err(error) => {
+            match tokio::time::timeout(PATIENCE, connection.batch_execute("BEGIN")).await {
+                Ok(Ok(())) => return Ok(connection),
+                Ok(Err(error)) if error.is_closed() => {}
+                Err(_) => {
+                    drop(Object::take(connection));
+                    return Err(silent("BEGIN"));
+                }
+                Ok(Err(error)) => {
                     drop(Object::take(connection));
                     return Err(fatal("BEGIN", error));
                 }
@@ -288,6 +299,12 @@ fn words(error: &tokio_postgres::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+fn silent(statement: &'static str) -> StoreError {
+    StoreError::Unavailable {
+        reason: format!("{statement}: no answer"),
+    }
 }
 
 fn exhausted(statement: &'static str) -> StoreError {

@@ -320,6 +320,7 @@ pub(crate) async fn overlay_over_a_feed(fixture: Fixture) {
         store.layer("layer").await.unwrap().unwrap()
     };
     assert_eq!(view.overlay, store.overlay().await.unwrap().number);
+    assert_eq!(view.overlay, store.overlay_number().await.unwrap());
 }
 
 pub(crate) async fn one_live_row_of_many_writers(fixture: Fixture) {
