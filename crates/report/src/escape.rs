@@ -8,6 +8,10 @@
 //!
 //! Not here: backslashes are left alone, so the escaped text is for people, not for reading back.
 
+pub(crate) mod csv;
+pub(crate) mod markdown;
+pub(crate) mod markup;
+
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
@@ -37,6 +41,27 @@ pub fn text(text: &str, unicode: bool) -> Cow<'_, str> {
         before = c;
     }
     Cow::Owned(escaped)
+}
+
+/// The address, where it is one that a reader may be sent to: of the web, and without a letter that
+/// could end the place it is written in.
+pub(crate) fn link(address: &str) -> Option<&str> {
+    let is_web = address.starts_with("https://") || address.starts_with("http://");
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"<>\"'`()[]{}|\\^".contains(&byte);
+    let is_short = address.len() <= 2000;
+    (is_web && is_short && !address.contains("##") && address.bytes().all(is_plain))
+        .then_some(address)
+}
+
+/// At most so many letters, with an ellipsis in place of the rest.
+pub(crate) fn shortened(text: &str, letters: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(letters) {
+        Some(_) => {
+            let kept: String = text.chars().take(letters.saturating_sub(3)).collect();
+            Cow::Owned(kept + "...")
+        }
+        None => Cow::Borrowed(text),
+    }
 }
 
 /// One line of a build step: runs of spaces, tabs, line breaks and their continuations are one

@@ -2,8 +2,19 @@
 //!
 //! Not here: the table of columns (`layout`) and the counting (`summary`), which several share.
 
+mod clair_text;
+mod csv;
+mod cyclonedx;
+mod gitlab;
+mod html;
 pub(crate) mod json;
+mod junit;
+mod markdown;
+mod plan;
+mod sarif;
+mod spdx;
 pub(crate) mod table;
+pub(crate) mod template;
 
 use std::io;
 
@@ -20,6 +31,9 @@ pub struct Style {
     pub unicode: bool,
     /// Whether every vulnerability is told by itself, with layer and reason.
     pub detail: bool,
+    /// When the report is written, in seconds since the epoch, for the formats that demand a time;
+    /// the image's own date, else the epoch, stands where it is absent.
+    pub time: Option<i64>,
 }
 
 /// A way to write a report down.
@@ -35,9 +49,38 @@ pub trait Format: Sync {
 }
 
 /// Every format; the first is the default.
-pub const FORMATS: &[&dyn Format] = &[&table::Table, &json::Json];
+pub const FORMATS: &[&dyn Format] = &[
+    &table::Table,
+    &json::Json,
+    &plan::Plan,
+    &markdown::Markdown,
+    &html::Html,
+    &csv::Csv,
+    &sarif::Sarif,
+    &cyclonedx::CycloneDx,
+    &spdx::Spdx,
+    &gitlab::Gitlab,
+    &junit::Junit,
+    &clair_text::ClairText,
+];
 
 /// The format of that name.
 pub fn format(name: &str) -> Option<&'static dyn Format> {
     FORMATS.iter().copied().find(|format| format.name() == name)
+}
+
+/// The time that a format which demands one writes.
+fn time(report: &Report, style: &Style) -> jiff::Timestamp {
+    let given = style
+        .time
+        .and_then(|at| jiff::Timestamp::from_second(at).ok());
+    let created = report.inventory.image.created.as_deref();
+    given.or_else(|| created?.parse().ok()).unwrap_or_default()
+}
+
+/// Sets a field of an object of JSON.
+fn set(object: &mut serde_json::Value, name: &str, value: serde_json::Value) {
+    if let Some(fields) = object.as_object_mut() {
+        fields.insert(name.to_owned(), value);
+    }
 }

@@ -9,15 +9,21 @@
 //! Everything that an image or a feed wrote is hostile text: it passes `escape` before a terminal
 //! sees it.
 
+mod cvss;
 mod escape;
+mod fingerprint;
 mod format;
 mod group;
 mod layout;
+mod order;
+mod property;
 mod report;
 mod summary;
+mod verdict;
 
 pub use escape::text as escape;
 pub use format::json::{ReadError, read as read_json};
+pub use format::template::{Template, TemplateError};
 pub use format::{FORMATS, Format, Style, format};
 pub use report::{Assessment, Gate, Report, Tool};
 pub use summary::{Count, Summary};

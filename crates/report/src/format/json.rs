@@ -6,9 +6,9 @@
 //! Letters that direct or hide text are written as `\u202e`: the bytes are safe on a terminal, and a
 //! reader gets back what was there.
 
-mod printer;
+pub(super) mod printer;
 mod wire;
-mod words;
+pub(super) mod words;
 
 use std::io;
 
@@ -32,6 +32,11 @@ impl Format for Json {
     fn write(&self, report: &Report, _: &Style, out: &mut dyn io::Write) -> io::Result<()> {
         printer::print(&wire::Report::of(report), out)
     }
+}
+
+/// The values of a report under the names that the schema gives them, for templates.
+pub(super) fn values(report: &Report) -> impl serde::Serialize {
+    wire::Report::of(report)
 }
 
 /// Text that is no report.

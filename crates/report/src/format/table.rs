@@ -14,6 +14,7 @@ use pellucid_model::{Coverage, Digest, Inventory, Severity, Warning};
 use crate::format::{Format, Style};
 use crate::group::{self, Group, Remedy};
 use crate::layout::{Cell, Page, Paint, plain, span};
+use crate::verdict::{self, counted};
 use crate::{Assessment, Report, Summary};
 
 /// How many warnings are shown one by one, unless details are asked for.
@@ -57,16 +58,6 @@ pub(crate) fn day(seconds: i64) -> String {
     }
 }
 
-/// `1 package`, `2 packages`.
-pub(crate) fn counted(count: usize, noun: &str) -> String {
-    let plural = match noun.strip_suffix('y') {
-        _ if count == 1 => noun.to_owned(),
-        Some(stem) => format!("{stem}ies"),
-        None => format!("{noun}s"),
-    };
-    format!("{count} {plural}")
-}
-
 pub(crate) const fn paint(severity: Severity) -> Paint {
     match severity {
         Severity::Defcon1 | Severity::Critical => Paint::Alarm,
@@ -98,36 +89,35 @@ fn head(page: &mut Page<'_>, inventory: &Inventory) -> io::Result<()> {
 }
 
 fn counts(page: &mut Page<'_>, assessment: &Assessment) -> io::Result<()> {
-    let summary = Summary::of(&assessment.findings);
-    let mut line = Vec::new();
-    if summary.vulnerabilities.total == 0 {
-        // Only where all was covered is nothing found good news.
-        let coverage = &assessment.coverage;
-        let all_covered = !coverage.is_empty() && coverage.iter().all(Coverage::is_covered);
-        line.push(match assessment.left_out {
-            0 if all_covered => span(Paint::Good, "No vulnerabilities found"),
-            0 => plain("No vulnerabilities found"),
-            _ => plain("No vulnerabilities to show"),
-        });
-    } else {
-        let total = match summary.vulnerabilities.total {
-            1 => "1 vulnerability".to_owned(),
-            total => format!("{total} vulnerabilities"),
-        };
-        line.push(span(Paint::Bold, total));
-        for (number, (severity, count)) in summary.by_severity.iter().rev().enumerate() {
-            line.push(plain(if number == 0 { ": " } else { ", " }));
-            line.push(span(
-                paint(*severity),
-                format!("{} {}", count.total, severity.name().to_ascii_lowercase()),
-            ));
-        }
-        line.push(plain(format!(
-            "; {} with a fix; in {}",
-            summary.vulnerabilities.fixable,
-            counted(summary.affected_packages, "package"),
-        )));
+    for sentence in verdict::unanswered(assessment) {
+        page.paragraph(0, &[span(Paint::Alarm, sentence)])?;
     }
+    let summary = Summary::of(&assessment.findings);
+    if summary.vulnerabilities.total == 0 {
+        let paint = if verdict::is_good(assessment) {
+            Paint::Good
+        } else {
+            Paint::Plain
+        };
+        return match verdict::found(assessment) {
+            Some(sentence) => page.paragraph(0, &[span(paint, sentence)]),
+            None => Ok(()),
+        };
+    }
+    let total = counted(summary.vulnerabilities.total, "vulnerability");
+    let mut line = vec![span(Paint::Bold, total)];
+    for (number, (severity, count)) in summary.by_severity.iter().rev().enumerate() {
+        line.push(plain(if number == 0 { ": " } else { ", " }));
+        line.push(span(
+            paint(*severity),
+            format!("{} {}", count.total, severity.name().to_ascii_lowercase()),
+        ));
+    }
+    line.push(plain(format!(
+        "; {} with a fix; in {}",
+        summary.vulnerabilities.fixable,
+        counted(summary.affected_packages, "package"),
+    )));
     if assessment.left_out > 0 {
         line.push(plain(format!(
             "; {} left out by filters",
@@ -144,10 +134,7 @@ fn coverage(page: &mut Page<'_>, coverage: &[Coverage]) -> io::Result<()> {
         return page.paragraph(0, &[span(Paint::Alarm, "NOT COVERED"), known]);
     }
     for covered in coverage {
-        let name = covered
-            .namespace
-            .as_ref()
-            .map_or("unknown distribution", |name| name.as_str());
+        let name = verdict::name(covered);
         let packages = counted(covered.packages, "package");
         let mut line = Vec::new();
         if covered.is_covered() {

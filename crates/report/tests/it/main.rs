@@ -7,8 +7,10 @@
     reason = "a panic is the report of a test"
 )]
 
+mod exchange;
 mod hostile;
 mod json;
 mod sample;
 mod schema;
 mod table;
+mod template;

@@ -91,5 +91,24 @@ fn nothing_found_is_said() {
         assessment.left_out = 0;
     }
     let text = table(&report, Style::default());
-    assert!(text.contains("No vulnerabilities found\n"), "{text}");
+    assert!(
+        text.contains("\nNo answer for pypi: no advisory data\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("\nNo vulnerabilities found in debian:12\n"),
+        "{text}"
+    );
+    if let Some(assessment) = report.assessment.as_mut() {
+        assessment.coverage.reverse();
+        assessment.coverage.truncate(1);
+    }
+    let text = table(&report, Style::default());
+    assert!(!text.contains("No vulnerabilities"), "{text}");
+    if let Some(assessment) = report.assessment.as_mut() {
+        assessment.coverage.clear();
+    }
+    let text = table(&report, Style::default());
+    assert!(!text.contains("No vulnerabilities"), "{text}");
+    assert!(text.contains("No answer: nothing in this image"), "{text}");
 }

@@ -2,7 +2,8 @@
 //!
 //! `serde_json` escapes what JSON demands, the control characters below a space. A terminal also
 //! obeys those from U+0080 to U+009F and the bidirectional marks; JSON may escape any letter, so
-//! these are escaped too, without loss.
+//! these are escaped too, without loss; and so
+//! is the second of two number signs, by which a build service knows its commands (`##vso[`).
 
 use std::io;
 
@@ -12,7 +13,7 @@ use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 use crate::escape;
 
 /// Writes a value, and a line break after it.
-pub(super) fn print(value: &impl Serialize, out: &mut dyn io::Write) -> io::Result<()> {
+pub(in crate::format) fn print(value: &impl Serialize, out: &mut dyn io::Write) -> io::Result<()> {
     let mut out = out;
     let printer = Printer(PrettyFormatter::new());
     value.serialize(&mut Serializer::with_formatter(&mut out, printer))?;
@@ -27,7 +28,13 @@ impl Formatter for Printer {
         W: ?Sized + io::Write,
     {
         let mut rest = fragment;
-        while let Some((at, c)) = rest.char_indices().find(|(_, c)| !escape::is_visible(*c)) {
+        let mut last = ' ';
+        // Two number signs: a build service looks for `##vso[` anywhere in a line.
+        while let Some((at, c)) = rest.char_indices().find(|(_, c)| {
+            let is_mark = *c == '#' && last == '#';
+            last = *c;
+            is_mark || !escape::is_visible(*c)
+        }) {
             let (before, after) = rest.split_at_checked(at).unwrap_or((rest, ""));
             out.write_all(before.as_bytes())?;
             for unit in c.encode_utf16(&mut [0; 2]) {

@@ -5,7 +5,7 @@ use pellucid_model::{DigestState, FixState, NameKind, PackageKind, Severity, Sta
 use super::ReadError;
 
 /// A closed set of values with a word for each.
-pub(super) trait Words: Sized + Copy + PartialEq + 'static {
+pub(in crate::format) trait Words: Sized + Copy + PartialEq + 'static {
     /// What one of them is, for errors.
     const WHAT: &'static str;
     /// The set.

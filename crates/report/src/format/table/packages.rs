@@ -5,8 +5,8 @@ use std::io;
 
 use pellucid_model::{Inventory, PackageEntry};
 
-use super::counted;
 use crate::layout::{Cell, Page, Paint, plain, span};
+use crate::verdict::counted;
 
 /// Writes an inventory.
 pub(super) fn write(page: &mut Page<'_>, inventory: &Inventory, detail: bool) -> io::Result<()> {

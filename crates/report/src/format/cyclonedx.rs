@@ -1,0 +1,290 @@
+//! CycloneDX 1.6 in JSON: what is in the image, and where advisories were asked, what affects it.
+//!
+//! Fields that decide which advisories match and that CycloneDX has no place for (namespace, source
+//! package, layer) are properties under `pellucid:`. A vulnerability stands once and names every
+//! component it affects. There is no timestamp, and the serial number is made of the content, so
+//! that equal images give equal documents.
+//!
+//! Source: ECMA-424 (CycloneDX 1.6).
+
+use std::collections::BTreeMap;
+use std::io;
+
+use pellucid_model::{Distribution, Finding, PackageEntry, PackageKind, Severity};
+use serde_json::{Value, json};
+
+use super::json::printer;
+use crate::format::{Format, Style, set};
+use crate::property::{self, Properties};
+use crate::{Report, cvss, escape, fingerprint, order, verdict};
+
+/// CycloneDX.
+pub(crate) struct CycloneDx;
+
+impl Format for CycloneDx {
+    fn name(&self) -> &'static str {
+        "cyclonedx"
+    }
+
+    fn write(&self, report: &Report, _: &Style, out: &mut dyn io::Write) -> io::Result<()> {
+        let inventory = &report.inventory;
+        let references = references(&inventory.packages);
+        let mut components: Vec<Value> = inventory
+            .distributions
+            .iter()
+            .enumerate()
+            .map(distribution)
+            .collect();
+        components.extend(
+            inventory
+                .packages
+                .iter()
+                .zip(&references)
+                .map(|(entry, reference)| {
+                    component(entry, reference, &property::package(entry, inventory))
+                }),
+        );
+        let mut document = json!({
+            "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
+            "bomFormat": "CycloneDX",
+            "specVersion": "1.6",
+            "version": 1,
+            "metadata": metadata(report),
+            "components": components,
+        });
+        if report.assessment.is_some() {
+            set(
+                &mut document,
+                "vulnerabilities",
+                Value::Array(vulnerabilities(report, &references)),
+            );
+        }
+        let serial = fingerprint::uuid(&fingerprint::of(&[&document.to_string()]));
+        set(
+            &mut document,
+            "serialNumber",
+            json!(format!("urn:uuid:{serial}")),
+        );
+        printer::print(&document, out)
+    }
+}
+
+fn metadata(report: &Report) -> Value {
+    let image = &report.inventory.image;
+    let mut properties = property::image(image);
+    if let Some(assessment) = &report.assessment {
+        let texts = verdict::unanswered(assessment).into_iter();
+        properties.extend(texts.map(|text| ("pellucid:notCovered".to_owned(), text)));
+    }
+    let name = image.tags.first().unwrap_or(&image.reference);
+    let mut component = json!({
+        "type": "container",
+        "bom-ref": "image",
+        "name": name,
+        "properties": listed(&properties),
+    });
+    if let Some(digest) = image.digest.or(image.id) {
+        set(&mut component, "version", json!(digest.to_string()));
+    }
+    json!({
+        "tools": {"components": [{
+            "type": "application",
+            "name": "pellucid",
+            "version": report.tool.version,
+        }]},
+        "component": component,
+    })
+}
+
+fn distribution((number, distribution): (usize, &Distribution)) -> Value {
+    let mut properties: Properties = Vec::new();
+    let mut push = |name: &str, value: Option<&str>| {
+        if let Some(value) = value {
+            properties.push((format!("pellucid:distribution:{name}"), value.to_owned()));
+        }
+    };
+    push("namespace", Some(distribution.namespace.as_str()));
+    push("versionId", distribution.version_id.as_deref());
+    push("codename", distribution.codename.as_deref());
+    for like in &distribution.id_like {
+        push("idLike", Some(like));
+    }
+    push("cpe", distribution.cpe.as_deref());
+    push("path", Some(&distribution.path));
+    push("layer", Some(&distribution.layer.to_string()));
+    let mut component = json!({
+        "type": "operating-system",
+        "bom-ref": format!("distribution-{number}"),
+        "name": distribution.id,
+        "properties": listed(&properties),
+    });
+    if let Some(version) = &distribution.version_id {
+        set(&mut component, "version", json!(version));
+    }
+    if let Some(name) = &distribution.pretty_name {
+        set(&mut component, "description", json!(name));
+    }
+    component
+}
+
+fn component(entry: &PackageEntry, reference: &str, properties: &Properties) -> Value {
+    let package = &entry.package;
+    let split = match package.kind {
+        PackageKind::Maven => package.name.split_once(':'),
+        PackageKind::Npm => package.name.split_once('/'),
+        _ => None,
+    };
+    let (group, name) = split.map_or((None, package.name.as_str()), |(group, name)| {
+        (Some(group), name)
+    });
+    let mut component = json!({
+        "type": "library",
+        "bom-ref": reference,
+        "name": name,
+        "version": package.version,
+        "purl": entry.purl(),
+        "properties": listed(properties),
+    });
+    if let Some(group) = group {
+        set(&mut component, "group", json!(group));
+    }
+    if let Some(vendor) = &package.vendor {
+        set(&mut component, "supplier", json!({"name": vendor}));
+    }
+    component
+}
+
+/// The reference of each package: its purl, and a number where several have the same.
+fn references(packages: &[PackageEntry]) -> Vec<String> {
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    let references = packages.iter().map(|entry| {
+        let purl = entry.purl();
+        let number = seen.entry(purl.clone()).or_default();
+        *number += 1;
+        if *number == 1 {
+            purl
+        } else {
+            format!("{purl}#{number}")
+        }
+    });
+    references.collect()
+}
+
+fn vulnerabilities(report: &Report, references: &[String]) -> Vec<Value> {
+    let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut groups: Vec<Vec<(&Finding, &PackageEntry)>> = Vec::new();
+    for pair in order::most_severe_first(report) {
+        let number = *numbers.entry(&pair.0.id).or_insert(groups.len());
+        match groups.get_mut(number) {
+            Some(group) => group.push(pair),
+            None => groups.push(vec![pair]),
+        }
+    }
+    groups
+        .iter()
+        .filter_map(|group| vulnerability(group, references))
+        .collect()
+}
+
+fn vulnerability(group: &[(&Finding, &PackageEntry)], references: &[String]) -> Option<Value> {
+    let (finding, _) = group.first()?;
+    let mut remedies: Vec<String> = group
+        .iter()
+        .map(|(finding, entry)| order::remedy(finding, entry))
+        .collect();
+    remedies.sort();
+    remedies.dedup();
+    let mut vulnerability = json!({
+        "bom-ref": format!("vulnerability-{}", finding.id),
+        "id": finding.id,
+        "source": {"name": finding.reasons.first().map_or(&finding.severity_source, |reason| &reason.feed)},
+        "references": finding.aliases.iter().map(|alias| json!({
+            "id": alias,
+            "source": {"name": alias.split('-').next().unwrap_or_default()},
+        })).collect::<Vec<_>>(),
+        "ratings": ratings(finding),
+        "description": finding.description,
+        "recommendation": remedies.join("; "),
+        "advisories": finding.links.iter().filter_map(|link| escape::link(link))
+            .map(|link| json!({"url": link})).collect::<Vec<_>>(),
+        "affects": group.iter().filter_map(|(finding, entry)| {
+            Some(affected(finding, entry, references.get(finding.package)?))
+        }).collect::<Vec<_>>(),
+    });
+    let cwes: Vec<u32> = finding
+        .cwes
+        .iter()
+        .filter_map(|cwe| cwe.rsplit('-').next()?.parse().ok())
+        .filter(|cwe| *cwe > 0)
+        .collect();
+    if !cwes.is_empty() {
+        set(&mut vulnerability, "cwes", json!(cwes));
+    }
+    if let Some(title) = finding.title.as_ref().filter(|title| !title.is_empty()) {
+        set(&mut vulnerability, "detail", json!(title));
+    }
+    if let Some(published) = finding
+        .published
+        .and_then(|at| jiff::Timestamp::from_second(at).ok())
+    {
+        set(
+            &mut vulnerability,
+            "published",
+            json!(published.to_string()),
+        );
+    }
+    Some(vulnerability)
+}
+
+fn affected(finding: &Finding, entry: &PackageEntry, reference: &str) -> Value {
+    let mut versions = vec![json!({"version": entry.package.version, "status": "affected"})];
+    if let Some(fixed) = &finding.fixed_version {
+        versions.push(json!({"version": fixed, "status": "unaffected"}));
+    }
+    json!({"ref": reference, "versions": versions})
+}
+
+fn ratings(finding: &Finding) -> Vec<Value> {
+    let mut ratings = vec![json!({
+        "source": {"name": finding.severity_source},
+        "severity": severity(finding.severity),
+        "method": "other",
+    })];
+    ratings.extend(finding.cvss.iter().map(|cvss| {
+        let method = match cvss.vector.split('/').next() {
+            Some("CVSS:4.0") => "CVSSv4",
+            Some("CVSS:3.1") => "CVSSv31",
+            Some("CVSS:3.0") => "CVSSv3",
+            Some(first) if first.starts_with("AV:") => "CVSSv2",
+            _ => "other",
+        };
+        let mut rating = json!({
+            "source": {"name": cvss.source},
+            "method": method,
+            "vector": cvss.vector,
+        });
+        if let Some(score) = cvss::score(&cvss.vector) {
+            set(&mut rating, "score", json!(score));
+        }
+        rating
+    }));
+    ratings
+}
+
+const fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Unknown => "unknown",
+        Severity::Negligible => "info",
+        Severity::Low => "low",
+        Severity::Medium => "medium",
+        Severity::High => "high",
+        Severity::Critical | Severity::Defcon1 => "critical",
+    }
+}
+
+fn listed(properties: &Properties) -> Vec<Value> {
+    properties
+        .iter()
+        .map(|(name, value)| json!({"name": name, "value": value}))
+        .collect()
+}

@@ -1,0 +1,211 @@
+//! Formats that other tools read, and text for people: what each must have.
+
+use pellucid_report::{Report, Style};
+use serde_json::Value;
+
+use crate::sample::{packages, report, shown};
+
+fn json(report: &Report, format: &str) -> Value {
+    serde_json::from_str(&shown(report, format, Style::default())).unwrap()
+}
+
+#[test]
+fn text_formats_look_as_they_should() {
+    for format in ["plan", "markdown", "csv", "junit", "clair-text"] {
+        insta::assert_snapshot!(format, shown(&report(), format, Style::default()));
+    }
+}
+
+#[test]
+fn equal_reports_are_equal_bytes_and_no_format_asks_the_clock() {
+    for format in pellucid_report::FORMATS {
+        let first = shown(&report(), format.name(), Style::default());
+        assert_eq!(first, shown(&report(), format.name(), Style::default()));
+        assert!(!first.is_empty());
+    }
+    let style = Style {
+        time: Some(1_700_000_000),
+        ..Style::default()
+    };
+    for (format, time) in [
+        ("spdx-json", "\"2023-11-14T22:13:20Z\""),
+        ("gitlab", "\"2023-11-14T22:13:20\""),
+    ] {
+        assert!(shown(&report(), format, style).contains(time), "{format}");
+        assert!(
+            shown(&report(), format, Style::default()).contains("\"2025-01-01T00:00:00"),
+            "{format}"
+        );
+    }
+}
+
+#[test]
+fn sarif_is_as_code_scanning_wants_it() {
+    let sarif = json(&report(), "sarif");
+    let run = &sarif["runs"][0];
+    assert_eq!(
+        run["automationDetails"]["id"],
+        "pellucid/webshop/linux-amd64/"
+    );
+    let rules = run["tool"]["driver"]["rules"].as_array().unwrap();
+    let results = run["results"].as_array().unwrap();
+    assert_eq!((rules.len(), results.len()), (5, 7));
+    for result in results {
+        let index = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
+        assert_eq!(rules[index]["id"], result["ruleId"]);
+        assert!(result["locations"][0]["physicalLocation"]["region"]["startLine"].is_u64());
+    }
+    assert_eq!(results[0]["ruleId"], "CVE-2024-38428");
+    let severities: Vec<&str> = rules
+        .iter()
+        .map(|rule| rule["properties"]["security-severity"].as_str().unwrap())
+        .collect();
+    // The vector's 5.5 is a medium, as the vendor says, so it stands; the others have none.
+    assert_eq!(severities, ["9.5", "8.0", "5.5", "2.0", "0.1"]);
+    let notices = run["invocations"][0]["toolExecutionNotifications"]
+        .as_array()
+        .unwrap();
+    assert_eq!(notices[0]["level"], "error");
+    assert_eq!(
+        notices[0]["message"]["text"],
+        "No answer for pypi: no advisory data"
+    );
+}
+
+#[test]
+fn fingerprints_outlive_a_version_and_tell_findings_apart() {
+    let prints = |report: &Report| {
+        let sarif = json(report, "sarif");
+        let results = sarif["runs"][0]["results"].as_array().unwrap();
+        let print =
+            |result: &Value| result["partialFingerprints"]["primaryLocationLineHash"].to_string();
+        results
+            .iter()
+            .map(print)
+            .collect::<std::collections::BTreeSet<_>>()
+    };
+    let before = prints(&report());
+    assert_eq!(before.len(), 7);
+    let mut later = report();
+    for entry in &mut later.inventory.packages {
+        entry.package.version.push_str("+later");
+    }
+    later.inventory.image.layers.remove(1);
+    assert_eq!(prints(&later), before);
+    let ids = json(&report(), "gitlab");
+    let ids: std::collections::BTreeSet<_> = ids["vulnerabilities"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|found| found["id"].to_string())
+        .collect();
+    assert_eq!(ids.len(), 7);
+}
+
+#[test]
+fn cyclonedx_keeps_what_decides_which_advisories_match() {
+    let bom = json(&report(), "cyclonedx");
+    let components = bom["components"].as_array().unwrap();
+    let property = |component: &Value, name: &str| {
+        let properties = component["properties"].as_array().unwrap();
+        properties
+            .iter()
+            .find(|property| property["name"] == name)
+            .map(|property| property["value"].clone())
+    };
+    let libssl3 = components
+        .iter()
+        .find(|component| component["name"] == "libssl3")
+        .unwrap();
+    assert_eq!(
+        property(libssl3, "pellucid:package:namespace").unwrap(),
+        "debian:12"
+    );
+    assert_eq!(
+        property(libssl3, "pellucid:package:source").unwrap(),
+        "openssl"
+    );
+    assert_eq!(property(libssl3, "pellucid:location:0:layer").unwrap(), "0");
+    let references: std::collections::BTreeSet<_> = components
+        .iter()
+        .map(|component| component["bom-ref"].as_str().unwrap())
+        .collect();
+    assert_eq!(references.len(), components.len());
+    let vulnerabilities = bom["vulnerabilities"].as_array().unwrap();
+    assert_eq!(vulnerabilities.len(), 5);
+    for affected in vulnerabilities
+        .iter()
+        .flat_map(|found| found["affects"].as_array().unwrap())
+    {
+        assert!(
+            references.contains(affected["ref"].as_str().unwrap()),
+            "{affected}"
+        );
+    }
+    assert!(
+        json(&packages(), "cyclonedx")
+            .get("vulnerabilities")
+            .is_none()
+    );
+}
+
+#[test]
+fn silence_is_never_safety_in_any_format() {
+    let mut report = report();
+    let assessment = report.assessment.as_mut().unwrap();
+    assessment.findings.clear();
+    assessment.left_out = 0;
+    assessment.gate = None;
+    for coverage in &mut assessment.coverage {
+        coverage.snapshots.clear();
+    }
+    for format in pellucid_report::FORMATS {
+        let text = shown(&report, format.name(), Style::default());
+        assert!(
+            !text.contains("No vulnerabilities"),
+            "{}\n{text}",
+            format.name()
+        );
+        assert!(!text.contains("Success!"), "{}\n{text}", format.name());
+        let says = ["No answer", "NOT COVERED", "\"covered\": false"];
+        // SPDX has no place for it, and no findings either.
+        assert!(
+            format.name() == "spdx-json" || says.iter().any(|words| text.contains(words)),
+            "{}\n{text}",
+            format.name()
+        );
+    }
+}
+
+#[test]
+fn a_comment_stays_under_the_forges_limit() {
+    let mut report = report();
+    let assessment = report.assessment.as_mut().unwrap();
+    let first = assessment.findings.first().cloned().unwrap();
+    assessment.findings = (0..5000)
+        .map(|number| pellucid_model::Finding {
+            id: format!("CVE-2024-{number:05}"),
+            ..first.clone()
+        })
+        .collect();
+    let text = shown(&report, "markdown", Style::default());
+    assert!(text.len() < 65_000, "{}", text.len());
+    assert!(text.contains("rows more do not fit here"), "{text}");
+}
+
+#[test]
+fn a_page_loads_nothing_and_runs_only_its_own_script() {
+    let page = shown(&report(), "html", Style::default());
+    assert!(
+        page.contains("default-src 'none'; script-src 'sha256-"),
+        "{page}"
+    );
+    assert_eq!(page.matches("<script").count(), 1);
+    for outside in ["src=\"", "@import", "url(", "<link", "unsafe-inline"] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+    assert!(
+        page.contains("<p class=\"alarm\">No answer for pypi: no advisory data</p>"),
+        "{page}"
+    );
+}
