@@ -37,6 +37,16 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &package::ruby::Ruby,
     &package::php::Php,
     &package::dotnet::Dotnet,
+    &package::erlang::Erlang,
+    &package::dart::Dart,
+    &package::haskell::Haskell,
+    &package::r::R,
+    &package::lua::Lua,
+    &package::perl::Perl,
+    &package::julia::Julia,
+    &package::jdk::Jdk,
+    &package::classifier::Classifier,
+    &package::sbom::Sbom,
     &package::lock_file::LockFile,
 ];
 

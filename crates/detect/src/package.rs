@@ -1,19 +1,29 @@
 //! Packages, one file per database or ecosystem.
 
 pub(crate) mod apk;
+pub(crate) mod classifier;
 pub(crate) mod conda;
+pub(crate) mod dart;
 pub(crate) mod dotnet;
 pub(crate) mod dpkg;
+pub(crate) mod erlang;
 pub(crate) mod go_binary;
+pub(crate) mod haskell;
 pub(crate) mod java;
+pub(crate) mod jdk;
+pub(crate) mod julia;
 pub(crate) mod lock_file;
+pub(crate) mod lua;
 pub(crate) mod node;
 pub(crate) mod pacman;
+pub(crate) mod perl;
 pub(crate) mod php;
 pub(crate) mod python;
+pub(crate) mod r;
 pub(crate) mod rpm;
 pub(crate) mod ruby;
 pub(crate) mod rust_binary;
+pub(crate) mod sbom;
 
 use pellucid_model::{Package, PackageKind};
 

@@ -1,0 +1,1 @@
+{application, odd, [{vsn, git}]}.

@@ -1,0 +1,1 @@
+{application, kernel, [{vsn, "9.1"}]}.
