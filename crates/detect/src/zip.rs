@@ -25,6 +25,9 @@ const LOCATOR64: [u8; 4] = *b"PK\x06\x07";
 /// Bytes of the record at the end, without its comment.
 const END_BYTES: usize = 22;
 
+/// Places in a comment that look like the record at the end.
+const CANDIDATES: usize = 64;
+
 /// Entries of one archive that are looked at.
 const ENTRIES: u64 = 2_000_000;
 
@@ -81,7 +84,10 @@ impl<'a> Archive<'a> {
         let tail_at = region.len().saturating_sub((END_BYTES + 0xffff) as u64);
         let tail = region.bytes(tail_at, END_BYTES + 0xffff)?;
         let mut end = tail.len();
-        while let Some(at) = tail.get(..end).and_then(|bytes| rfind(bytes, END)) {
+        for _ in 0..CANDIDATES {
+            let Some(at) = tail.get(..end).and_then(|bytes| rfind(bytes, END)) else {
+                break;
+            };
             // The last byte of this signature may not be found again.
             end = at + 3;
             if let Some(archive) = Self::at(region, tail_at + at as u64)? {

@@ -204,6 +204,11 @@ impl Walk<'_> {
                     break;
                 }
             };
+            if self.bytes > self.budget {
+                let budget = self.budget;
+                self.too_large(inside, &format!("more than {budget} bytes to inflate"));
+                break;
+            }
             let (bytes, whole) = match archive.read(&entry, TEXT) {
                 Ok(read) => read,
                 Err(error) => {

@@ -298,3 +298,15 @@ fn gos_own_programs_are_read_as_go_reads_them() {
         println!("skipped: no go to ask");
     }
 }
+
+#[test]
+fn records_in_many_archives_share_one_bound() {
+    let mut record = vec![b'#'; 250 << 10];
+    record.extend(b"\ngroupId=g\nartifactId=a\nversion=1\n");
+    let entries = vec![("META-INF/maven/g/a/pom.properties", &record[..]); 60];
+    let inner = archive(&entries, true);
+    let outer = vec![("lib/a.jar", &inner[..]); 40];
+    let inventory = found("opt/app.jar", archive(&outer, false));
+    assert_eq!(packages(&inventory), ["g:a 1 @0"]);
+    assert!(kinds(&inventory).contains(&WarningKind::TooLarge));
+}
