@@ -16,7 +16,7 @@ use pellucid_model::{Owner, Package};
 use serde::{Deserialize, Serialize};
 use sha1::Sha1;
 use sha2::Sha256;
-use sha2::digest::Digest;
+use sha2::digest::Digest as _;
 
 use crate::RawPath;
 use crate::detector::OwnedFiles;

@@ -18,7 +18,7 @@ pub(super) fn go_mod(
 ) -> Result<(), DetectError> {
     let mut block = String::new();
     let mut required: BTreeMap<String, String> = BTreeMap::new();
-    let mut replaced: Vec<(String, Option<String>, Option<(String, String)>)> = Vec::new();
+    let mut replaced: Vec<Replaced> = Vec::new();
     each(file, kind, out, |line| {
         let line = line.split("//").next().unwrap_or_default().trim();
         if line == ")" {
@@ -45,13 +45,17 @@ pub(super) fn go_mod(
                 let mut by = words.skip_while(|word| *word == "=>");
                 let by = by.next().zip(by.next());
                 let by = by.map(|(path, version)| (path.to_owned(), version.to_owned()));
-                replaced.push((path.to_owned(), of, by));
+                replaced.push(Replaced {
+                    path: path.to_owned(),
+                    of,
+                    by,
+                });
             }
             _ => {}
         }
         None
     })?;
-    for (path, of, by) in replaced {
+    for Replaced { path, of, by } in replaced {
         let applies = required
             .get(&path)
             .is_some_and(|version| of.as_ref().is_none_or(|of| of == version));
@@ -64,6 +68,15 @@ pub(super) fn go_mod(
         named(out, kind, path, version, None)?;
     }
     Ok(())
+}
+
+/// A module that another one stands for.
+struct Replaced {
+    path: String,
+    /// The only version that is replaced.
+    of: Option<String>,
+    /// Path and version of the other; `None` for a folder.
+    by: Option<(String, String)>,
 }
 
 /// Bundler's `Gemfile.lock`: `specs:` of sections, a gem by four spaces, what it wants by six.
