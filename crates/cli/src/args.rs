@@ -46,6 +46,12 @@ pub(crate) enum Command {
     Scan(Box<ScanArgs>),
     /// List the packages of an image.
     Packages(Box<PackagesArgs>),
+    /// Write a saved report in other formats.
+    Convert(ConvertArgs),
+    /// Say what changed between two images or reports, and why.
+    Diff(Box<DiffArgs>),
+    /// Say why a vulnerability was found in a package, or was not.
+    Explain(Box<ExplainArgs>),
     /// Fetch advisory data, or say what is there.
     #[command(subcommand)]
     Db(DbCommand),
@@ -56,6 +62,20 @@ pub(crate) enum Command {
     Config(ConfigCommand),
     /// Compare two versions as an ecosystem orders them.
     VersionCompare(VersionCompareArgs),
+    /// Have a Clair-like server analyse an image of the local docker or podman.
+    #[command(disable_help_flag = true)]
+    AnalyzeLocalImages(GoArgs),
+}
+
+/// Arguments that are read as Go reads them; here only so that the help lists the command.
+#[derive(clap::Args)]
+pub(crate) struct GoArgs {
+    #[arg(
+        value_name = "[OPTIONS] IMAGE",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    _args: Vec<std::ffi::OsString>,
 }
 
 #[derive(Subcommand)]
@@ -109,8 +129,9 @@ pub(crate) struct ServeArgs {
 }
 
 fn log_level(text: &str) -> Result<String, String> {
-    const LEVELS: [&str; 8] =
-        ["trace", "debug", "info", "warn", "warning", "error", "fatal", "panic"];
+    const LEVELS: [&str; 8] = [
+        "trace", "debug", "info", "warn", "warning", "error", "fatal", "panic",
+    ];
     let level = text.to_ascii_lowercase();
     if LEVELS.contains(&level.as_str()) {
         Ok(level)
@@ -203,19 +224,73 @@ pub(crate) enum Layers {
 #[derive(clap::Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputArgs {
-    /// How to write the report.
-    #[arg(short, long, value_name = "FORMAT", default_value = "table", value_parser = formats())]
-    pub(crate) format: String,
-    /// Write to this file instead of standard output; it appears whole or not at all.
-    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) output: Option<PathBuf>,
+    /// How to write the report; table if absent.
+    #[arg(short, long, value_name = "FORMAT", value_parser = formats())]
+    pub(crate) format: Option<String>,
+    /// Write in this format, to this file if one is named, else to standard output. May be said
+    /// several times: -o table -o sarif=out.sarif. With --format, the name of a file alone. A file
+    /// appears whole or not at all.
+    #[arg(short, long, value_name = "FORMAT[=FILE]", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Vec<String>,
+    /// The template of the format `template`, in Jinja's language.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) template: Option<PathBuf>,
     /// Tell every vulnerability by itself, with layer and reason.
     #[arg(long)]
     pub(crate) detail: bool,
 }
 
-/// What is reported, and what fails.
+/// A saved report.
 #[derive(clap::Args)]
+pub(crate) struct ConvertArgs {
+    /// A report that `-o json=FILE` wrote; `-` for standard input.
+    #[arg(value_name = "REPORT", value_hint = ValueHint::FilePath)]
+    pub(crate) report: PathBuf,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct DiffArgs {
+    /// What was: a saved report, or an image as for `scan`.
+    #[arg(value_name = "OLD", value_hint = ValueHint::AnyPath)]
+    pub(crate) old: String,
+    /// What is.
+    #[arg(value_name = "NEW", value_hint = ValueHint::AnyPath)]
+    pub(crate) new: String,
+    /// How to write it.
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub(crate) format: StatusFormat,
+    #[command(flatten)]
+    pub(crate) scan: ReportArgs,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct ExplainArgs {
+    /// The vulnerability, by any of its names.
+    #[arg(value_name = "VULNERABILITY")]
+    pub(crate) vulnerability: String,
+    /// The package, by its own or its source package's name.
+    #[arg(value_name = "PACKAGE")]
+    pub(crate) package: String,
+    /// A saved report, or an image as for `scan`.
+    #[arg(value_name = "IMAGE|REPORT", value_hint = ValueHint::AnyPath)]
+    pub(crate) source: String,
+    #[command(flatten)]
+    pub(crate) scan: ReportArgs,
+}
+
+/// How an image is scanned where a saved report may be given too.
+#[derive(clap::Args)]
+pub(crate) struct ReportArgs {
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    #[command(flatten)]
+    pub(crate) freshness: FreshnessArgs,
+}
+
+/// What is reported, and what fails.
+#[derive(clap::Args, Default)]
 #[command(next_help_heading = "Policy")]
 pub(crate) struct PolicyArgs {
     /// End with status 1 if a finding is this severe or worse: negligible, low, medium, high,
@@ -316,7 +391,8 @@ pub(crate) struct VersionCompareArgs {
 
 /// The names of the report formats.
 fn formats() -> PossibleValuesParser {
-    PossibleValuesParser::new(pellucid_report::FORMATS.iter().map(|format| format.name()))
+    let known = pellucid_report::FORMATS.iter().map(|format| format.name());
+    PossibleValuesParser::new(known.chain(["template"]))
 }
 
 fn scheme(name: &str) -> Result<Scheme, String> {

@@ -12,21 +12,27 @@ mod hints;
 mod limits;
 mod logging;
 mod output;
+mod outputs;
 mod progress;
 mod units;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
 use crate::args::{Args, Command, DbCommand};
-use crate::exit::Exit;
+use crate::exit::{Exit, Usage};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let args = Args::parse_from(commands::serve::go_flags(std::env::args_os()));
+    let args: Vec<OsString> = std::env::args_os().collect();
+    if let Some(args) = commands::analyze_local_images::asked(&args) {
+        return commands::analyze_local_images::run(args);
+    }
+    let args = Args::parse_from(commands::serve::go_flags(args.into_iter()));
     match &args.command {
         Command::Serve(serve) => commands::serve::start_logging(serve),
         _ => logging::start(&args.talk),
@@ -45,10 +51,18 @@ fn run(args: &Args) -> anyhow::Result<Exit> {
     match &args.command {
         Command::Scan(scan) => commands::scan::run(scan, &args.talk),
         Command::Packages(packages) => commands::packages::run(packages, &args.talk),
+        Command::Convert(convert) => commands::convert::run(convert),
+        Command::Diff(diff) => commands::diff::run(diff, &args.talk),
+        Command::Explain(explain) => commands::explain::run(explain, &args.talk),
         Command::Db(DbCommand::Update(update)) => commands::db::update(update, &args.talk),
         Command::Db(DbCommand::Status(status)) => commands::db::status(status),
         Command::Serve(serve) => commands::serve::run(serve),
         Command::Config(config) => commands::config::run(config),
         Command::VersionCompare(compare) => commands::version_compare::run(compare),
+        Command::AnalyzeLocalImages(_) => Err(Usage(format!(
+            "write {} before other options",
+            commands::analyze_local_images::NAME
+        ))
+        .into()),
     }
 }

@@ -13,6 +13,7 @@ pub(crate) fn style(file: Option<&Path>, detail: bool) -> Style {
     if file.is_some() || !stdout.is_terminal() {
         return Style {
             detail,
+            time: Some(time()),
             ..Style::default()
         };
     }
@@ -22,7 +23,17 @@ pub(crate) fn style(file: Option<&Path>, detail: bool) -> Style {
             && std::env::var_os("TERM").is_none_or(|term| term != "dumb"),
         unicode: is_utf8(),
         detail,
+        time: Some(time()),
     }
+}
+
+/// The time to write where a format demands one: `SOURCE_DATE_EPOCH`, so that builds can be
+/// repeated byte for byte, else now.
+fn time() -> i64 {
+    std::env::var("SOURCE_DATE_EPOCH")
+        .ok()
+        .and_then(|text| text.trim().parse().ok())
+        .unwrap_or_else(crate::advice::now)
 }
 
 /// Whether the locale's letters are UTF-8.

@@ -40,6 +40,15 @@ pub enum FeedError {
         #[source]
         source: serde_json::Error,
     },
+    /// The body is not well-formed XML, ends too early, or uses what no feed needs (a DTD).
+    #[error("{file} is not the XML document it should be")]
+    Xml {
+        /// Name of the file in its plan.
+        file: String,
+        /// What the reader said of it.
+        #[source]
+        source: XmlError,
+    },
     /// The body is well formed and holds no record at all.
     #[error("{file} holds no records")]
     NoRecords {
@@ -55,5 +64,40 @@ pub enum FeedError {
         found: String,
         /// What it should be about.
         expected: String,
+    },
+}
+
+/// What is wrong with an XML document.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum XmlError {
+    /// It is not well formed.
+    #[error("at byte {position}")]
+    Syntax {
+        /// Where in the document.
+        position: u64,
+        /// What is not as it should be.
+        #[source]
+        source: quick_xml::Error,
+    },
+    /// An element or the document ends too early.
+    #[error("it ends inside an element")]
+    Truncated,
+    /// Elements stand in each other deeper than in any feed.
+    #[error("its elements are nested too deeply")]
+    TooDeep,
+    /// It has a document type, which may define entities.
+    #[error("it has a document type definition")]
+    Dtd,
+    /// An entity that XML does not predefine.
+    #[error("it uses the unknown entity {0:?}")]
+    UnknownEntity(String),
+    /// The root element is another one.
+    #[error("its root element is {found:?}, not {expected:?}")]
+    OtherRoot {
+        /// Local name of the root element.
+        found: String,
+        /// What it should be.
+        expected: &'static str,
     },
 }

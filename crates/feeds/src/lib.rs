@@ -14,14 +14,27 @@ mod format;
 mod plan;
 mod source;
 
-pub use error::FeedError;
+pub use error::{FeedError, XmlError};
 pub use feed::{AdvisorySink, Answer, Feed, Fetched};
 use pellucid_model::Namespace;
 pub use plan::{FeedState, IndexFile, Plan, Request};
-use source::{alpine, debian};
 
 /// Every feed, by name.
-pub const FEEDS: &[&dyn Feed] = &[&alpine::Alpine, &debian::Debian];
+pub const FEEDS: &[&dyn Feed] = &[
+    &source::almalinux::AlmaLinux,
+    &source::alpine::Alpine,
+    &source::amazon::Amazon,
+    &source::azurelinux::AzureLinux,
+    &source::debian::Debian,
+    &source::fedora::Fedora,
+    &source::oracle::Oracle,
+    &source::osv::Osv,
+    &source::photon::Photon,
+    &source::redhat::RedHat,
+    &source::redhat_oval::RedHatOval,
+    &source::rocky::Rocky,
+    &source::suse::Suse,
+];
 
 /// The snapshots that speak of a namespace; none means that nothing pellucid follows does.
 pub fn covering(namespace: &Namespace) -> Vec<Answer> {

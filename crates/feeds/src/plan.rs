@@ -22,6 +22,9 @@ pub struct Request {
     /// Set if it is an archive (zip, tar): each member is parsed on its own, and has at most so
     /// many bytes; a larger one is a bad record.
     pub member_limit: Option<u64>,
+    /// Members of an archive that are not read, sorted: newer copies of them are files of their own,
+    /// or they were withdrawn.
+    pub except: Vec<String>,
 }
 
 impl Request {
@@ -34,6 +37,7 @@ impl Request {
             limit,
             sha256: None,
             member_limit: None,
+            except: Vec::new(),
         }
     }
 

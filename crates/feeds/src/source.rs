@@ -1,4 +1,15 @@
 //! One file a feed.
 
+pub(crate) mod almalinux;
 pub(crate) mod alpine;
+pub(crate) mod amazon;
+pub(crate) mod azurelinux;
 pub(crate) mod debian;
+pub(crate) mod fedora;
+pub(crate) mod oracle;
+pub(crate) mod osv;
+pub(crate) mod photon;
+pub(crate) mod redhat;
+pub(crate) mod redhat_oval;
+pub(crate) mod rocky;
+pub(crate) mod suse;

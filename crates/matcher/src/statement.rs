@@ -61,7 +61,7 @@ pub(crate) fn subjects(package: &Package) -> [Subject<'_>; 2] {
     ]
     .map(|(kind, name, version)| Subject {
         kind,
-        name: advisory_name(package.kind, name),
+        name: package.kind.normalise(name),
         parsed: package
             .kind
             .scheme()
@@ -92,29 +92,6 @@ fn without_dist_tag(kind: PackageKind, version: &str) -> &str {
     match version.rsplit_once('.') {
         Some((rest, last)) if kind == PackageKind::Rpm && tag(last) => rest,
         _ => version,
-    }
-}
-
-/// The name as advisories of its ecosystem spell it.
-fn advisory_name(kind: PackageKind, name: &str) -> Cow<'_, str> {
-    match kind {
-        // PEP 503.
-        PackageKind::Pypi => {
-            let mut normal = String::with_capacity(name.len());
-            let mut separated = false;
-            for char in name.chars() {
-                let separator = matches!(char, '-' | '_' | '.');
-                if !separator {
-                    normal.extend(char.to_lowercase());
-                } else if !separated {
-                    normal.push('-');
-                }
-                separated = separator;
-            }
-            normal.into()
-        }
-        PackageKind::Nuget | PackageKind::Composer => name.to_lowercase().into(),
-        _ => name.into(),
     }
 }
 

@@ -48,7 +48,11 @@ impl Platform {
             "powerpc64" => ("ppc64le", None),
             other => (other, None),
         };
-        Self { os: "linux".to_owned(), architecture: architecture.to_owned(), variant }
+        Self {
+            os: "linux".to_owned(),
+            architecture: architecture.to_owned(),
+            variant,
+        }
     }
 
     /// Whether an image built for `self` serves a request for `wanted`. An absent variant on

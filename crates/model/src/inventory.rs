@@ -82,7 +82,9 @@ impl PackageEntry {
 
     /// The file that proves the package.
     pub fn path(&self) -> Option<&str> {
-        self.locations.first().map(|location| location.path.as_str())
+        self.locations
+            .first()
+            .map(|location| location.path.as_str())
     }
 
     /// The package's purl.

@@ -3,6 +3,7 @@
 //! The namespace is not part of it: a package database does not know which release it stands in.
 //! The overlay joins the two ([`crate::PackageEntry`]).
 
+use std::borrow::Cow;
 use std::fmt;
 
 use pellucid_version::Scheme;
@@ -132,6 +133,39 @@ impl PackageKind {
         matches!(self, Self::Deb | Self::Apk | Self::Rpm | Self::Alpm)
     }
 
+    /// A name as advisories and packages are compared by: what the ecosystem takes for one name is
+    /// one name. PyPI as PEP 503 says, NuGet, Packagist, Hex, Pub and Bitnami without letter case,
+    /// Swift without scheme, `.git` and letter case; elsewhere a name is what it is.
+    pub fn normalise(self, name: &str) -> Cow<'_, str> {
+        match self {
+            Self::Pypi => {
+                let mut normal = String::with_capacity(name.len());
+                let mut separated = false;
+                for char in name.chars() {
+                    let separator = matches!(char, '-' | '_' | '.');
+                    if !separator {
+                        normal.extend(char.to_lowercase());
+                    } else if !separated {
+                        normal.push('-');
+                    }
+                    separated = separator;
+                }
+                if normal == name {
+                    name.into()
+                } else {
+                    normal.into()
+                }
+            }
+            Self::Swift => {
+                let bare = name.split_once("://").map_or(name, |(_, rest)| rest);
+                let bare = bare.trim_end_matches('/');
+                lower(bare.strip_suffix(".git").unwrap_or(bare))
+            }
+            Self::Nuget | Self::Composer | Self::Hex | Self::Pub | Self::Bitnami => lower(name),
+            _ => name.into(),
+        }
+    }
+
     /// How versions of this kind are ordered.
     pub const fn scheme(self) -> Scheme {
         match self {
@@ -159,6 +193,14 @@ impl PackageKind {
             | Self::Bitnami
             | Self::Generic => Scheme::Semver,
         }
+    }
+}
+
+fn lower(name: &str) -> Cow<'_, str> {
+    if name.chars().any(char::is_uppercase) {
+        name.to_lowercase().into()
+    } else {
+        name.into()
     }
 }
 
@@ -217,7 +259,9 @@ impl Package {
 
     /// Name of the source package; the package's own name where none is recorded.
     pub fn source_name(&self) -> &str {
-        self.source.as_ref().map_or(self.name.as_str(), |source| source.name.as_str())
+        self.source
+            .as_ref()
+            .map_or(self.name.as_str(), |source| source.name.as_str())
     }
 
     /// Version of the source package; the package's own version where none is recorded.
@@ -226,5 +270,33 @@ impl Package {
             .as_ref()
             .and_then(|source| source.version.as_deref())
             .unwrap_or(self.version.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_compared_as_its_ecosystem_does() {
+        let check = |kind: PackageKind, name: &str, normal: &str| {
+            assert_eq!(kind.normalise(name), normal, "{kind} {name}");
+            assert_eq!(kind.normalise(normal), normal);
+        };
+        check(PackageKind::Pypi, "Foo._Bar--baz", "foo-bar-baz");
+        check(PackageKind::Nuget, "Newtonsoft.Json", "newtonsoft.json");
+        check(
+            PackageKind::Composer,
+            "Symfony/HTTP-kernel",
+            "symfony/http-kernel",
+        );
+        check(
+            PackageKind::Swift,
+            "https://github.com/Apple/swift-nio.git",
+            "github.com/apple/swift-nio",
+        );
+        check(PackageKind::Npm, "@Scope/Name", "@Scope/Name");
+        check(PackageKind::Golang, "github.com/A/b", "github.com/A/b");
+        check(PackageKind::Maven, "org.A:b", "org.A:b");
     }
 }

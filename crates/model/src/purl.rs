@@ -31,14 +31,21 @@ pub(crate) fn of(package: &Package, namespace: Option<&Namespace>) -> String {
     let distro = namespace
         .filter(|_| package.kind.is_os())
         .map(|namespace| namespace.as_str().replacen(':', "-", 1));
-    let upstream = package.source.as_ref().filter(|_| package.kind.is_os()).map(|source| {
-        source
-            .version
-            .as_ref()
-            .map_or_else(|| source.name.clone(), |version| format!("{}@{version}", source.name))
-    });
+    let upstream = package
+        .source
+        .as_ref()
+        .filter(|_| package.kind.is_os())
+        .map(|source| {
+            source.version.as_ref().map_or_else(
+                || source.name.clone(),
+                |version| format!("{}@{version}", source.name),
+            )
+        });
     let qualifiers = [
-        ("arch", package.arch.as_deref().filter(|_| package.kind.is_os())),
+        (
+            "arch",
+            package.arch.as_deref().filter(|_| package.kind.is_os()),
+        ),
         ("distro", distro.as_deref()),
         ("epoch", epoch.filter(|epoch| *epoch != "0")),
         ("rpmmod", package.module.as_deref()),
@@ -76,9 +83,7 @@ fn path_and_name(package: &Package, namespace: Option<&Namespace>) -> (String, S
             };
             (vendor.to_ascii_lowercase(), name)
         }
-        PackageKind::Pypi => {
-            (String::new(), name.to_lowercase().replace(['_', '.'], "-"))
-        }
+        PackageKind::Pypi => (String::new(), name.to_lowercase().replace(['_', '.'], "-")),
         PackageKind::Maven => match name.split_once(':') {
             Some((group, artifact)) => (group.to_owned(), artifact.to_owned()),
             None => (String::new(), name.to_owned()),
@@ -123,11 +128,17 @@ mod tests {
     #[test]
     fn each_kind_is_spelled_as_its_type_says() {
         let check = |package: Package, namespace: Option<&str>, expected: &str| {
-            assert_eq!(of(&package, namespace.map(Namespace::from).as_ref()), expected);
+            assert_eq!(
+                of(&package, namespace.map(Namespace::from).as_ref()),
+                expected
+            );
         };
         let deb = Package {
             arch: Some("amd64".into()),
-            source: Some(SourcePackage { name: "openssl".into(), version: None }),
+            source: Some(SourcePackage {
+                name: "openssl".into(),
+                version: None,
+            }),
             ..Package::new(PackageKind::Deb, "libssl3", "3.0.15-1~deb12u1")
         };
         check(
@@ -146,7 +157,11 @@ mod tests {
             "pkg:npm/%40babel/core@7.0.0",
         );
         check(
-            Package::new(PackageKind::Golang, "github.com/Foo/bar/v2", "v2.1.0+incompatible"),
+            Package::new(
+                PackageKind::Golang,
+                "github.com/Foo/bar/v2",
+                "v2.1.0+incompatible",
+            ),
             None,
             "pkg:golang/github.com/foo/bar/v2@v2.1.0%2Bincompatible",
         );
@@ -155,6 +170,10 @@ mod tests {
             None,
             "pkg:maven/org.apache/log4j@1.2.17",
         );
-        check(Package::new(PackageKind::Pypi, "Foo_Bar", "1"), None, "pkg:pypi/foo-bar@1");
+        check(
+            Package::new(PackageKind::Pypi, "Foo_Bar", "1"),
+            None,
+            "pkg:pypi/foo-bar@1",
+        );
     }
 }

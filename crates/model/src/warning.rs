@@ -54,6 +54,12 @@ impl Warning {
         line: Option<u64>,
         message: impl Into<String>,
     ) -> Self {
-        Self { kind, layer: None, path: Some(path.into()), line, message: message.into() }
+        Self {
+            kind,
+            layer: None,
+            path: Some(path.into()),
+            line,
+            message: message.into(),
+        }
     }
 }

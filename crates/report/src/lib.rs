@@ -10,7 +10,9 @@
 //! sees it.
 
 mod cvss;
+mod diff;
 mod escape;
+mod explain;
 mod fingerprint;
 mod format;
 mod group;
@@ -21,7 +23,9 @@ mod report;
 mod summary;
 mod verdict;
 
+pub use diff::{Cause, Diff, FindingChange, PackageChange, diff};
 pub use escape::text as escape;
+pub use explain::{Record, explain, is_meant};
 pub use format::json::{ReadError, read as read_json};
 pub use format::template::{Template, TemplateError};
 pub use format::{FORMATS, Format, Style, format};

@@ -6,18 +6,17 @@ use pellucid_image::OpenOptions;
 use pellucid_model::Inventory;
 use pellucid_report::{Report, Tool};
 
-use crate::args::{COMMIT, ImageArgs, Layers, OutputArgs, PackagesArgs, Talk, Verify};
-use crate::exit::{Exit, Usage};
+use crate::args::{COMMIT, ImageArgs, Layers, PackagesArgs, Talk, Verify};
+use crate::exit::Exit;
+use crate::limits;
+use crate::outputs::Outputs;
 use crate::progress::LayerBar;
-use crate::{limits, output};
 
 /// Lists the packages of an image.
 pub(crate) fn run(args: &PackagesArgs, talk: &Talk) -> anyhow::Result<Exit> {
+    let outputs = Outputs::of(&args.output)?;
     let inventory = inventory(&args.image, talk)?;
-    write(
-        &Report::new(tool(), inventory, None, Vec::new()),
-        &args.output,
-    )?;
+    outputs.write(&Report::new(tool(), inventory, None, Vec::new()))?;
     Ok(Exit::Clean)
 }
 
@@ -48,16 +47,6 @@ pub(super) fn inventory(args: &ImageArgs, talk: &Talk) -> anyhow::Result<Invento
         inventory.image.layers.len(),
     );
     Ok(inventory)
-}
-
-/// Writes a report as asked for.
-pub(super) fn write(report: &Report, args: &OutputArgs) -> anyhow::Result<()> {
-    let format = pellucid_report::format(&args.format)
-        .ok_or_else(|| Usage(format!("there is no format {:?}", args.format)))?;
-    let style = output::style(args.output.as_deref(), args.detail);
-    output::write(args.output.as_deref(), |out| {
-        format.write(report, &style, out)
-    })
 }
 
 /// Which pellucid this is.

@@ -10,32 +10,66 @@ use pellucid_snapshot::Catalog;
 
 use super::packages;
 use crate::advice;
-use crate::args::{Layers, PolicyArgs, ScanArgs, Talk};
+use crate::args::{DataArgs, FreshnessArgs, Layers, PolicyArgs, ScanArgs, Talk};
 use crate::exit::Exit;
+use crate::outputs::Outputs;
 
 /// Scans an image and judges what was found.
 pub(crate) fn run(args: &ScanArgs, talk: &Talk) -> anyhow::Result<Exit> {
-    let inventory = packages::inventory(&args.image, talk)?;
-    let namespaces = namespaces(&inventory);
+    // A format or template that cannot be is said before the work, not after it.
+    let outputs = Outputs::of(&args.output)?;
     let catalog = advice::catalog(&args.data.store)?;
-    let mut warnings = advice::refresh(&namespaces, &catalog, &args.data, &args.freshness, talk)?;
-    let sources = sources(&namespaces, &catalog)?;
-    let options = MatchOptions {
-        hidden: args.image.layers == Layers::Hidden,
-        undetermined: args.policy.undetermined,
-        today: advice::now().div_euclid(24 * 3600),
-    };
-    let mut matched = pellucid_matcher::find(&inventory, &sources, &options)?;
-    warnings.append(&mut matched.warnings);
-    let assessment = assess(matched, &args.policy);
-    let exit = judge(&assessment, &args.policy);
-    let report = Report::new(packages::tool(), inventory, Some(assessment), warnings);
-    packages::write(&report, &args.output)?;
+    let inventory = packages::inventory(&args.image, talk)?;
+    let hidden = args.image.layers == Layers::Hidden;
+    let (data, freshness) = (&args.data, &args.freshness);
+    let report = report(
+        inventory,
+        &catalog,
+        data,
+        freshness,
+        &args.policy,
+        hidden,
+        talk,
+    )?;
+    let exit = report
+        .assessment
+        .as_ref()
+        .map_or(Exit::Clean, |assessment| judge(assessment, &args.policy));
+    outputs.write(&report)?;
     if exit == Exit::NotCovered {
         // Whoever sends the report to a file sees nothing else.
         tracing::warn!("not everything in the image is covered by advisory data; see the report");
     }
     Ok(exit)
+}
+
+/// What the advisories say about an inventory, with data as fresh as asked for.
+pub(super) fn report(
+    inventory: Inventory,
+    catalog: &Catalog,
+    data: &DataArgs,
+    freshness: &FreshnessArgs,
+    policy: &PolicyArgs,
+    hidden: bool,
+    talk: &Talk,
+) -> anyhow::Result<Report> {
+    let namespaces = namespaces(&inventory);
+    let mut warnings = advice::refresh(&namespaces, catalog, data, freshness, talk)?;
+    let sources = sources(&namespaces, catalog)?;
+    let options = MatchOptions {
+        hidden,
+        undetermined: policy.undetermined,
+        today: advice::now().div_euclid(24 * 3600),
+    };
+    let mut matched = pellucid_matcher::find(&inventory, &sources, &options)?;
+    warnings.append(&mut matched.warnings);
+    let assessment = assess(matched, policy);
+    Ok(Report::new(
+        packages::tool(),
+        inventory,
+        Some(assessment),
+        warnings,
+    ))
 }
 
 /// Every namespace that an advisory could speak of.

@@ -1,5 +1,5 @@
 //! Every folder `data/<feed>/<case>/` holds the files that the feed's plan names, as upstream would
-//! serve them, and what pellucid reads in them. `part` names the snapshot key where it is not the
+//! serve them, unpacked, and what pellucid reads in them. An archive is a folder. `part` names the snapshot key where it is not the
 //! feed's only one.
 
 use std::fs;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use pellucid_feeds::{FEEDS, Fetched};
 use serde_json::json;
 
-use crate::{Collected, requests};
+use crate::{Collected, requests_with};
 
 #[test]
 fn every_case_reads_as_recorded() {
@@ -27,16 +27,27 @@ fn every_case_reads_as_recorded() {
                 .unwrap_or_else(|_| feed.parts().swap_remove(0));
             let mut read = Collected::default();
             let mut files = 0;
-            for request in requests(&key) {
-                if let Ok(body) = fs::read(case.join(&request.name)) {
+            let index = |name: &str| fs::read(case.join(name)).unwrap();
+            for request in requests_with(&key, index) {
+                let path = case.join(&request.name);
+                let members = members(&path);
+                let mut parse = |member: Option<&str>, body: &[u8]| {
                     files += 1;
                     let file = Fetched {
                         key: &key,
                         request: &request,
-                        member: None,
-                        body: &body,
+                        member,
+                        body,
                     };
                     feed.parse(&file, &mut read).unwrap();
+                };
+                for member in &members {
+                    if feed.wants_member(&request, member) {
+                        parse(Some(member), &fs::read(path.join(member)).unwrap());
+                    }
+                }
+                if let Ok(body) = fs::read(&path) {
+                    parse(None, &body);
                 }
             }
             assert!(
@@ -59,6 +70,25 @@ fn every_case_reads_as_recorded() {
             });
         }
     }
+}
+
+/// Members of an archive, which is a folder here, by their paths in it.
+fn members(folder: &Path) -> Vec<String> {
+    let mut members = Vec::new();
+    let mut left = vec![folder.to_owned()];
+    while let Some(next) = left.pop() {
+        for entry in fs::read_dir(next).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                left.push(path);
+            } else {
+                let name = path.strip_prefix(folder).unwrap();
+                members.push(name.to_str().unwrap().to_owned());
+            }
+        }
+    }
+    members.sort();
+    members
 }
 
 fn folders(folder: &Path) -> Vec<PathBuf> {

@@ -13,7 +13,7 @@ mod documents;
 mod fixtures;
 mod registry;
 
-use pellucid_feeds::{AdvisorySink, Feed, FeedError, FeedState, Fetched, Plan, Request};
+use pellucid_feeds::{AdvisorySink, Feed, FeedError, FeedState, Fetched, IndexFile, Plan, Request};
 use pellucid_model::Advisory;
 
 /// What a parser said, in its order.
@@ -43,12 +43,43 @@ fn feed(key: &str) -> &'static dyn Feed {
     pellucid_feeds::feed_of(key).unwrap()
 }
 
-/// The files of a feed that needs no index.
+/// The files of a snapshot; index files are those of the feed's first case.
 fn requests(key: &str) -> Vec<Request> {
-    match feed(key).plan(key, &FeedState::default()).unwrap() {
-        Plan::Advisories { requests, .. } => requests,
-        other => panic!("{key} wants an index first: {other:?}"),
+    let cases = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data")
+        .join(feed(key).name());
+    let mut folders: Vec<_> = std::fs::read_dir(cases)
+        .into_iter()
+        .flatten()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    folders.sort();
+    requests_with(key, |name| {
+        let found = folders
+            .iter()
+            .find_map(|folder| std::fs::read(folder.join(name)).ok());
+        found.unwrap_or_else(|| panic!("no case of {key} has {name}"))
+    })
+}
+
+/// The files of a snapshot, planned with these index files.
+fn requests_with(key: &str, index: impl Fn(&str) -> Vec<u8>) -> Vec<Request> {
+    let mut indexes = Vec::new();
+    for _ in 0..8 {
+        let state = FeedState {
+            mark: None,
+            indexes: &indexes,
+        };
+        match feed(key).plan(key, &state).unwrap() {
+            Plan::Advisories { requests, .. } => return requests,
+            Plan::Index(more) => indexes.extend(more.into_iter().map(|request| IndexFile {
+                body: index(&request.name),
+                request,
+            })),
+            other => panic!("{key} plans {other:?}"),
+        }
     }
+    panic!("{key} asks for indexes without end");
 }
 
 /// Parses a body as the first file of a snapshot.

@@ -6,7 +6,7 @@
 //! Letters that direct or hide text are written as `\u202e`: the bytes are safe on a terminal, and a
 //! reader gets back what was there.
 
-pub(super) mod printer;
+pub(crate) mod printer;
 mod wire;
 pub(super) mod words;
 

@@ -1,25 +1,31 @@
 //! Messages about keys that nobody knows, with the nearest that somebody does.
 
-/// The message, with a suggestion where it is about an unknown key.
+/// The message's first line, which says where and what; the ones behind it repeat the file, whose
+/// secrets do not belong into a message. About an unknown key it suggests the nearest.
 pub(super) fn explain(message: &str) -> String {
-    let mut quoted = message.split('`').skip(1).step_by(2);
-    let mut first_line = message.lines().next().unwrap_or_default().to_owned();
-    if !message.contains("unknown field") {
-        return first_line;
-    }
-    let Some(unknown) = quoted.next() else {
-        return first_line;
+    let first = message.lines().next().unwrap_or_default();
+    let first = first.strip_prefix("error: ").unwrap_or(first);
+    let Some((place, rest)) = first.split_once("unknown field `") else {
+        return first.to_owned();
     };
-    let known: Vec<&str> = quoted.collect();
+    let Some((unknown, known)) = rest.split_once('`') else {
+        return first.to_owned();
+    };
+    let known = known
+        .split_once("expected one of ")
+        .or_else(|| known.split_once("expected "))
+        .map_or("", |(_, known)| known);
     let nearest = known
-        .iter()
-        .map(|key| (distance(unknown, key), *key))
+        .split(',')
+        .map(|key| key.trim_matches([' ', '`']))
+        .filter(|key| !key.is_empty())
+        .map(|key| (distance(unknown, key), key))
         .min()
         .filter(|(distance, key)| *distance <= key.len() / 2 + 1);
-    if let Some((_, key)) = nearest {
-        first_line.push_str(&format!("; did you mean `{key}`?"));
+    match nearest {
+        Some((_, key)) => format!("{place}unknown key `{unknown}`; did you mean `{key}`?"),
+        None => format!("{place}unknown key `{unknown}`; there are {known}"),
     }
-    first_line
 }
 
 /// Letters to change, add or take away to make one word of the other.
@@ -50,10 +56,18 @@ mod tests {
 
     #[test]
     fn the_nearest_key_is_suggested() {
-        let message = "unknown field `prot`, expected one of `port`, `healthport`, `timeout`";
-        assert!(explain(message).ends_with("did you mean `port`?"));
+        let message =
+            "error: line 3 column 5: unknown field `prot`, expected one of port, timeout\nx";
+        assert_eq!(
+            explain(message),
+            "line 3 column 5: unknown key `prot`; did you mean `port`?"
+        );
         let message = "unknown field `zzzzzzzzzz`, expected one of `port`, `timeout`";
         assert!(!explain(message).contains("did you mean"));
+        assert_eq!(
+            explain("unknown field `clare`, expected `clair`"),
+            "unknown key `clare`; did you mean `clair`?"
+        );
         assert_eq!(distance("kitten", "sitting"), 3);
     }
 }

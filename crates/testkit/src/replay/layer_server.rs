@@ -75,6 +75,7 @@ fn serve(mut stream: TcpStream, folder: &Path) -> io::Result<()> {
         });
     }
     let target = first.split(' ').nth(1).unwrap_or_default();
+    let target = target.split('?').next().unwrap_or(target);
     let mut parts = target.trim_start_matches('/').splitn(2, '/');
     let (kind, name) = (
         parts.next().unwrap_or_default(),

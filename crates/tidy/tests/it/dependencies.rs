@@ -31,12 +31,17 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "store", "updater", "notify", "server",
         ],
     ),
-    ("testkit", &["version", "model", "image", "detect", "feeds", "snapshot"]),
+    (
+        "testkit",
+        &["version", "model", "image", "detect", "feeds", "snapshot"],
+    ),
     ("tidy", &[]),
 ];
 
 /// Crates that compute and nothing else: no sockets, no runtime.
-const PURE: &[&str] = &["version", "model", "detect", "feeds", "snapshot", "matcher", "report"];
+const PURE: &[&str] = &[
+    "version", "model", "detect", "feeds", "snapshot", "matcher", "report",
+];
 const IMPURE: &[&str] = &["tokio", "reqwest", "hyper", "axum", "tokio-postgres"];
 
 #[test]
@@ -59,7 +64,11 @@ fn every_crate_depends_only_to_its_left() {
             }
         }
     }
-    assert!(wrong.is_empty(), "see ARCHITECTURE.md, \"Who may depend on whom\":\n{}", wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "see ARCHITECTURE.md, \"Who may depend on whom\":\n{}",
+        wrong.join("\n")
+    );
 }
 
 /// Every crate's folder name and its `[dependencies]` (not those of its tests).

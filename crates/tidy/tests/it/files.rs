@@ -18,10 +18,18 @@ fn no_file_has_grown_a_second_idea() {
     const LINES: usize = 900;
     let long: Vec<_> = rust_files("crates")
         .into_iter()
-        .map(|path| (std::fs::read_to_string(&path).unwrap().lines().count(), path))
+        .map(|path| {
+            (
+                std::fs::read_to_string(&path).unwrap().lines().count(),
+                path,
+            )
+        })
         .filter(|(lines, _)| *lines > LINES)
         .collect();
-    assert!(long.is_empty(), "split these files (over {LINES} lines): {long:#?}");
+    assert!(
+        long.is_empty(),
+        "split these files (over {LINES} lines): {long:#?}"
+    );
 }
 
 #[test]
@@ -47,6 +55,9 @@ fn every_crate_stands_in_the_code_map() {
     let map = text("ARCHITECTURE.md");
     for entry in std::fs::read_dir(root().join("crates")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        assert!(map.contains(&format!("`{name}/`")), "ARCHITECTURE.md does not say what crates/{name} is");
+        assert!(
+            map.contains(&format!("`{name}/`")),
+            "ARCHITECTURE.md does not say what crates/{name} is"
+        );
     }
 }

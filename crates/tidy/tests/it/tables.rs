@@ -71,12 +71,18 @@ fn every_thing_is_registered_and_has_a_fixture_and_a_line_in_its_page() {
                 continue;
             }
             if !table.contains(&format!("{name}::")) {
-                wrong.push(format!("{}/{name}.rs is not in {}", kind.folder, kind.table));
+                wrong.push(format!(
+                    "{}/{name}.rs is not in {}",
+                    kind.folder, kind.table
+                ));
             }
             if let Some(fixtures) = kind.fixtures
                 && !root().join(fixtures).join(&name).is_dir()
             {
-                wrong.push(format!("{}/{name}.rs has no fixture folder {fixtures}/{name}", kind.folder));
+                wrong.push(format!(
+                    "{}/{name}.rs has no fixture folder {fixtures}/{name}",
+                    kind.folder
+                ));
             }
             if let (Some(page), Some(file)) = (&page, kind.page)
                 && !page.contains(&format!("`{name}`"))
@@ -91,7 +97,9 @@ fn every_thing_is_registered_and_has_a_fixture_and_a_line_in_its_page() {
 
 /// The text of the table of this name, up to its end.
 fn table(file: &str, name: &str) -> String {
-    let start = file.find(&format!("const {name}:")).unwrap_or_else(|| panic!("no table {name}"));
+    let start = file
+        .find(&format!("const {name}:"))
+        .unwrap_or_else(|| panic!("no table {name}"));
     let rest = &file[start..];
     rest[..rest.find("];").unwrap_or(rest.len())].to_owned()
 }
@@ -103,7 +111,8 @@ fn things(folder: &str) -> Vec<String> {
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
         .filter_map(|path: std::path::PathBuf| {
-            path.file_stem().and_then(|stem| Path::new(stem).to_str().map(str::to_owned))
+            path.file_stem()
+                .and_then(|stem| Path::new(stem).to_str().map(str::to_owned))
         })
         .collect();
     names.sort();

@@ -13,7 +13,7 @@ use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 use crate::escape;
 
 /// Writes a value, and a line break after it.
-pub(in crate::format) fn print(value: &impl Serialize, out: &mut dyn io::Write) -> io::Result<()> {
+pub(crate) fn print(value: &impl Serialize, out: &mut dyn io::Write) -> io::Result<()> {
     let mut out = out;
     let printer = Printer(PrettyFormatter::new());
     value.serialize(&mut Serializer::with_formatter(&mut out, printer))?;

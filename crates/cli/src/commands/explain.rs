@@ -1,0 +1,61 @@
+//! `pellucid explain VULNERABILITY PACKAGE IMAGE|REPORT`: why it was found, or was not.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use pellucid_report::{Record, Report};
+use pellucid_snapshot::Catalog;
+
+use crate::args::{ExplainArgs, Talk};
+use crate::commands::saved;
+use crate::exit::Exit;
+use crate::{advice, output};
+
+/// Explains a vulnerability in a package.
+pub(crate) fn run(args: &ExplainArgs, talk: &Talk) -> anyhow::Result<Exit> {
+    let catalog = advice::catalog(&args.scan.data.store)?;
+    let report = saved::report(&args.source, &catalog, &args.scan, talk)?;
+    let records = records(args, &report, &catalog);
+    let style = output::style(None::<&Path>, true);
+    output::write(None, |out| {
+        let (id, package) = (&args.vulnerability, &args.package);
+        pellucid_report::explain(&report, id, package, &records, &style, out)
+    })?;
+    Ok(Exit::Clean)
+}
+
+/// What the snapshots at hand say of the vulnerability and the packages that are meant.
+fn records(args: &ExplainArgs, report: &Report, catalog: &Catalog) -> anyhow::Result<Vec<Record>> {
+    let is_called = |name: &String| name.eq_ignore_ascii_case(&args.vulnerability);
+    let mut records = Vec::new();
+    for (number, entry) in report.inventory.packages.iter().enumerate() {
+        let Some(namespace) = entry.namespace.as_ref() else {
+            continue;
+        };
+        if !pellucid_report::is_meant(entry, &args.package) {
+            continue;
+        }
+        let names = BTreeSet::from([entry.package.name.as_str(), entry.package.source_name()]);
+        for answer in pellucid_feeds::covering(namespace) {
+            let Some(snapshot) = catalog.current(&answer.key)? else {
+                continue;
+            };
+            for name in &names {
+                for said in snapshot.affected(answer.namespace.as_str(), name)?.iter() {
+                    let advisory = snapshot.advisory(said.advisory)?;
+                    let mut ids = advisory.aliases.iter().chain(&advisory.related);
+                    if is_called(&advisory.id) || ids.any(is_called) {
+                        records.push(Record {
+                            package: number,
+                            snapshot: answer.key.clone(),
+                            digest: snapshot.digest(),
+                            advisory: advisory.id,
+                            affected: said.affected.clone(),
+                        });
+                    }
+                }
+            }
+        }
+    }
+    Ok(records)
+}

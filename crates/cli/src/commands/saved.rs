@@ -1,0 +1,83 @@
+//! Reports that were saved, or made now where an image is named instead.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use pellucid_report::Report;
+use pellucid_snapshot::Catalog;
+
+use super::{packages, scan};
+use crate::args::{ImageArgs, PolicyArgs, ReportArgs, Talk};
+use crate::exit::Usage;
+
+/// Most bytes of a saved report.
+const LARGEST: u64 = 1 << 30;
+
+/// Reads a saved report; `-` is standard input.
+pub(super) fn read(path: &Path) -> anyhow::Result<Report> {
+    let cannot_read = || format!("cannot read the report {}", path.display());
+    let json = if path == Path::new("-") {
+        bounded(io::stdin().lock())
+    } else {
+        File::open(path).and_then(bounded)
+    };
+    let json = json.with_context(cannot_read)?;
+    pellucid_report::read_json(&json).with_context(cannot_read)
+}
+
+/// A saved report, or a scan of the image of that name.
+pub(super) fn report(
+    source: &str,
+    catalog: &Catalog,
+    args: &ReportArgs,
+    talk: &Talk,
+) -> anyhow::Result<Report> {
+    if is_report(Path::new(source)) {
+        return read(Path::new(source));
+    }
+    #[derive(clap::Parser)]
+    struct Defaults {
+        #[command(flatten)]
+        image: ImageArgs,
+    }
+    // The bounds of a scan are those that `scan` has without options.
+    let defaults = Defaults::try_parse_from(["image", "--", source])
+        .map_err(|_| Usage(format!("{source:?} is no report and no image")))?;
+    let inventory = packages::inventory(&defaults.image, talk)?;
+    let policy = PolicyArgs::default();
+    scan::report(
+        inventory,
+        catalog,
+        &args.data,
+        &args.freshness,
+        &policy,
+        false,
+        talk,
+    )
+}
+
+/// Whether a file starts as JSON does: no archive does.
+fn is_report(path: &Path) -> bool {
+    if path == Path::new("-") {
+        return true;
+    }
+    let mut start = Vec::new();
+    let is_read = File::open(path)
+        .and_then(|file| file.take(64).read_to_end(&mut start))
+        .is_ok();
+    is_read && start.trim_ascii_start().first() == Some(&b'{')
+}
+
+fn bounded(file: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(io::Error::other(format!(
+            "it is larger than {LARGEST} bytes"
+        )));
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,132 @@
+//! Which reports are written where: `--format`, and `--output FORMAT[=FILE]` as often as wanted.
+//!
+//! `-f FORMAT -o FILE` is understood too. A value that names no format is a file only then: a
+//! mistyped format must not become a file of that name.
+
+use std::collections::BTreeSet;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use pellucid_report::{FORMATS, Format, Report, Template};
+
+use crate::args::OutputArgs;
+use crate::exit::Usage;
+use crate::output;
+
+/// Most bytes of a template that are read; one that is larger is refused.
+const TEMPLATE: u64 = 2 << 20;
+
+/// What is to be written.
+pub(crate) struct Outputs {
+    wanted: Vec<Wanted>,
+    detail: bool,
+}
+
+struct Wanted {
+    format: Chosen,
+    file: Option<PathBuf>,
+}
+
+enum Chosen {
+    Known(&'static dyn Format),
+    Template(Box<Template>),
+}
+
+impl Outputs {
+    /// What the command line asks for.
+    ///
+    /// # Errors
+    /// A format that is not there, a template that cannot be used, two reports to one place.
+    pub(crate) fn of(args: &OutputArgs) -> anyhow::Result<Self> {
+        let mut wanted = Vec::new();
+        for value in &args.output {
+            let (name, file) = match (value.split_once('='), &args.format) {
+                (Some((name, file)), _) if is_format(name) => (name, Some(file)),
+                (None, _) if is_format(value) => (value.as_str(), None),
+                (_, Some(format)) => (format.as_str(), Some(value.as_str())),
+                (split, None) => {
+                    let name = split.map_or(value.as_str(), |(name, _)| name);
+                    return Err(unknown(name).into());
+                }
+            };
+            if file == Some("") {
+                return Err(Usage(format!("--output {value}: the file has no name")).into());
+            }
+            wanted.push((name, file.map(PathBuf::from)));
+        }
+        let is_used = |format: &String| wanted.iter().any(|(name, _)| name == format);
+        match &args.format {
+            Some(format) if !is_used(format) => wanted.push((format, None)),
+            None if wanted.is_empty() && args.template.is_some() => wanted.push(("template", None)),
+            None if wanted.is_empty() => wanted.push(("table", None)),
+            _ => {}
+        }
+        let mut places = BTreeSet::new();
+        for (_, file) in &wanted {
+            if !places.insert(file.clone()) {
+                let place = file.as_ref().map_or_else(
+                    || "standard output".to_owned(),
+                    |file| file.display().to_string(),
+                );
+                let text = format!("two reports to {place}; name a file: -o FORMAT=FILE");
+                return Err(Usage(text).into());
+            }
+        }
+        let chosen = |(name, file): (&str, Option<PathBuf>)| {
+            anyhow::Ok(Wanted {
+                format: choose(name, args.template.as_deref())?,
+                file,
+            })
+        };
+        let wanted = wanted.into_iter().map(chosen).collect::<Result<_, _>>()?;
+        Ok(Self {
+            wanted,
+            detail: args.detail,
+        })
+    }
+
+    /// Writes the report everywhere.
+    pub(crate) fn write(&self, report: &Report) -> anyhow::Result<()> {
+        // Files first: a reader of standard output that went away must not cost a file.
+        let mut wanted: Vec<&Wanted> = self.wanted.iter().collect();
+        wanted.sort_by_key(|wanted| wanted.file.is_none());
+        wanted.into_iter().try_for_each(|wanted| {
+            let file = wanted.file.as_deref();
+            let style = output::style(file, self.detail);
+            output::write(file, |out| match &wanted.format {
+                Chosen::Known(format) => format.write(report, &style, out),
+                Chosen::Template(template) => template.write(report, &style, out),
+            })
+        })
+    }
+}
+
+fn is_format(name: &str) -> bool {
+    name == "template" || pellucid_report::format(name).is_some()
+}
+
+fn choose(name: &str, template: Option<&Path>) -> anyhow::Result<Chosen> {
+    if name != "template" {
+        return Ok(Chosen::Known(
+            pellucid_report::format(name).ok_or_else(|| unknown(name))?,
+        ));
+    }
+    let path =
+        template.ok_or_else(|| Usage("the format template needs --template FILE".to_owned()))?;
+    let cannot_use = || Usage(format!("cannot use the template {}", path.display()));
+    let mut source = String::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(TEMPLATE).read_to_string(&mut source))
+        .with_context(cannot_use)?;
+    let template = Template::new(&path.display().to_string(), &source).with_context(cannot_use)?;
+    Ok(Chosen::Template(Box::new(template)))
+}
+
+fn unknown(name: &str) -> Usage {
+    let known: Vec<&str> = FORMATS.iter().map(|format| format.name()).collect();
+    Usage(format!(
+        "there is no format {name:?}; the formats are {}, template (a file: -o FORMAT=FILE)",
+        known.join(", ")
+    ))
+}

@@ -1,0 +1,275 @@
+//! Errata of the rebuilds of RHEL, in the shape of OSV: one JSON document a bulletin.
+//!
+//! Source: OSV schema 1.6; archives of osv.dev. Names are of binary packages, CVEs stand in `related`
+//! (they are not aliases), the severity is the first word of the summary, and the module stream is only
+//! in the summary, too (`Important: php:7.4 security update`). Colons in identifiers are in the
+//! members' names as well.
+//!
+//! Not here: architectures, which these documents do not tell; what is not fixed.
+
+use std::collections::BTreeSet;
+
+use pellucid_model::{Advisory, Affected, Cvss, NameKind, Namespace, Status};
+use pellucid_version::{Lower, Range, Scheme, Upper};
+use serde::Deserialize;
+
+use super::json::{self, Text};
+use super::{date, rpm};
+use crate::{AdvisorySink, FeedError, Fetched};
+
+/// What distinguishes one rebuild from the other.
+pub(crate) struct Errata {
+    /// The ecosystem, before the colon and the release.
+    pub(crate) ecosystem: &'static str,
+    /// The distribution in pellucid's namespaces.
+    pub(crate) distribution: &'static str,
+}
+
+#[derive(Deserialize)]
+struct Document<'a> {
+    #[serde(borrow)]
+    id: Text<'a>,
+    #[serde(borrow)]
+    summary: Option<Text<'a>>,
+    #[serde(borrow)]
+    details: Option<Text<'a>>,
+    #[serde(borrow)]
+    published: Option<Text<'a>>,
+    #[serde(borrow)]
+    modified: Option<Text<'a>>,
+    #[serde(borrow)]
+    withdrawn: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    aliases: Vec<Text<'a>>,
+    #[serde(borrow, default)]
+    related: Vec<Text<'a>>,
+    #[serde(borrow, default)]
+    upstream: Vec<Text<'a>>,
+    #[serde(borrow, default)]
+    severity: Vec<Score<'a>>,
+    #[serde(borrow, default)]
+    affected: Vec<Statement<'a>>,
+    #[serde(borrow, default)]
+    references: Vec<Reference<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Score<'a> {
+    #[serde(borrow)]
+    score: Text<'a>,
+}
+
+#[derive(Deserialize)]
+struct Reference<'a> {
+    #[serde(borrow)]
+    url: Text<'a>,
+}
+
+#[derive(Deserialize)]
+struct Statement<'a> {
+    #[serde(borrow)]
+    package: Option<Package<'a>>,
+    #[serde(borrow, default)]
+    ranges: Vec<Events<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Package<'a> {
+    #[serde(borrow)]
+    ecosystem: Text<'a>,
+    #[serde(borrow)]
+    name: Text<'a>,
+}
+
+#[derive(Deserialize)]
+struct Events<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Text<'a>,
+    #[serde(borrow, default)]
+    events: Vec<Event<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Event<'a> {
+    #[serde(borrow)]
+    introduced: Option<Text<'a>>,
+    #[serde(borrow)]
+    fixed: Option<Text<'a>>,
+    #[serde(borrow)]
+    last_affected: Option<Text<'a>>,
+}
+
+impl Errata {
+    /// Reads one bulletin.
+    ///
+    /// # Errors
+    /// The document is no OSV record.
+    pub(crate) fn parse(
+        &self,
+        file: &Fetched<'_>,
+        out: &mut dyn AdvisorySink,
+    ) -> Result<(), FeedError> {
+        let text = json::text(file)?;
+        let document: Document<'_> =
+            serde_json::from_str(text).map_err(|source| FeedError::Json {
+                file: file.name().to_owned(),
+                source,
+            })?;
+        if document.withdrawn.is_some() {
+            out.left_out(&document.id, "withdrawn");
+            return Ok(());
+        }
+        let advisory = self.advisory(&document, out);
+        if advisory.related.is_empty() && !document.id.contains("SA-") {
+            out.left_out(&document.id, "not about security");
+        } else if advisory.affected.is_empty() {
+            out.bad_record(&document.id, "it names no package");
+        } else {
+            out.advisory(advisory);
+        }
+        Ok(())
+    }
+
+    fn advisory(&self, document: &Document<'_>, out: &mut dyn AdvisorySink) -> Advisory {
+        let mut advisory = Advisory::new(&*document.id);
+        let summary = document.summary.as_deref().unwrap_or_default();
+        advisory.title = Some(summary.to_owned()).filter(|title| !title.is_empty());
+        advisory.description = document
+            .details
+            .as_deref()
+            .map(|text| text.trim().to_owned())
+            .unwrap_or_default();
+        let word = summary.split_once(':').map(|(word, _)| word);
+        if let Some((word, severity)) = word.and_then(|word| Some((word, rpm::severity(word)?))) {
+            advisory.severity = severity;
+            advisory.severity_word = Some(word.to_owned());
+        }
+        let seconds = |text: &Option<Text<'_>>| text.as_deref().and_then(date::seconds);
+        advisory.published = seconds(&document.published);
+        advisory.modified = seconds(&document.modified);
+        let cves: BTreeSet<&str> = [&document.related, &document.upstream, &document.aliases]
+            .into_iter()
+            .flatten()
+            .filter_map(|id| rpm::cve(id))
+            .collect();
+        advisory.related = cves.into_iter().map(str::to_owned).collect();
+        // One of several vectors is no one's in particular.
+        if let ([score], [_]) = (document.severity.as_slice(), advisory.related.as_slice())
+            && score.score.starts_with("CVSS:")
+        {
+            advisory.cvss.push(Cvss {
+                source: self.distribution.to_owned(),
+                vector: score.score.to_string(),
+            });
+        }
+        let mut links: Vec<String> = Vec::new();
+        for reference in &document.references {
+            let url = &*reference.url;
+            if url.starts_with("https://") && links.iter().all(|known| known != url) {
+                links.push(url.to_owned());
+            }
+        }
+        // The vendor's page first.
+        links.sort_by_key(|link| !link.contains("://errata."));
+        advisory.links = links;
+        let stream = rpm::stream_of(summary);
+        for statement in &document.affected {
+            match self.statement(statement, stream) {
+                Ok(Some(affected)) => advisory.affected.push(affected),
+                Ok(None) => {}
+                Err(reason) => out.bad_record(&document.id, &reason),
+            }
+        }
+        advisory.affected.sort();
+        advisory.affected.dedup();
+        advisory
+    }
+
+    fn statement(
+        &self,
+        statement: &Statement<'_>,
+        stream: Option<&str>,
+    ) -> Result<Option<Affected>, String> {
+        let Some(package) = &statement.package else {
+            return Ok(None);
+        };
+        let name = &*package.name;
+        let release = package
+            .ecosystem
+            .strip_prefix(self.ecosystem)
+            .and_then(|rest| rest.strip_prefix(':'))
+            .and_then(|release| release.split('.').next())
+            .filter(|release| !release.is_empty())
+            .ok_or_else(|| format!("{name}: ecosystem {:?}", package.ecosystem.0))?;
+        let mut ranges = Vec::new();
+        for events in statement
+            .ranges
+            .iter()
+            .filter(|one| &*one.kind == "ECOSYSTEM")
+        {
+            ranges.extend(ranges_of(&events.events).map_err(|what| format!("{name}: {what}"))?);
+        }
+        if ranges.is_empty() {
+            return Err(format!("{name}: no range of versions"));
+        }
+        let modular = ranges
+            .iter()
+            .any(|range| range.fixed().is_some_and(rpm::is_modular));
+        if modular && stream.is_none() {
+            return Err(format!(
+                "{name}: built as part of a module that is not named"
+            ));
+        }
+        Ok(Some(Affected {
+            namespace: Namespace::release_of(self.distribution, release),
+            package: name.to_owned(),
+            name_kind: NameKind::Binary,
+            status: Status::Affected,
+            ranges,
+            versions: Vec::new(),
+            severity: None,
+            arches: Vec::new(),
+            module: stream.filter(|_| modular).map(str::to_owned),
+            cpes: Vec::new(),
+            note: None,
+        }))
+    }
+}
+
+/// The ranges of a list of events, in its order.
+fn ranges_of(events: &[Event<'_>]) -> Result<Vec<Range>, String> {
+    let mut ranges = Vec::new();
+    let mut lower = None;
+    let checked = |text: &str| {
+        let version = text.strip_prefix("0:").unwrap_or(text);
+        if Scheme::Rpm.is_valid(version) {
+            Ok(version.to_owned())
+        } else {
+            Err(format!("{text:?} is no version"))
+        }
+    };
+    for event in events {
+        if let Some(introduced) = &event.introduced {
+            lower = Some(match &**introduced {
+                "0" => Lower::Beginning,
+                other => Lower::Inclusive(checked(other)?),
+            });
+        }
+        let upper = match (&event.fixed, &event.last_affected) {
+            (Some(fixed), _) => Upper::Before(checked(fixed)?),
+            (None, Some(last)) => Upper::Through(checked(last)?),
+            (None, None) => continue,
+        };
+        ranges.push(Range {
+            lower: lower.take().unwrap_or(Lower::Beginning),
+            upper,
+        });
+    }
+    if let Some(lower) = lower {
+        ranges.push(Range {
+            lower,
+            upper: Upper::Open,
+        });
+    }
+    Ok(ranges)
+}

@@ -1,0 +1,138 @@
+//! What the feeds of RPM distributions have in common: words of severity, versions, lists of
+//! architectures, CVE identifiers.
+
+use pellucid_model::{Severity, Status};
+use pellucid_version::Scheme;
+
+/// The severity of a word that Red Hat and its kin use; `None` for a word nobody knows.
+///
+/// `None`, `N/A` and nothing at all are Unknown: the vendor has not rated it.
+pub(crate) fn severity(word: &str) -> Option<Severity> {
+    const WORDS: &[(&str, Severity)] = &[
+        ("", Severity::Unknown),
+        ("none", Severity::Unknown),
+        ("n/a", Severity::Unknown),
+        ("unknown", Severity::Unknown),
+        ("unspecified", Severity::Unknown),
+        ("low", Severity::Low),
+        ("moderate", Severity::Medium),
+        ("medium", Severity::Medium),
+        ("important", Severity::High),
+        ("high", Severity::High),
+        ("critical", Severity::Critical),
+        ("urgent", Severity::Critical),
+    ];
+    let word = word.trim();
+    WORDS
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(word))
+        .map(|(_, severity)| *severity)
+}
+
+/// The state in which Red Hat leaves a component without a fix.
+pub(crate) fn state(words: &str) -> Status {
+    match words.trim().to_ascii_lowercase().as_str() {
+        "will not fix" => Status::WillNotFix,
+        "out of support scope" => Status::EndOfLife,
+        "fix deferred" => Status::Deferred,
+        "under investigation" => Status::UnderInvestigation,
+        "not affected" => Status::NotAffected,
+        _ => Status::Affected,
+    }
+}
+
+/// `epoch:version-release` without an epoch of zero, or `None` if it is no version.
+pub(crate) fn evr(text: &str) -> Option<&str> {
+    let text = text.trim();
+    let text = text.strip_prefix("0:").unwrap_or(text);
+    let text = text.strip_prefix("(none):").unwrap_or(text);
+    Scheme::Rpm.is_valid(text).then_some(text)
+}
+
+/// The architectures of a pattern such as `(aarch64|x86_64)`; none for one that is no plain list.
+pub(crate) fn arches(pattern: &str) -> Vec<String> {
+    let list = pattern.trim().trim_start_matches('^').trim_end_matches('$');
+    let list = list
+        .strip_prefix('(')
+        .and_then(|list| list.strip_suffix(')'))
+        .unwrap_or(list);
+    let plain = |arch: &str| {
+        !arch.is_empty()
+            && arch
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    };
+    let mut arches: Vec<String> = list.split('|').map(str::to_owned).collect();
+    if !arches.iter().all(|arch| plain(arch)) {
+        return Vec::new();
+    }
+    arches.sort();
+    arches.dedup();
+    arches
+}
+
+/// The CVE identifier that a text begins or ends with (`CVE:00001:CVE-2023-2602`).
+pub(crate) fn cve(text: &str) -> Option<&str> {
+    let at = text.rfind("CVE-")?;
+    let id = text.get(at..)?;
+    let numbers = id.strip_prefix("CVE-")?;
+    let end = numbers
+        .find(|c: char| !c.is_ascii_digit() && c != '-')
+        .unwrap_or(numbers.len());
+    let (year, number) = numbers.get(..end)?.split_once('-')?;
+    let good = year.len() == 4 && number.len() >= 4 && !number.contains('-');
+    good.then(|| id.get(..end + "CVE-".len())).flatten()
+}
+
+/// The module stream that a bulletin's title names (`Important: php:7.4 security update`).
+pub(crate) fn stream_of(title: &str) -> Option<&str> {
+    title
+        .split_ascii_whitespace()
+        .map(|word| word.trim_matches([',', ';']))
+        .find(|word| {
+            word.split_once(':').is_some_and(|(name, stream)| {
+                let plain = |text: &str| {
+                    !text.is_empty()
+                        && text
+                            .bytes()
+                            .all(|byte| byte.is_ascii_alphanumeric() || b"._-+".contains(&byte))
+                };
+                plain(name) && plain(stream)
+            })
+        })
+}
+
+/// Whether a version's release says that it was built as part of a module.
+pub(crate) fn is_modular(evr: &str) -> bool {
+    evr.contains(".module+el") || evr.contains(".module_el")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_patterns_and_titles_are_read() {
+        assert_eq!(severity(" IMPORTANT "), Some(Severity::High));
+        assert_eq!(severity("N/A"), Some(Severity::Unknown));
+        assert_eq!(severity("dire"), None);
+        assert_eq!(arches("(x86_64|aarch64)"), ["aarch64", "x86_64"]);
+        assert_eq!(arches("x86_64"), ["x86_64"]);
+        assert_eq!(arches(".*"), [""; 0]);
+        assert_eq!(cve("CVE:00001:CVE-2023-2602"), Some("CVE-2023-2602"));
+        assert_eq!(cve("Mitre CVE-2004-2771"), Some("CVE-2004-2771"));
+        assert_eq!(cve("CVE-20-1"), None);
+        assert_eq!(evr("0:1.2-3"), Some("1.2-3"));
+        assert_eq!(evr("1:1.2-3"), Some("1:1.2-3"));
+        assert_eq!(evr(""), None);
+        assert_eq!(
+            stream_of("Important: container-tools:rhel8 security and bug fix update"),
+            Some("container-tools:rhel8")
+        );
+        assert_eq!(
+            stream_of("Moderate: 389-ds:1.4 security update"),
+            Some("389-ds:1.4")
+        );
+        assert_eq!(stream_of("Important: bcel security update"), None);
+    }
+}

@@ -1,0 +1,275 @@
+//! Feeds' advisories and written vulnerabilities as one.
+
+use pellucid_model::{Advisory, Affected, NameKind, Namespace, Severity, Status};
+use pellucid_server::Options;
+use pellucid_snapshot::{Builder, Catalog, FeedStatus, Meta};
+use pellucid_version::Range;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::service::{Service, config, debian};
+
+/// `CVE-2024-N` in bash, fixed in `5.2-N`.
+fn advisory(number: u32) -> Advisory {
+    let mut advisory = Advisory::new(format!("CVE-2024-{number}"));
+    advisory.severity = Severity::High;
+    advisory.description = format!("flaw {number}");
+    advisory.links = vec![format!("https://example.org/{number}")];
+    advisory.affected = vec![Affected {
+        namespace: Namespace::from("debian:12"),
+        package: "bash".to_owned(),
+        name_kind: NameKind::Source,
+        status: Status::Affected,
+        ranges: vec![Range::before(format!("5.2-{number}"))],
+        versions: Vec::new(),
+        severity: None,
+        arches: Vec::new(),
+        module: None,
+        cpes: Vec::new(),
+        note: None,
+    }];
+    advisory
+}
+
+fn publish(folder: &TempDir, advisories: &[Advisory]) {
+    let catalog = Catalog::open(folder.path()).unwrap();
+    let meta = Meta {
+        key: "debian".to_owned(),
+        feed: "debian".to_owned(),
+        as_of: None,
+    };
+    let path = catalog.building_path("debian").unwrap();
+    let mut builder = Builder::create(path, meta).unwrap();
+    for advisory in advisories {
+        builder.add(advisory).unwrap();
+    }
+    let built = builder.finish().unwrap();
+    catalog
+        .publish("debian", built, 1, FeedStatus::default())
+        .unwrap();
+}
+
+async fn service() -> Service {
+    let folder = tempfile::tempdir().unwrap();
+    publish(
+        &folder,
+        &[advisory(1), advisory(2), advisory(3), advisory(4)],
+    );
+    let service = Service::within(folder, config(), Options::default()).await;
+    let path = service.layer("base", debian(&[("bash", "5.2-2")]));
+    assert_eq!(service.post_layer("a", &path, "").await.status, 201);
+    service
+}
+
+async fn found(service: &Service) -> Vec<(String, String)> {
+    let layer = service.get("/v1/layers/a?vulnerabilities").await.json();
+    let list = layer["Layer"]["Features"][0]["Vulnerabilities"]
+        .as_array()
+        .cloned();
+    let text = |it: &Value, key: &str| it[key].as_str().unwrap_or_default().to_owned();
+    list.unwrap_or_default()
+        .iter()
+        .map(|it| {
+            (
+                text(it, "Name"),
+                format!("{} {}", text(it, "Severity"), text(it, "FixedBy")),
+            )
+        })
+        .collect()
+}
+
+fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+    expected
+        .iter()
+        .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
+        .collect()
+}
+
+const SPACE: &str = "/v1/namespaces/debian:12/vulnerabilities";
+
+#[tokio::test]
+async fn a_put_overrides_and_a_delete_hides_what_a_feed_says() {
+    let service = service().await;
+    let both = pairs(&[("CVE-2024-3", "High 5.2-3"), ("CVE-2024-4", "High 5.2-4")]);
+    assert_eq!(found(&service).await, both);
+    // From memory, the same.
+    assert_eq!(found(&service).await, both);
+
+    let one = service.get(&format!("{SPACE}/CVE-2024-3?fixedIn")).await;
+    assert_eq!(
+        one.body,
+        "{\"Vulnerability\":{\"Name\":\"CVE-2024-3\",\"NamespaceName\":\"debian:12\",\"Description\":\"flaw 3\",\
+         \"Link\":\"https://example.org/3\",\"Severity\":\"High\",\"FixedIn\":[{\"Name\":\"bash\",\
+         \"NamespaceName\":\"debian:12\",\"VersionFormat\":\"dpkg\",\"Version\":\"5.2-3\"}]}}\n"
+    );
+
+    let low = json!({"Vulnerability": {"Severity": "Low"}}).to_string();
+    let put = service
+        .ask("PUT", &format!("{SPACE}/CVE-2024-3"), &low)
+        .await;
+    assert_eq!(
+        (put.status, put.body.as_str()),
+        (200, "{\"Vulnerability\":{\"Severity\":\"Low\"}}\n")
+    );
+    let lowered = pairs(&[("CVE-2024-3", "Low 5.2-3"), ("CVE-2024-4", "High 5.2-4")]);
+    assert_eq!(found(&service).await, lowered);
+
+    let deleted = service
+        .ask("DELETE", &format!("{SPACE}/CVE-2024-4"), "")
+        .await;
+    assert_eq!(deleted.status, 200);
+    assert_eq!(found(&service).await, pairs(&[("CVE-2024-3", "Low 5.2-3")]));
+    assert_eq!(
+        service.get(&format!("{SPACE}/CVE-2024-4")).await.status,
+        404
+    );
+    assert_eq!(
+        service
+            .ask("DELETE", &format!("{SPACE}/CVE-2024-4"), "")
+            .await
+            .status,
+        404
+    );
+    assert_eq!(
+        service
+            .ask("DELETE", &format!("{SPACE}/CVE-2024-3"), "")
+            .await
+            .status,
+        200
+    );
+    assert_eq!(found(&service).await, []);
+}
+
+#[tokio::test]
+async fn what_is_hidden_comes_back_when_the_feed_changes_it() {
+    let first = service().await;
+    assert_eq!(
+        first
+            .ask("DELETE", &format!("{SPACE}/CVE-2024-3"), "")
+            .await
+            .status,
+        200
+    );
+    assert_eq!(
+        first
+            .ask("DELETE", &format!("{SPACE}/CVE-2024-4"), "")
+            .await
+            .status,
+        200
+    );
+    assert_eq!(found(&first).await, []);
+    let Service { folder, server } = first;
+    server.stop();
+    server.ended().await;
+    let mut changed = advisory(4);
+    changed.severity = Severity::Critical;
+    publish(&folder, &[advisory(3), changed]);
+    let second = Service::within(folder, config(), Options::default()).await;
+    assert_eq!(
+        found(&second).await,
+        pairs(&[("CVE-2024-4", "Critical 5.2-4")])
+    );
+}
+
+#[tokio::test]
+async fn a_list_is_paged_through_feeds_and_written_ones() {
+    let service = service().await;
+    for name in ["OWN-1", "OWN-2", "CVE-2024-2"] {
+        let body = json!({"Vulnerability": {"Name": name, "NamespaceName": "debian:12",
+            "Severity": "low", "FixedIn": [{"Name": "bash", "Version": "9"}]}});
+        let answer = service.ask("POST", SPACE, &body.to_string()).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+    }
+    for limit in [1, 2, 3, 6, 100] {
+        let mut names = Vec::new();
+        let mut page = String::new();
+        loop {
+            let target = format!("{SPACE}?limit={limit}{page}");
+            let answer = service.get(&target).await.json();
+            let list = answer["Vulnerabilities"]
+                .as_array()
+                .cloned()
+                .unwrap_or_default();
+            names.extend(
+                list.iter()
+                    .map(|it| it["Name"].as_str().unwrap().to_owned()),
+            );
+            match answer["NextPage"].as_str() {
+                Some(next) => page = format!("&page={next}"),
+                None => break,
+            }
+        }
+        let expected = [
+            "CVE-2024-1",
+            "CVE-2024-3",
+            "CVE-2024-4",
+            "OWN-1",
+            "OWN-2",
+            "CVE-2024-2",
+        ];
+        assert_eq!(names, expected, "{limit}");
+    }
+    for (target, message) in [
+        (SPACE.to_owned(), "must provide limit query parameter"),
+        (
+            format!("{SPACE}?limit=-1"),
+            "limit value should not be less than zero",
+        ),
+        (
+            format!("{SPACE}?limit=1&page=zz"),
+            "invalid page format: invalid or expired pagination token",
+        ),
+        (
+            "/v1/namespaces/nope:1/vulnerabilities?limit=1".to_owned(),
+            "the resource cannot be found",
+        ),
+    ] {
+        assert_eq!(service.get(&target).await.error(), message);
+    }
+}
+
+#[tokio::test]
+async fn fixes_work_as_documented() {
+    let service = service().await;
+    let fix = |version: &str| {
+        json!({"Feature": {"Name": "bash", "NamespaceName": "debian:12", "Version": version}})
+            .to_string()
+    };
+    let at = format!("{SPACE}/CVE-2024-3/fixes");
+    let put = service
+        .ask("PUT", &format!("{at}/bash"), &fix("5.2-9"))
+        .await;
+    assert_eq!(put.status, 200, "{put:?}");
+    assert_eq!(
+        service.get(&at).await.body,
+        "{\"Features\":[{\"Name\":\"bash\",\"NamespaceName\":\"debian:12\",\"VersionFormat\":\"dpkg\",\"Version\":\"5.2-9\"}]}\n"
+    );
+    assert_eq!(
+        found(&service).await,
+        pairs(&[("CVE-2024-3", "High 5.2-9"), ("CVE-2024-4", "High 5.2-4")])
+    );
+    assert_eq!(
+        service
+            .ask("DELETE", &format!("{at}/bash"), "")
+            .await
+            .status,
+        200
+    );
+    assert_eq!(
+        service
+            .ask("DELETE", &format!("{at}/other"), "")
+            .await
+            .status,
+        200
+    );
+    assert_eq!(service.get(&at).await.body, "{\"Features\":null}\n");
+    assert_eq!(
+        found(&service).await,
+        pairs(&[("CVE-2024-4", "High 5.2-4")])
+    );
+    let unknown = format!("{SPACE}/NOPE/fixes/bash");
+    assert_eq!(service.ask("PUT", &unknown, &fix("1")).await.status, 404);
+    assert_eq!(service.ask("DELETE", &unknown, "").await.status, 404);
+    let other = service.ask("PUT", &format!("{at}/zsh"), &fix("1")).await;
+    assert_eq!(other.error(), "feature name in URL and JSON do not match");
+}

@@ -1,0 +1,186 @@
+//! Layers: stored, inherited, replaced, taken away, deleted.
+
+use pellucid_testkit::LayerBuilder;
+use serde_json::{Value, json};
+
+use crate::service::{Service, ask, debian};
+
+fn features(layer: &Value) -> Vec<(String, String)> {
+    let text = |feature: &Value, key: &str| feature[key].as_str().unwrap().to_owned();
+    layer["Layer"]["Features"]
+        .as_array()
+        .map(|features| {
+            let pair = |it: &Value| {
+                let version = text(it, "Version");
+                (
+                    format!("{} {version}", text(it, "Name")),
+                    text(it, "AddedBy"),
+                )
+            };
+            features.iter().map(pair).collect()
+        })
+        .unwrap_or_default()
+}
+
+fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+    expected
+        .iter()
+        .map(|(feature, layer)| ((*feature).to_owned(), (*layer).to_owned()))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_chain_shows_what_each_layer_added() {
+    let service = Service::start().await;
+    let base = service.layer("base", debian(&[("bash", "5.2-1"), ("curl", "7.88-1")]));
+    let upgrade = service.layer("upgrade", debian(&[("bash", "5.2-2"), ("curl", "7.88-1")]));
+    let nothing = service.layer("nothing", LayerBuilder::new().file("srv/x", "x"));
+    let gone = service.layer("gone", LayerBuilder::new().whiteout("var/lib/dpkg/status"));
+    for (name, path, parent) in [
+        ("a", &base, ""),
+        ("b", &upgrade, "a"),
+        ("c", &nothing, "b"),
+        ("d", &gone, "c"),
+    ] {
+        let answer = service.post_layer(name, path, parent).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+    }
+    let get = async |name: &str| {
+        let answer = service.get(&format!("/v1/layers/{name}?features")).await;
+        features(&answer.json())
+    };
+    assert_eq!(
+        get("a").await,
+        pairs(&[("bash 5.2-1", "a"), ("curl 7.88-1", "a")])
+    );
+    let upgraded = pairs(&[("bash 5.2-2", "b"), ("curl 7.88-1", "a")]);
+    assert_eq!(get("b").await, upgraded);
+    assert_eq!(get("c").await, upgraded);
+    assert_eq!(get("d").await, []);
+
+    let plain = service.get("/v1/layers/c").await;
+    assert_eq!(
+        plain.body,
+        "{\"Layer\":{\"Name\":\"c\",\"NamespaceName\":\"debian:12\",\"ParentName\":\"b\",\"IndexedByVersion\":3}}\n"
+    );
+    assert_eq!(plain.headers["server"], "clair");
+    assert_eq!(
+        plain.headers["content-type"],
+        "application/json;charset=utf-8"
+    );
+
+    let deleted = service.ask("DELETE", "/v1/layers/b", "").await;
+    assert_eq!((deleted.status, deleted.body.as_str()), (200, ""));
+    for (name, status) in [("a", 200), ("b", 404), ("c", 404), ("d", 404)] {
+        assert_eq!(
+            service.get(&format!("/v1/layers/{name}")).await.status,
+            status
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_stored_layer_is_not_looked_at_again() {
+    let service = Service::start().await;
+    let path = service.layer("base", debian(&[("bash", "5.2-1")]));
+    assert_eq!(service.post_layer("a", &path, "").await.status, 201);
+    let again = json!({"Layer": {"Name": "a", "Path": "/nope", "Format": "Bogus",
+        "ParentName": "nosuch", "Headers": {"Authorization": "Bearer secret", "Empty": ""}}});
+    let again = service.ask("POST", "/v1/layers", &again.to_string()).await;
+    assert_eq!(again.status, 201);
+    assert_eq!(
+        again.body,
+        "{\"Layer\":{\"Name\":\"a\",\"Path\":\"/nope\",\"Headers\":{\"Authorization\":\"***\",\"Empty\":\"\"},\
+         \"ParentName\":\"nosuch\",\"Format\":\"Bogus\",\"IndexedByVersion\":3}}\n"
+    );
+}
+
+#[tokio::test]
+async fn one_name_posted_by_many_at_once_is_stored_once() {
+    let service = Service::start().await;
+    let path = service.layer("base", debian(&[("bash", "5.2-1")]));
+    let body = json!({"Layer": {"Name": "a", "Path": path, "Format": "docker"}}).to_string();
+    let address = service.server.api;
+    let posts: Vec<_> = (0..8)
+        .map(|_| {
+            let body = body.clone();
+            tokio::spawn(async move { ask(address, "POST", "/v1/layers", "", &body).await.status })
+        })
+        .collect();
+    for post in posts {
+        assert_eq!(post.await.unwrap(), 201);
+    }
+    let answer = service.get("/v1/layers/a?features").await;
+    assert_eq!(features(&answer.json()), pairs(&[("bash 5.2-1", "a")]));
+}
+
+#[tokio::test]
+async fn files_below_rootfs_are_those_of_an_aci() {
+    let service = Service::start().await;
+    let layer = LayerBuilder::new()
+        .file("rootfs/etc/alpine-release", "3.4.6\n")
+        .file("rootfs/lib/apk/db/installed", "P:musl\nV:1.1.14-r12\n\n")
+        .file("lib/apk/db/installed", "P:busybox\nV:1-r1\n\n");
+    let path = service.layer("aci", layer);
+    let body = json!({"Layer": {"Name": "a", "Path": path, "Format": "ACI"}});
+    assert_eq!(
+        service
+            .ask("POST", "/v1/layers", &body.to_string())
+            .await
+            .status,
+        201
+    );
+    let answer = service.get("/v1/layers/a?features").await.json();
+    assert_eq!(features(&answer), pairs(&[("musl 1.1.14-r12", "a")]));
+    assert_eq!(answer["Layer"]["Features"][0]["VersionFormat"], "dpkg");
+}
+
+#[tokio::test]
+async fn every_cut_of_a_layer_is_refused() {
+    let service = Service::start().await;
+    let whole = debian(&[("bash", "5.2-1")]).tar();
+    let cuts = (1..20).map(|part| whole.len() * part / 20);
+    for (number, cut) in cuts.enumerate() {
+        let path = service.folder.path().join("cut");
+        std::fs::write(&path, &whole[..cut]).unwrap();
+        let name = format!("cut{number}");
+        let answer = service.post_layer(&name, path.to_str().unwrap(), "").await;
+        if answer.status == 201 {
+            // Cut inside the padding at the end: nothing is missing.
+            let stored = service.get(&format!("/v1/layers/{name}?features")).await;
+            assert_eq!(features(&stored.json()).len(), 1, "cut at {cut}");
+        } else {
+            assert_eq!(answer.status, 422, "cut at {cut}: {answer:?}");
+            assert_eq!(service.get(&format!("/v1/layers/{name}")).await.status, 404);
+        }
+    }
+}
+
+#[tokio::test]
+async fn health_and_metrics_are_where_clair_had_them() {
+    let service = Service::start().await;
+    let health = ask(service.server.health, "GET", "/health", "", "").await;
+    assert_eq!((health.status, health.body.as_str()), (200, ""));
+    assert_eq!(health.headers["server"], "clair");
+    for (path, status) in [("/healthz", 200), ("/readyz", 200), ("/", 404)] {
+        assert_eq!(
+            ask(service.server.health, "GET", path, "", "").await.status,
+            status
+        );
+    }
+    assert_eq!(
+        ask(service.server.health, "POST", "/health", "", "")
+            .await
+            .status,
+        405
+    );
+    assert_eq!(
+        service.get("/v1/namespaces").await.body,
+        "{\"Namespaces\":null}\n"
+    );
+    let metrics = service.get("/v1/metrics").await;
+    assert_eq!(metrics.headers["content-type"], "text/plain; version=0.0.4");
+    assert!(metrics.body.contains(
+        "clair_api_response_duration_milliseconds_count{code=\"200\",route=\"v1/getNamespaces\"} 1"
+    ));
+}
