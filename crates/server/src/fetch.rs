@@ -264,7 +264,7 @@ impl Read for Pieces {
 /// by whoever reads.
 enum Unzipped {
     Closed(Option<Pieces>),
-    Open(flate2::read::MultiGzDecoder<io::BufReader<Pieces>>),
+    Open(Box<flate2::read::MultiGzDecoder<io::BufReader<Pieces>>>),
 }
 
 impl Read for Unzipped {
@@ -272,9 +272,8 @@ impl Read for Unzipped {
         if let Self::Closed(pieces) = self
             && let Some(pieces) = pieces.take()
         {
-            *self = Self::Open(flate2::read::MultiGzDecoder::new(io::BufReader::new(
-                pieces,
-            )));
+            let decoder = flate2::read::MultiGzDecoder::new(io::BufReader::new(pieces));
+            *self = Self::Open(Box::new(decoder));
         }
         match self {
             Self::Open(decoder) => decoder.read(buffer),

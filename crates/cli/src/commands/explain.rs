@@ -15,7 +15,7 @@ use crate::{advice, output};
 pub(crate) fn run(args: &ExplainArgs, talk: &Talk) -> anyhow::Result<Exit> {
     let catalog = advice::catalog(&args.scan.data.store)?;
     let report = saved::report(&args.source, &catalog, &args.scan, talk)?;
-    let records = records(args, &report, &catalog);
+    let records = records(args, &report, &catalog)?;
     let style = output::style(None::<&Path>, true);
     output::write(None, |out| {
         let (id, package) = (&args.vulnerability, &args.package);

@@ -1,5 +1,9 @@
 //! The binary from outside: what it prints, where, and how it ends.
-#![expect(clippy::unwrap_used, reason = "a panic is the report of a test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a panic is the report of a test"
+)]
 
 mod bench;
 mod db;

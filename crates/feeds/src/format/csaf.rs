@@ -61,7 +61,7 @@ pub(crate) struct Tree<'a> {
 #[derive(Deserialize)]
 struct Branch<'a> {
     #[serde(borrow, default)]
-    branches: Vec<Branch<'a>>,
+    branches: Vec<Self>,
     #[serde(borrow)]
     product: Option<Product<'a>>,
 }

@@ -29,6 +29,9 @@ use tables::Tables;
 use super::xml::Xml;
 use crate::{AdvisorySink, FeedError, Fetched};
 
+/// Takes a definition with the rows of its criteria.
+type Each<'a> = &'a mut dyn FnMut(&Definition, &[Row], &mut dyn AdvisorySink);
+
 /// How a vendor writes its definitions.
 pub(crate) struct Dialect {
     /// The namespaces of a product (`Red Hat Enterprise Linux 8`); `None` if that is no product but
@@ -47,7 +50,7 @@ impl Dialect {
         &self,
         file: &Fetched<'_>,
         out: &mut dyn AdvisorySink,
-        each: &mut dyn FnMut(&Definition, &[Row], &mut dyn AdvisorySink),
+        each: Each<'_>,
     ) -> Result<(), FeedError> {
         let tables = Tables::read(file)?;
         let (mut xml, _) = Xml::begin(file, "oval_definitions")?;

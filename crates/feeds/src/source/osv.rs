@@ -209,18 +209,15 @@ fn advisory(
 
 /// Fills everything of an advisory but its packages.
 pub(crate) fn describe(advisory: &mut Advisory, record: &Record<'_>) {
-    let texts = |list: &Option<Vec<crate::format::json::Text<'_>>>| -> Vec<String> {
-        let mut texts: Vec<String> = list
-            .iter()
-            .flatten()
-            .map(|text| text.trim().to_owned())
-            .filter(|text| !text.is_empty() && *text != advisory.id)
-            .collect();
-        texts.sort_unstable();
-        texts.dedup();
-        texts
-    };
-    advisory.aliases = texts(&record.aliases);
+    advisory.aliases = record
+        .aliases
+        .iter()
+        .flatten()
+        .map(|alias| alias.trim().to_owned())
+        .filter(|alias| !alias.is_empty() && *alias != advisory.id)
+        .collect();
+    advisory.aliases.sort_unstable();
+    advisory.aliases.dedup();
     let trimmed = |text: &Option<crate::format::json::Text<'_>>| {
         let text = text.as_deref().unwrap_or_default().trim();
         (!text.is_empty()).then(|| text.to_owned())

@@ -15,6 +15,9 @@ pub(crate) struct Written {
     loading: tokio::sync::Mutex<()>,
 }
 
+/// Which vulnerability names a feature, and the version it says is fixed.
+type Fix = (usize, Option<String>);
+
 /// Everything written, by what one looks for.
 #[derive(Default)]
 pub(crate) struct Index {
@@ -23,7 +26,7 @@ pub(crate) struct Index {
     generation: Option<u64>,
     vulnerabilities: Vec<StoredVulnerability>,
     by_name: HashMap<String, HashMap<String, usize>>,
-    by_feature: HashMap<String, HashMap<String, Vec<(usize, Option<String>)>>>,
+    by_feature: HashMap<String, HashMap<String, Vec<Fix>>>,
     hidden: HashMap<String, HashMap<String, String>>,
 }
 

@@ -1,4 +1,9 @@
 //! The whole server, over loopback sockets, on SQLite in a temporary folder.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a panic is a test's report"
+)]
 
 mod advisories;
 mod auth;

@@ -53,7 +53,7 @@ pub(crate) struct CveReference {
 /// A tree of criteria.
 pub(super) enum Criteria {
     /// All of them, or any of them.
-    Group { any: bool, parts: Vec<Criteria> },
+    Group { any: bool, parts: Vec<Self> },
     /// A single test.
     One { comment: String, test: Option<u32> },
     /// Something that this room does not read, and why.
