@@ -200,11 +200,11 @@ mod tests {
 
     #[test]
     fn variables_are_replaced_in_a_path() {
-        let variable = |name: &str| (name == "HOME").then(|| "/home/me".to_owned());
+        let variable = |name: &str| (name == "HOME").then(|| "/homes/me".to_owned());
         for (text, expected) in [
             ("/etc/clair", "/etc/clair"),
-            ("$HOME/c.yaml", "/home/me/c.yaml"),
-            ("${HOME}/c.yaml", "/home/me/c.yaml"),
+            ("$HOME/c.yaml", "/homes/me/c.yaml"),
+            ("${HOME}/c.yaml", "/homes/me/c.yaml"),
             ("$NOPE/x", "/x"),
             ("a$", "a$"),
         ] {
