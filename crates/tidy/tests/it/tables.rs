@@ -48,7 +48,8 @@ const KINDS: &[Kind] = &[
         table: "FORMATS",
         fixtures: None,
         page: Some("docs/report.md"),
-        shared: &[],
+        // A template is made of a file that the user names, so no table can hold it.
+        shared: &["template"],
     },
     Kind {
         folder: "crates/image/src/source",
