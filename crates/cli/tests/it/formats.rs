@@ -88,7 +88,9 @@ fn a_file_is_written_whole_or_not_at_all() {
 
 #[test]
 fn a_folder_that_is_not_there_is_a_failure() {
-    let told = Bench::new().scan(&["-o", "json=nowhere/report.json"]).failed(3);
+    let told = Bench::new()
+        .scan(&["-o", "json=nowhere/report.json"])
+        .failed(3);
     assert!(
         told.starts_with("error: cannot write nowhere/report.json\n"),
         "{told}"
