@@ -79,6 +79,7 @@ fn every_thing_is_registered_and_has_a_fixture_and_a_line_in_its_page() {
             }
             if let Some(fixtures) = kind.fixtures
                 && !root().join(fixtures).join(&name).is_dir()
+                && !root().join(fixtures).join(name.replace('_', "-")).is_dir()
             {
                 wrong.push(format!(
                     "{}/{name}.rs has no fixture folder {fixtures}/{name}",
