@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pellucid_model::{
-    Coverage, Finding, Inventory, Namespace, PackageEntry, Status, Warning, WarningKind,
+    Coverage, Finding, Inventory, Namespace, PackageEntry, SnapshotRef, Status, Warning,
+    WarningKind,
 };
 use pellucid_snapshot::SnapshotError;
 
+use crate::enrichment::enrich;
 use crate::finding::{Advisories, AdvisoryKey, Hit, findings_of};
 use crate::statement::{Subject, Unplaced, Verdict, judge, subjects};
 use crate::{Source, Sources, coverage};
@@ -29,6 +31,8 @@ pub struct Matched {
     pub findings: Vec<Finding>,
     /// Which data answered for which namespace, sorted by namespace.
     pub coverage: Vec<Coverage>,
+    /// Which data added to the findings, sorted by key.
+    pub enrichment: Vec<SnapshotRef>,
     /// What could not be compared.
     pub warnings: Vec<Warning>,
 }
@@ -42,6 +46,15 @@ pub enum MatchError {
     Snapshot {
         /// The namespace that was looked up.
         namespace: String,
+        /// What is wrong with the snapshot.
+        #[source]
+        source: Box<SnapshotError>,
+    },
+    /// A snapshot that adds to findings could not be read.
+    #[error("cannot add what {key} knows to the findings")]
+    Enrichment {
+        /// Key of the snapshot.
+        key: String,
         /// What is wrong with the snapshot.
         #[source]
         source: Box<SnapshotError>,
@@ -91,6 +104,7 @@ pub fn find(
             ));
         }
     }
+    enrich(&mut findings, sources)?;
     findings.sort_by(|a: &Finding, b| (a.package, &a.id).cmp(&(b.package, &b.id)));
     let mut warnings: Vec<Warning> = warnings.into_values().collect();
     warnings.sort();
@@ -98,6 +112,7 @@ pub fn find(
     Ok(Matched {
         findings,
         coverage,
+        enrichment: sources.enrichment(),
         warnings,
     })
 }

@@ -216,6 +216,8 @@ fn finding(
         cwes: union(texts().map(|advisory| advisory.cwes.as_slice())),
         links: union(texts().map(|advisory| advisory.links.as_slice())),
         published: texts().filter_map(|advisory| advisory.published).min(),
+        kev: None,
+        epss: None,
         reasons,
     })
 }

@@ -9,6 +9,7 @@
 
 mod coverage;
 mod end_of_life;
+mod enrichment;
 mod find;
 mod finding;
 mod policy;

@@ -24,18 +24,13 @@ pub struct Source {
 pub struct Sources {
     by_namespace: BTreeMap<Namespace, Vec<Source>>,
     notes: BTreeMap<Namespace, String>,
+    enrichment: Vec<(Arc<Snapshot>, i64)>,
 }
 
 impl Source {
     /// How answers name the snapshot.
     pub fn reference(&self) -> SnapshotRef {
-        let meta = self.snapshot.meta();
-        SnapshotRef {
-            key: meta.key.clone(),
-            digest: self.snapshot.digest(),
-            as_of: meta.as_of,
-            fetched_at: self.fetched_at,
-        }
+        reference(&self.snapshot, self.fetched_at)
     }
 
     /// Whether the snapshot says anything about the namespace. A release that upstream has stopped
@@ -45,6 +40,16 @@ impl Source {
         counts
             .binary_search_by(|count| count.namespace.cmp(&self.namespace))
             .is_ok_and(|at| counts.get(at).is_some_and(|count| count.affected > 0))
+    }
+}
+
+fn reference(snapshot: &Snapshot, fetched_at: i64) -> SnapshotRef {
+    let meta = snapshot.meta();
+    SnapshotRef {
+        key: meta.key.clone(),
+        digest: snapshot.digest(),
+        as_of: meta.as_of,
+        fetched_at,
     }
 }
 
@@ -63,6 +68,28 @@ impl Sources {
     /// (`the update of debian failed: …`).
     pub fn note(&mut self, namespace: Namespace, note: impl Into<String>) {
         self.notes.insert(namespace, note.into());
+    }
+
+    /// Adds what this snapshot says of a vulnerability to every finding of it, after those added
+    /// before. The time is when it was fetched, in seconds since the epoch.
+    pub fn enrich_with(&mut self, snapshot: Arc<Snapshot>, fetched_at: i64) {
+        self.enrichment.push((snapshot, fetched_at));
+    }
+
+    /// The snapshots that add to findings.
+    pub(crate) fn enriching(&self) -> impl Iterator<Item = &Snapshot> {
+        self.enrichment.iter().map(|(snapshot, _)| &**snapshot)
+    }
+
+    /// How answers name the snapshots that add to findings, sorted by key.
+    pub(crate) fn enrichment(&self) -> Vec<SnapshotRef> {
+        let mut references: Vec<SnapshotRef> = self
+            .enrichment
+            .iter()
+            .map(|(snapshot, fetched_at)| reference(snapshot, *fetched_at))
+            .collect();
+        references.sort_unstable();
+        references
     }
 
     /// The sources of a namespace, by rank.

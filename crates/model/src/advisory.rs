@@ -6,7 +6,7 @@
 use pellucid_version::Range;
 use serde::{Deserialize, Serialize};
 
-use crate::{Namespace, Severity};
+use crate::{Epss, Kev, Namespace, Severity};
 
 /// Which name of an installed package an advisory's package name is compared with.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -120,7 +120,13 @@ pub struct Advisory {
     /// Malicious package (a report on the package itself, not a flaw in it).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub malware: bool,
-    /// Packages it speaks of.
+    /// CISA's word that it has been exploited; only in the feed `cisa-kev`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kev: Option<Kev>,
+    /// How likely it is to be exploited; only in the feed `epss`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epss: Option<Epss>,
+    /// Packages it speaks of; none in feeds that only add to what others say.
     pub affected: Vec<Affected>,
 }
 
@@ -141,6 +147,8 @@ impl Advisory {
             published: None,
             modified: None,
             malware: false,
+            kev: None,
+            epss: None,
             affected: Vec::new(),
         }
     }

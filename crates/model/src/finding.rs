@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Cvss, Digest, NameKind, Severity, Status};
+use crate::{Cvss, Digest, Epss, Kev, NameKind, Severity, Status};
 
 /// Whether there is a fix.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -82,6 +82,14 @@ pub struct Finding {
     /// First published, in seconds since the epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published: Option<i64>,
+    /// CISA's word that it has been exploited; `None` if it says nothing, or if no snapshot of the
+    /// feed `cisa-kev` was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kev: Option<Kev>,
+    /// How likely it is to be exploited; `None` if nobody knows, or if no snapshot of the feed `epss`
+    /// was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epss: Option<Epss>,
     /// Why it matched; the deciding statement first.
     pub reasons: Vec<Reason>,
 }

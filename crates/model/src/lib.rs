@@ -7,6 +7,7 @@
 mod advisory;
 mod coverage;
 mod digest;
+mod exploitation;
 mod finding;
 mod image;
 mod inventory;
@@ -19,6 +20,7 @@ mod warning;
 pub use advisory::{Advisory, Affected, Cvss, NameKind, Status};
 pub use coverage::{Coverage, EndOfLife, SnapshotRef};
 pub use digest::{Digest, DigestError};
+pub use exploitation::{Epss, Fraction, FractionError, Kev};
 pub use finding::{Finding, FixState, Reason};
 pub use image::{DigestState, Image, Layer, Platform, PlatformError};
 pub use inventory::{Distribution, Inventory, Location, Owner, PackageEntry};

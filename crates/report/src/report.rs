@@ -1,6 +1,6 @@
 //! The report: an inventory, and what is known about it.
 
-use pellucid_model::{Coverage, Finding, Inventory, Severity, Warning};
+use pellucid_model::{Coverage, Finding, Inventory, Severity, SnapshotRef, Warning};
 
 /// Which pellucid wrote a report.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -34,6 +34,9 @@ pub struct Assessment {
     pub findings: Vec<Finding>,
     /// Which advisory data answered for which namespace.
     pub coverage: Vec<Coverage>,
+    /// Which data added exploitation and scores to the findings, sorted by key. Without a snapshot of
+    /// a feed here, its silence about a finding means nothing.
+    pub enrichment: Vec<SnapshotRef>,
     /// How many findings a filter left out of `findings`.
     pub left_out: usize,
     /// The gate, where the caller set one.

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::hash::Hash;
 
-use pellucid_model::{Advisory, Cvss};
+use pellucid_model::{Advisory, Cvss, Epss, Fraction, Kev};
 
 use crate::codec::{Malformed, Reader, Writer};
 use crate::package_row::{severity_code, severity_of};
@@ -22,7 +22,9 @@ pub(crate) fn encode(advisory: &Advisory) -> Vec<u8> {
         u8::from(advisory.title.is_some())
             | u8::from(advisory.severity_word.is_some()) << 1
             | u8::from(advisory.published.is_some()) << 2
-            | u8::from(advisory.modified.is_some()) << 3,
+            | u8::from(advisory.modified.is_some()) << 3
+            | u8::from(advisory.kev.is_some()) << 4
+            | u8::from(advisory.epss.is_some()) << 5,
     );
     for text in [&advisory.title, &advisory.severity_word]
         .into_iter()
@@ -49,6 +51,16 @@ pub(crate) fn encode(advisory: &Advisory) -> Vec<u8> {
     for cvss in &advisory.cvss {
         out.text(&cvss.source);
         out.text(&cvss.vector);
+    }
+    if let Some(kev) = &advisory.kev {
+        out.text(&kev.date_added);
+        out.texts(kev.due_date.as_slice());
+        out.texts(kev.required_action.as_slice());
+        out.byte(u8::from(kev.ransomware));
+    }
+    if let Some(epss) = &advisory.epss {
+        out.int(u64::from(epss.score.millionths()));
+        out.int(u64::from(epss.percentile.millionths()));
     }
     out.into_bytes()
 }
@@ -86,6 +98,27 @@ pub(crate) fn decode(id: &str, reader: &mut Reader<'_>) -> Result<Advisory, Malf
             })
         })
         .collect::<Result<_, Malformed>>()?;
+    // The CVE of both is the advisory's own id, and is not written again.
+    if given & 16 != 0 {
+        advisory.kev = Some(Kev {
+            cve: id.to_owned(),
+            date_added: reader.text()?.to_owned(),
+            due_date: reader.texts()?.pop(),
+            required_action: reader.texts()?.pop(),
+            ransomware: reader.byte()? != 0,
+        });
+    }
+    if given & 32 != 0 {
+        let mut fraction = || {
+            Fraction::from_millionths(reader.int32()?)
+                .map_err(|_| Malformed("has a share of more than one"))
+        };
+        advisory.epss = Some(Epss {
+            cve: id.to_owned(),
+            score: fraction()?,
+            percentile: fraction()?,
+        });
+    }
     Ok(advisory)
 }
 
@@ -152,6 +185,8 @@ pub(crate) fn merge(mut advisories: impl Iterator<Item = Advisory>) -> Option<Ad
             .min();
         into.modified = into.modified.max(other.modified);
         into.malware |= other.malware;
+        into.kev = into.kev.max(other.kev);
+        into.epss = into.epss.max(other.epss);
     }
     if merged {
         first_of_each(&mut into.cwes);

@@ -126,6 +126,7 @@ fn assess(matched: Matched, args: &PolicyArgs) -> Assessment {
         }),
         findings: judged.findings,
         coverage: matched.coverage,
+        enrichment: matched.enrichment,
         left_out: judged.left_out,
     }
 }

@@ -55,6 +55,8 @@ pub(crate) fn finding(
         cwes: Vec::new(),
         links: vec![format!("https://security-tracker.debian.org/tracker/{id}")],
         published: None,
+        kev: None,
+        epss: None,
         reasons: vec![Reason {
             feed: "debian".into(),
             snapshot: digest(0xcc),
@@ -215,6 +217,7 @@ pub(crate) fn report() -> Report {
         },
         inventory(),
         Some(Assessment {
+            enrichment: Vec::new(),
             findings,
             coverage,
             left_out: 3,

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use pellucid_model::{Advisory, Affected, Cvss, NameKind, Namespace, Severity, Status};
+use pellucid_model::{
+    Advisory, Affected, Cvss, Epss, Fraction, Kev, NameKind, Namespace, Severity, Status,
+};
 use pellucid_snapshot::{Builder, Built, Meta, Snapshot};
 use pellucid_version::{Lower, Range, Upper};
 use proptest::prelude::*;
@@ -141,6 +143,10 @@ pub(crate) fn any_advisory() -> impl Strategy<Value = Advisory> {
             prop::option::of(any::<i64>()),
             any::<bool>(),
         ),
+        (
+            prop::option::of(word()),
+            prop::option::of(0..=1_000_000_u32),
+        ),
         prop::collection::vec(any_affected(), 0..6),
     )
         .prop_map(
@@ -148,6 +154,7 @@ pub(crate) fn any_advisory() -> impl Strategy<Value = Advisory> {
                 (id, mut aliases, mut related, title, description),
                 (severity, severity_word, cwes, links),
                 (published, modified, malware),
+                (exploited, likely),
                 affected,
             )| {
                 for list in [&mut aliases, &mut related] {
@@ -161,7 +168,21 @@ pub(crate) fn any_advisory() -> impl Strategy<Value = Advisory> {
                         vector: link.clone(),
                     })
                     .collect();
+                let kev = exploited.map(|word| Kev {
+                    cve: id.clone(),
+                    date_added: "2024-01-02".to_owned(),
+                    due_date: severity_word.clone(),
+                    ransomware: malware,
+                    required_action: Some(word),
+                });
+                let epss = likely.map(|millionths| Epss {
+                    cve: id.clone(),
+                    score: Fraction::from_millionths(millionths).unwrap(),
+                    percentile: Fraction::from_millionths(1_000_000 - millionths).unwrap(),
+                });
                 Advisory {
+                    kev,
+                    epss,
                     id,
                     aliases,
                     related,

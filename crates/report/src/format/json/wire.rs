@@ -28,6 +28,8 @@ pub(super) struct Report {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     coverage: Option<Vec<assess::Coverage>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    enrichment: Option<Vec<assess::Snapshot>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     gate: Option<assess::Gate>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     summary: Option<assess::Summary>,
@@ -101,6 +103,13 @@ impl Report {
                     .map(assess::Coverage::of)
                     .collect()
             }),
+            enrichment: assessment.map(|assessment| {
+                assessment
+                    .enrichment
+                    .iter()
+                    .map(assess::Snapshot::of)
+                    .collect()
+            }),
             gate: assessment.and_then(|assessment| assessment.gate.as_ref().map(assess::Gate::of)),
             summary: assessment
                 .map(|assessment| assess::Summary::of(&crate::Summary::of(&assessment.findings))),
@@ -120,6 +129,13 @@ impl Report {
                 coverage: coverage
                     .into_iter()
                     .map(assess::Coverage::read)
+                    .collect::<Result<_, _>>()?,
+                // Reports written before there was such data have no list of it.
+                enrichment: self
+                    .enrichment
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(assess::Snapshot::read)
                     .collect::<Result<_, _>>()?,
                 left_out: self.left_out.unwrap_or_default(),
                 gate: self.gate.map(assess::Gate::read).transpose()?,

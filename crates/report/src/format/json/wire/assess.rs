@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use pellucid_model::{
-    Cvss, Digest, EndOfLife, FixState, Inventory, NameKind, Namespace, Severity, SnapshotRef,
-    Status,
+    Cvss, Digest, EndOfLife, Epss, FixState, Inventory, Kev, NameKind, Namespace, Severity,
+    SnapshotRef, Status,
 };
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +35,10 @@ pub(super) struct Finding {
     links: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     published: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kev: Option<Kev>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    epss: Option<Epss>,
     reasons: Vec<Reason>,
 }
 
@@ -72,7 +76,7 @@ pub(super) struct Coverage {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Snapshot {
+pub(super) struct Snapshot {
     key: String,
     digest: Digest,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -155,6 +159,8 @@ impl Finding {
             cwes: finding.cwes.clone(),
             links: finding.links.clone(),
             published: finding.published.and_then(time),
+            kev: finding.kev.clone(),
+            epss: finding.epss.clone(),
             reasons: finding.reasons.iter().map(Reason::of).collect(),
         }
     }
@@ -189,6 +195,8 @@ impl Finding {
             cwes: self.cwes,
             links: self.links,
             published: self.published.map(|text| seconds(&text)).transpose()?,
+            kev: self.kev,
+            epss: self.epss,
             reasons: self
                 .reasons
                 .into_iter()
@@ -226,6 +234,26 @@ impl Reason {
     }
 }
 
+impl Snapshot {
+    pub(super) fn of(snapshot: &SnapshotRef) -> Self {
+        Self {
+            key: snapshot.key.clone(),
+            digest: snapshot.digest,
+            as_of: snapshot.as_of.and_then(time),
+        }
+    }
+
+    pub(super) fn read(self) -> Result<SnapshotRef, ReadError> {
+        let as_of = self.as_of.map(|text| seconds(&text)).transpose()?;
+        Ok(SnapshotRef {
+            key: self.key,
+            digest: self.digest,
+            as_of,
+            fetched_at: as_of.unwrap_or_default(),
+        })
+    }
+}
+
 impl Coverage {
     pub(super) fn of(coverage: &pellucid_model::Coverage) -> Self {
         Self {
@@ -235,15 +263,7 @@ impl Coverage {
                 .map(|name| name.as_str().to_owned()),
             packages: coverage.packages,
             covered: coverage.is_covered(),
-            snapshots: coverage
-                .snapshots
-                .iter()
-                .map(|snapshot| Snapshot {
-                    key: snapshot.key.clone(),
-                    digest: snapshot.digest,
-                    as_of: snapshot.as_of.and_then(time),
-                })
-                .collect(),
+            snapshots: coverage.snapshots.iter().map(Snapshot::of).collect(),
             note: coverage.note.clone(),
             end_of_life: coverage.end_of_life.as_ref().map(|end| End {
                 date: end.date.clone(),
@@ -254,15 +274,7 @@ impl Coverage {
     }
 
     pub(super) fn read(self) -> Result<pellucid_model::Coverage, ReadError> {
-        let snapshots = self.snapshots.into_iter().map(|snapshot| {
-            let as_of = snapshot.as_of.map(|text| seconds(&text)).transpose()?;
-            Ok(SnapshotRef {
-                key: snapshot.key,
-                digest: snapshot.digest,
-                as_of,
-                fetched_at: as_of.unwrap_or_default(),
-            })
-        });
+        let snapshots = self.snapshots.into_iter().map(Snapshot::read);
         Ok(pellucid_model::Coverage {
             namespace: self.namespace.map(Namespace::new),
             packages: self.packages,
