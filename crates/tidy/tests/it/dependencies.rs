@@ -21,20 +21,28 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "server",
         &[
             "version", "model", "image", "detect", "feeds", "snapshot", "matcher", "report",
-            "store", "updater", "notify",
+            "store", "updater", "notify", "sandbox",
         ],
     ),
     (
         "cli",
         &[
             "version", "model", "image", "detect", "feeds", "snapshot", "matcher", "report",
-            "store", "updater", "notify", "server",
+            "store", "updater", "notify", "sandbox", "server",
         ],
     ),
     (
         "testkit",
         &["version", "model", "image", "detect", "feeds", "snapshot"],
     ),
+    (
+        "fuzz",
+        &[
+            "version", "model", "image", "detect", "feeds", "snapshot", "report", "server",
+            "testkit",
+        ],
+    ),
+    ("sandbox", &[]),
     ("tidy", &[]),
 ];
 

@@ -1,0 +1,110 @@
+//! Entry points of everything that reads what strangers wrote: images, feeds, requests, files.
+//!
+//! A [`Target`] takes bytes and must return: whatever they are, no panic, no endless loop, no more
+//! memory than the limits allow. What must hold of an answer (an order is an order, a purl is read
+//! back as it was) is asserted there too. The same targets run under libFuzzer (`fuzz/`, for hours)
+//! and in this crate's tests (for seconds, on seeds, their mutations, and every input that once
+//! failed).
+//!
+//! Detectors, feeds and version schemes are targets by standing in their tables; what else reads
+//! hostile bytes has a line in [`targets`].
+
+mod input;
+mod mutate;
+mod seed;
+mod target;
+
+pub use mutate::Mutator;
+pub use seed::root;
+
+use pellucid_detect::DETECTORS;
+use pellucid_feeds::FEEDS;
+use pellucid_version::Scheme;
+
+/// Something that reads what strangers wrote.
+pub struct Target {
+    /// Its name: a kind, a dash, and which one.
+    pub name: String,
+    entry: Entry,
+}
+
+/// What a target's bytes are handed to.
+enum Entry {
+    Detector(&'static dyn pellucid_detect::Detector),
+    Feed(&'static dyn pellucid_feeds::Feed),
+    Version(Scheme),
+    Plain {
+        run: fn(&[u8]),
+        seeds: fn() -> Vec<Vec<u8>>,
+    },
+}
+
+impl Target {
+    /// Reads the bytes.
+    ///
+    /// # Panics
+    /// When the code under test does, or gives an answer that cannot be.
+    pub fn run(&self, data: &[u8]) {
+        match &self.entry {
+            Entry::Detector(detector) => target::detector::run(*detector, data),
+            Entry::Feed(feed) => target::feed::run(*feed, data),
+            Entry::Version(scheme) => target::version::run(*scheme, data),
+            Entry::Plain { run, .. } => run(data),
+        }
+    }
+
+    /// Inputs to begin with: the fixtures of the crates, in the target's own shape, sorted.
+    pub fn seeds(&self) -> Vec<Vec<u8>> {
+        let mut seeds = match &self.entry {
+            Entry::Detector(detector) => target::detector::seeds(*detector),
+            Entry::Feed(feed) => target::feed::seeds(*feed),
+            Entry::Version(scheme) => target::version::seeds(*scheme),
+            Entry::Plain { seeds, .. } => seeds(),
+        };
+        seeds.sort();
+        seeds.dedup();
+        seeds
+    }
+}
+
+/// Every target, sorted by name.
+pub fn targets() -> Vec<Target> {
+    let plain = |name: &str, run, seeds| Target {
+        name: name.to_owned(),
+        entry: Entry::Plain { run, seeds },
+    };
+    let mut targets = vec![
+        plain(
+            "archive-docker",
+            target::archive::run,
+            target::archive::docker,
+        ),
+        plain("archive-oci", target::archive::run, target::archive::oci),
+        plain("config", target::config::run, target::config::seeds),
+        plain("layer-tar", target::layer::run, target::layer::tar),
+        plain("layer-gzip", target::layer::run, target::layer::gzip),
+        plain("layer-zstd", target::layer::run, target::layer::zstd),
+        plain("layer-bzip2", target::layer::run, target::layer::bzip2),
+        plain("layer-xz", target::layer::run, target::layer::xz),
+        plain("report-json", target::report::run, target::report::seeds),
+        plain("rpm-header", target::rpmdb::header, target::rpmdb::headers),
+        plain("rpmdb-bdb", target::rpmdb::run, target::rpmdb::bdb),
+        plain("rpmdb-ndb", target::rpmdb::run, target::rpmdb::ndb),
+        plain("rpmdb-sqlite", target::rpmdb::run, target::rpmdb::sqlite),
+        plain("snapshot", target::snapshot::run, target::snapshot::seeds),
+    ];
+    targets.extend(DETECTORS.iter().map(|detector| Target {
+        name: format!("detector-{}", detector.name()),
+        entry: Entry::Detector(*detector),
+    }));
+    targets.extend(FEEDS.iter().map(|feed| Target {
+        name: format!("feed-{}", feed.name()),
+        entry: Entry::Feed(*feed),
+    }));
+    targets.extend(Scheme::ALL.iter().map(|scheme| Target {
+        name: format!("version-{scheme}"),
+        entry: Entry::Version(*scheme),
+    }));
+    targets.sort_by(|a, b| a.name.cmp(&b.name));
+    targets
+}

@@ -1,0 +1,76 @@
+//! Every target on its seeds, on damaged copies of them, and on every input that once failed.
+//!
+//! A failure prints the input's number: `Mutator::new(0)` makes it again. A failing input that
+//! libFuzzer finds becomes a file in `regressions/<target>/`.
+#![expect(clippy::unwrap_used, reason = "a panic is a test's report")]
+
+use std::time::{Duration, Instant};
+
+use pellucid_fuzz::{Mutator, targets};
+
+/// Damaged inputs for each target.
+const INPUTS: usize = 300;
+
+/// Most bytes of a damaged input.
+const BYTES: usize = 64 << 10;
+
+/// Time that a target may take for all its damaged inputs; what is left after that is not tried, so
+/// that a slow machine does not make a slow test. Each target gets at least its seeds.
+const TIME: Duration = Duration::from_secs(2);
+
+#[test]
+fn no_target_is_without_seeds() {
+    for target in targets() {
+        assert!(!target.seeds().is_empty(), "{} has no seed", target.name);
+    }
+}
+
+#[test]
+fn seeds_and_damaged_seeds_are_read_or_refused() {
+    let all = targets();
+    let half = all.len() / 2;
+    std::thread::scope(|scope| {
+        let halves = all.split_at(half);
+        for part in [halves.0, halves.1] {
+            scope.spawn(move || {
+                for target in part {
+                    let seeds = target.seeds();
+                    seeds.iter().for_each(|seed| target.run(seed));
+                    let mut mutator = Mutator::new(0);
+                    let start = Instant::now();
+                    for number in 0..INPUTS {
+                        if start.elapsed() > TIME {
+                            break;
+                        }
+                        let input = mutator.next(&seeds, BYTES);
+                        let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                            target.run(&input);
+                        }));
+                        assert!(ran.is_ok(), "{} fails on input {number}", target.name);
+                    }
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn what_once_failed_is_read_or_refused() {
+    let folder = pellucid_fuzz::root().join("crates/fuzz/regressions");
+    for target in targets() {
+        let cases = folder.join(&target.name);
+        for case in std::fs::read_dir(cases).into_iter().flatten() {
+            target.run(&std::fs::read(case.unwrap().path()).unwrap());
+        }
+    }
+}
+
+#[test]
+fn every_regression_belongs_to_a_target() {
+    let folder = pellucid_fuzz::root().join("crates/fuzz/regressions");
+    let names: Vec<_> = targets().into_iter().map(|target| target.name).collect();
+    for entry in std::fs::read_dir(folder).into_iter().flatten() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(names.contains(&name), "no target is called {name}");
+    }
+}
