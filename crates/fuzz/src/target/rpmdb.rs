@@ -61,9 +61,34 @@ pub(crate) fn bdb() -> Vec<Vec<u8>> {
     databases(rpmdb::Backend::Bdb)
 }
 
-/// rpm's own format.
+/// rpm's own format: a page of slots, and one header in its frame.
 pub(crate) fn ndb() -> Vec<Vec<u8>> {
-    databases(rpmdb::Backend::Ndb)
+    const PAGE: usize = 4096;
+    let numbers = |numbers: &[u32]| -> Vec<u8> {
+        numbers
+            .iter()
+            .flat_map(|number| number.to_le_bytes())
+            .collect()
+    };
+    let header = headers().concat();
+    let length = u32::try_from(header.len()).unwrap_or_default();
+    let mut framed = [b"BlbS".as_slice(), &numbers(&[1, 0, length]), &header].concat();
+    framed.resize((framed.len() + 12).next_multiple_of(16) - 12, 0);
+    let (low, high) = framed.iter().fold((1, 0), |(low, high), byte| {
+        let low = (low + u32::from(*byte)) % 65521;
+        (low, (high + low) % 65521)
+    });
+    framed.extend(numbers(&[high << 16 | low, length]));
+    framed.extend(b"BlbE");
+    let blocks = |bytes: usize| u32::try_from(bytes / 16).unwrap_or_default();
+    let head = [b"RpmP".as_slice(), &numbers(&[0, 1, 1, 2, 0, 0, 0])].concat();
+    let slot = [
+        b"Slot".as_slice(),
+        &numbers(&[1, blocks(PAGE), blocks(framed.len())]),
+    ]
+    .concat();
+    let free = [b"Slot".as_slice(), &numbers(&[0, 0, 0])].concat();
+    vec![[head, slot, free.repeat(PAGE / 16 - 3), framed].concat()]
 }
 
 /// SQLite.
@@ -71,12 +96,28 @@ pub(crate) fn sqlite() -> Vec<Vec<u8>> {
     databases(rpmdb::Backend::Sqlite)
 }
 
-/// A header of two entries, written by hand: the name `a` and the version `1`.
+/// A header of three entries, written by hand: the name `a`, version `1` and release `1`.
 pub(crate) fn headers() -> Vec<Vec<u8>> {
     let mut blob = Vec::new();
-    for number in [2_u32, 4, 1000, 6, 0, 1, 1001, 6, 2, 1] {
+    for number in [3_u32, 6, 1000, 6, 0, 1, 1001, 6, 2, 1, 1002, 6, 4, 1] {
         blob.extend_from_slice(&number.to_be_bytes());
     }
-    blob.extend_from_slice(b"a\x001\0");
+    blob.extend_from_slice(b"a\x001\x001\0");
     vec![blob]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_database_built_here_is_whole() {
+        let mut headers = 0;
+        let read = rpmdb::read(&ndb().concat(), None, &limits(), &mut |header| {
+            assert!(header.is_ok(), "{:?}", header.err());
+            headers += 1;
+        });
+        assert!(read.is_ok(), "{read:?}");
+        assert_eq!(headers, 1);
+    }
 }

@@ -2,7 +2,6 @@
 //!
 //! A failure prints the input's number: `Mutator::new(0)` makes it again. A failing input that
 //! libFuzzer finds becomes a file in `regressions/<target>/`.
-#![expect(clippy::unwrap_used, reason = "a panic is a test's report")]
 
 use std::time::{Duration, Instant};
 
