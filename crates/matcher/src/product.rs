@@ -162,7 +162,7 @@ impl Id {
 }
 
 /// A reference's repository and tag.
-fn repository(name: &str) -> (&str, Option<&str>) {
+pub(crate) fn repository(name: &str) -> (&str, Option<&str>) {
     let name = name.split('@').next().unwrap_or_default();
     match (name.rfind('/'), name.rfind(':')) {
         (Some(slash), Some(colon)) if colon < slash => (name, None),

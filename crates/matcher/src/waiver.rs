@@ -39,6 +39,8 @@ pub struct Waiver {
     pub layer: Option<Place>,
     /// Whether there is a fix.
     pub fix_state: Option<FixState>,
+    /// The image, by reference or tag, with its tag or without; one of several is enough.
+    pub images: Vec<Pattern>,
     /// Why, in the writer's words.
     pub reason: Option<String>,
     /// VEX's word for why the package is not affected; without it the risk is taken, not denied.
@@ -72,6 +74,18 @@ impl Waiver {
             && self.namespace.is_none()
             && self.layer.is_none()
             && self.fix_state.is_none()
+    }
+
+    /// Whether it is about another image than this one.
+    fn is_elsewhere(&self, scene: &Scene<'_>) -> bool {
+        let image = &scene.inventory.image;
+        let names = image.tags.iter().chain(std::iter::once(&image.reference));
+        let mut names = names.flat_map(|name| {
+            let bare = crate::product::repository(name).0;
+            [name.as_str(), bare]
+        });
+        !self.images.is_empty()
+            && !names.any(|name| self.images.iter().any(|pattern| pattern.matches(name)))
     }
 
     fn holds(&self, finding: &Finding, entry: &PackageEntry, scene: &Scene<'_>) -> bool {
@@ -125,6 +139,9 @@ impl Waiver {
             push("path", Some(path.to_string()));
         }
         push("layer", self.layer.as_ref().map(ToString::to_string));
+        for image in &self.images {
+            push("image", Some(image.to_string()));
+        }
         push("fix", self.fix_state.map(fix_word));
         words.join(", ")
     }
@@ -166,7 +183,10 @@ pub fn waive(findings: Vec<Finding>, waivers: &[Waiver], scene: &Scene<'_>) -> W
         let mut by = None;
         if let Some(entry) = scene.entry(&finding) {
             for (waiver, is_used) in waivers.iter().zip(&mut is_used) {
-                if !is_past(waiver) && waiver.holds(&finding, entry, scene) {
+                if !is_past(waiver)
+                    && !waiver.is_elsewhere(scene)
+                    && waiver.holds(&finding, entry, scene)
+                {
                     *is_used = true;
                     by.get_or_insert(waiver);
                 }
@@ -183,6 +203,9 @@ pub fn waive(findings: Vec<Finding>, waivers: &[Waiver], scene: &Scene<'_>) -> W
     let mut faults: Vec<(&str, String)> = Vec::new();
     for (waiver, is_used) in waivers.iter().zip(is_used) {
         let words = waiver.words();
+        if waiver.is_elsewhere(scene) {
+            continue;
+        }
         if is_past(waiver) {
             let day = waiver.expires.as_ref().map_or("", |(_, day)| day.as_str());
             faults.push((
