@@ -54,7 +54,10 @@ pub(crate) fn refresh(
 ) -> anyhow::Result<Vec<Warning>> {
     let keys = pellucid_updater::covering(namespaces);
     let mut due = keys;
-    due.retain(|key| is_due(catalog, key, freshness.max_data_age));
+    due.retain(|key| {
+        let is_wanted = !pellucid_feeds::is_on_request(key) || is_there(catalog, key);
+        is_wanted && is_due(catalog, key, freshness.max_data_age)
+    });
     if due.is_empty() {
         return Ok(Vec::new());
     }
@@ -95,6 +98,13 @@ pub(crate) fn may_fetch(data: &DataArgs) -> bool {
     !data.offline || data.mirror.as_deref().is_some_and(|mirror| !is_url(mirror))
 }
 
+/// Whether there is any data of a key.
+fn is_there(catalog: &Catalog, key: &str) -> bool {
+    catalog
+        .entry(key)
+        .is_some_and(|entry| entry.current.is_some())
+}
+
 fn is_due(catalog: &Catalog, key: &str, max_age: Duration) -> bool {
     // What cannot be opened is fetched again.
     let (Some(entry), Ok(Some(_))) = (catalog.entry(key), catalog.current(key)) else {
@@ -128,10 +138,7 @@ fn stale(catalog: &Catalog, key: &str) -> Option<Warning> {
 fn failed(catalog: &Catalog, outcome: &Outcome) -> Option<Warning> {
     let error = outcome.result.as_ref().err()?;
     let key = &outcome.key;
-    let is_there = catalog
-        .entry(key)
-        .is_some_and(|entry| entry.current.is_some());
-    let effect = if is_there {
+    let effect = if is_there(catalog, key) {
         "could not be updated, so older data answers"
     } else {
         "has no data"

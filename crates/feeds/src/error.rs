@@ -40,6 +40,14 @@ pub enum FeedError {
         #[source]
         source: serde_json::Error,
     },
+    /// The body is not YAML of the expected shape, or ends too early.
+    #[error("{file} is not the YAML document it should be: {reason}")]
+    Yaml {
+        /// Name of the file in its plan.
+        file: String,
+        /// Where and why.
+        reason: String,
+    },
     /// The body is not well-formed XML, ends too early, or uses what no feed needs (a DTD).
     #[error("{file} is not the XML document it should be")]
     Xml {

@@ -9,6 +9,12 @@ pub trait Feed: Sync {
     /// Stable name: first part of its snapshot keys, section of the configuration, metric label.
     fn name(&self) -> &'static str;
 
+    /// Whether it is only followed where somebody asks for it by name, because another feed passes
+    /// on what it says. Once its snapshot is there it answers like any other.
+    fn on_request(&self) -> bool {
+        false
+    }
+
     /// Keys of the snapshots it makes, as far as they are known without asking upstream:
     /// `debian`, `alpine/v3.20`. [`Feed::answers`] may name more.
     fn parts(&self) -> Vec<String>;

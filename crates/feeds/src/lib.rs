@@ -27,12 +27,18 @@ pub const FEEDS: &[&dyn Feed] = &[
     &source::azurelinux::AzureLinux,
     &source::debian::Debian,
     &source::fedora::Fedora,
+    &source::friendsofphp::FriendsOfPhp,
+    &source::ghsa::Ghsa,
+    &source::govulndb::Govulndb,
     &source::oracle::Oracle,
     &source::osv::Osv,
     &source::photon::Photon,
+    &source::pypa::Pypa,
     &source::redhat::RedHat,
     &source::redhat_oval::RedHatOval,
     &source::rocky::Rocky,
+    &source::rubysec::Rubysec,
+    &source::rustsec::Rustsec,
     &source::suse::Suse,
 ];
 
@@ -48,6 +54,11 @@ pub fn covering(namespace: &Namespace) -> Vec<Answer> {
 pub fn feed_of(key: &str) -> Option<&'static dyn Feed> {
     let name = key.split_once('/').map_or(key, |(name, _)| name);
     FEEDS.iter().copied().find(|feed| feed.name() == name)
+}
+
+/// Whether the snapshot of this key is only made where somebody asks for it by name.
+pub fn is_on_request(key: &str) -> bool {
+    feed_of(key).is_some_and(|feed| feed.on_request())
 }
 
 /// The snapshot keys that a word of a caller means: a feed's name is all its parts, a key is itself.

@@ -37,10 +37,12 @@ pub(crate) fn update(args: &UpdateArgs, talk: &Talk) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-/// The snapshot keys that the given words mean; all where there are none.
+/// The snapshot keys that the given words mean; where there are none, all but those that are fetched on
+/// request alone.
 fn keys(words: &[String]) -> Result<Vec<String>, Usage> {
     if words.is_empty() {
-        return Ok(FEEDS.iter().flat_map(|feed| feed.parts()).collect());
+        let followed = FEEDS.iter().filter(|feed| !feed.on_request());
+        return Ok(followed.flat_map(|feed| feed.parts()).collect());
     }
     let mut keys = BTreeSet::new();
     for word in words {

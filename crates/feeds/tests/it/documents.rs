@@ -28,11 +28,11 @@ fn a_body_that_is_not_the_document_is_an_error() {
             "not found",
             "{} {}",
         ] {
-            // Documents of JSON and of XML; some feeds have a single document with nothing to it.
+            // Documents of JSON, XML and YAML; some feeds have a single document with nothing to it.
             assert!(
                 matches!(
                     error(body.as_bytes()),
-                    FeedError::Json { .. } | FeedError::Xml { .. }
+                    FeedError::Json { .. } | FeedError::Xml { .. } | FeedError::Yaml { .. }
                 ),
                 "{key}: {body}"
             );
