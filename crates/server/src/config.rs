@@ -9,7 +9,7 @@ mod clair;
 mod duration;
 mod own;
 mod print;
-pub(crate) mod suggest;
+mod suggest;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use serde::Deserialize;
 pub(crate) use clair::pagination_key;
 pub use clair::{Api, Clair, DatabaseSection, Notifier, NotifierHttp, Token, Updater};
 pub use duration::GoDuration;
-pub use own::{HostRule, LayerSources, Scans};
+pub use own::{Features, HostRule, LayerSources, Scans};
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -33,6 +33,8 @@ pub struct Config {
     pub layer_sources: LayerSources,
     /// How many layers are read at once.
     pub scans: Scans,
+    /// Which packages the API shows.
+    pub features: Features,
     /// The file it was read from; `None` when there is none.
     #[serde(skip)]
     pub origin: Option<PathBuf>,

@@ -22,7 +22,7 @@ use pellucid_image::{
 };
 use pellucid_model::{Digest, DigestState, Image, Inventory, Layer, Package, PackageKind, Warning};
 use pellucid_store::{
-    Added, ChainLink, Feature, LayerId, Namespace, NewLayer, Replaced, StoreError,
+    Added, ChainLink, EffectiveFeature, Feature, LayerId, Namespace, NewLayer, Replaced, StoreError,
 };
 use tokio::sync::Semaphore;
 
@@ -86,6 +86,7 @@ pub(crate) struct Scanner {
     waiting: AtomicUsize,
     queue: usize,
     analysis_version: String,
+    languages: bool,
     limits: Limits,
     decoded: std::sync::Mutex<HashMap<Digest, Arc<LayerInventory>>>,
 }
@@ -94,12 +95,17 @@ pub(crate) struct Scanner {
 const DECODED: usize = 32;
 
 impl Scanner {
-    pub(crate) fn new(scans: &crate::config::Scans, sources: &crate::config::LayerSources) -> Self {
+    pub(crate) fn new(config: &crate::Config) -> Self {
+        let (scans, sources) = (&config.scans, &config.layer_sources);
+        let languages = config.features.languages;
+        // What a layer shows is stored with it: one that was stored under the other setting is old.
+        let shown = if languages { "" } else { "-os" };
         Self {
             running: Arc::new(Semaphore::new(scans.concurrency())),
             waiting: AtomicUsize::new(0),
             queue: scans.queue(),
-            analysis_version: pellucid_detect::analysis_version(),
+            analysis_version: format!("{}{shown}", pellucid_detect::analysis_version()),
+            languages,
             limits: Limits {
                 blob_bytes: sources.max_bytes,
                 wall: sources.timeout.0,
@@ -203,8 +209,9 @@ async fn analyse(app: &App, layer: &Incoming, chain: &[ChainLink]) -> Result<(),
     let parent_features = parent_features(app, chain).await?;
     let inventory = Arc::clone(&read.inventory);
     let digest = read.digest;
+    let languages = app.scanner.languages;
     let work = move || {
-        let inventory = lay(below, Arc::clone(&inventory), digest)?;
+        let inventory = lay(below, Arc::clone(&inventory), digest, languages)?;
         let encoded = encode(&read.inventory)?;
         Ok::<_, ProcessError>((inventory, encoded))
     };
@@ -441,6 +448,7 @@ fn lay(
     below: Vec<(Digest, Arc<LayerInventory>)>,
     own: Arc<LayerInventory>,
     digest: Digest,
+    languages: bool,
 ) -> Result<Inventory, ProcessError> {
     let mut digests: Vec<Digest> = below.iter().map(|(digest, _)| *digest).collect();
     digests.push(digest);
@@ -458,7 +466,7 @@ fn lay(
     let options = DetectOptions {
         hidden: false,
         threads: 1,
-        languages: false,
+        languages,
         ..DetectOptions::default()
     };
     // Files that links lead to and that no detector asked for cannot be read now: their layers are
@@ -496,8 +504,11 @@ async fn parent_features(app: &App, chain: &[ChainLink]) -> Result<ParentFeature
     debug_assert_eq!(view.id, parent.id as LayerId);
     let features = app.store.features_of(&view).await?;
     let key = |feature: &Feature| (feature.name.clone(), feature.version.clone());
+    // A language's package lives in its ecosystem, whatever the parent has under its name.
+    let of_distribution = |one: &&EffectiveFeature| one.feature.package.kind.is_os();
     Ok(features
         .iter()
+        .filter(of_distribution)
         .map(|one| (key(&one.feature), Arc::clone(&one.feature.namespace)))
         .collect())
 }
@@ -533,7 +544,8 @@ impl Shown {
         let shared = namespace.clone().map(Arc::new);
         let mut features = BTreeMap::new();
         for entry in &visible.packages {
-            if !format::is_shown(entry.package.kind) {
+            // What a distribution's package owns is that package's.
+            if !format::is_shown(entry.package.kind) || entry.owner.is_some() {
                 continue;
             }
             let package = matched(&entry.package);
@@ -546,12 +558,19 @@ impl Shown {
                 continue;
             }
             let key = (package.name.clone(), package.version.clone());
-            let namespace = parent
-                .get(&key)
+            let ecosystem = (!package.kind.is_os()).then(|| {
+                Arc::new(Namespace {
+                    name: package.kind.name().to_owned(),
+                    version_format: format::of_kind(package.kind).to_owned(),
+                })
+            });
+            let namespace = ecosystem
+                .as_ref()
+                .or_else(|| parent.get(&key))
                 .or(shared.as_ref())
                 .ok_or(ProcessError::Unsupported)?;
             features
-                .entry((key, package.arch.clone()))
+                .entry((package.kind, key, package.arch.clone()))
                 .or_insert_with(|| Feature {
                     namespace: Arc::clone(namespace),
                     name: package.name.clone(),

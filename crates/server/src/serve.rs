@@ -173,7 +173,7 @@ impl Server {
             store: store.clone(),
             snapshots: snapshots.clone(),
             fetcher,
-            scanner: Scanner::new(&config.scans, &config.layer_sources),
+            scanner: Scanner::new(config),
             answers: crate::answers::Answers::default(),
             written: v1::Written::default(),
             auth,

@@ -155,6 +155,20 @@ impl Scans {
     }
 }
 
+/// `features`: which packages the API shows as features.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Features {
+    /// Whether packages of languages are features too, each in its ecosystem's namespace (`pypi`).
+    pub languages: bool,
+}
+
+impl Default for Features {
+    fn default() -> Self {
+        Self { languages: true }
+    }
+}
+
 impl LayerSources {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         if let Some(relative) = self.files.iter().find(|folder| !folder.is_absolute()) {

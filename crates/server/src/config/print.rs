@@ -107,6 +107,8 @@ pub(super) fn yaml(config: &Config) -> String {
     out.line(0, "scans:");
     out.plain(1, "concurrency", config.scans.concurrency());
     out.plain(1, "queue", config.scans.queue());
+    out.line(0, "features:");
+    out.plain(1, "languages", config.features.languages);
     out.0
 }
 

@@ -1,7 +1,8 @@
 //! What Clair's API calls things that pellucid calls otherwise.
 //!
 //! It knows two version formats; Alpine's is `dpkg` to it. Red Hat's releases are `centos:N`, since
-//! that is where Clair publishes Red Hat's advisories.
+//! that is where Clair publishes Red Hat's advisories. Languages, which Clair never had, have their
+//! ecosystem as namespace and the name of its version order as format.
 
 use pellucid_model::PackageKind;
 use pellucid_version::Scheme;
@@ -63,7 +64,8 @@ fn of_id(id: &str) -> Option<&'static str> {
     } else if ["arch", "archarm", "manjaro"].contains(&id) {
         Some("pacman")
     } else {
-        None
+        let kind = PackageKind::from_name(id).filter(|kind| !kind.is_os() && is_shown(*kind))?;
+        Some(of_kind(kind))
     }
 }
 
@@ -72,17 +74,14 @@ pub(crate) const fn of_kind(kind: PackageKind) -> &'static str {
     match kind {
         PackageKind::Rpm => "rpm",
         PackageKind::Alpm => "pacman",
-        _ => "dpkg",
+        PackageKind::Deb | PackageKind::Apk => "dpkg",
+        language => language.scheme().name(),
     }
 }
 
-/// The order of a format's versions; Clair's API takes no other.
+/// The order of a format's versions; Clair's API takes no other but those of languages.
 pub(crate) fn scheme(format: &str) -> Option<Scheme> {
-    match format {
-        "dpkg" => Some(Scheme::Dpkg),
-        "rpm" => Some(Scheme::Rpm),
-        _ => None,
-    }
+    Scheme::from_name(format).filter(|scheme| !matches!(scheme, Scheme::Apk | Scheme::Pacman))
 }
 
 /// Whether a format admits a version, by Clair's rules. Ours read more, but what Clair would refuse
@@ -93,6 +92,10 @@ pub(crate) fn admits(format: &str, version: &str) -> bool {
             .all(|letter| letter.is_alphanumeric() || symbols.contains(letter))
     };
     let version = version.trim();
+    if !matches!(format, "dpkg" | "rpm" | "pacman") {
+        // A language's, which Clair never had.
+        return !version.is_empty();
+    }
     let (epoch, rest) = match version.split_once(':') {
         Some((epoch, rest)) => (Some(epoch), rest),
         None => (None, version),
@@ -120,9 +123,9 @@ pub(crate) fn shown_namespace(namespace: &str) -> String {
     }
 }
 
-/// Whether packages of this kind are features.
+/// Whether packages of this kind are features: those that some advisories are about.
 pub(crate) const fn is_shown(kind: PackageKind) -> bool {
-    kind.is_os()
+    !matches!(kind, PackageKind::Generic)
 }
 
 /// Whether a path is that of a database of all packages.
@@ -155,8 +158,23 @@ mod tests {
             ("rpm", "2:1.4.2-3.el7", true),
             ("rpm", "1.0^git1-1", true),
             ("rpm", "1 0", false),
+            ("npm", "1.0.0-rc.1+build!", true),
+            ("pep440", "", false),
         ] {
             assert_eq!(admits(format, version), expected, "{format} {version}");
         }
+    }
+
+    #[test]
+    fn a_language_has_its_ecosystem_and_its_order() {
+        assert_eq!(of_namespace("pypi"), Some("pep440"));
+        assert_eq!(of_kind(PackageKind::Golang), "go");
+        assert_eq!(scheme("maven"), Some(Scheme::Maven));
+        // Not Clair's, which calls Alpine's `dpkg`, and nobody's.
+        assert_eq!(
+            (scheme("apk"), scheme("deb"), scheme("")),
+            (None, None, None)
+        );
+        assert_eq!(of_namespace("generic"), None);
     }
 }

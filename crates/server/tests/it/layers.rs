@@ -79,6 +79,82 @@ async fn a_chain_shows_what_each_layer_added() {
     }
 }
 
+/// Debian with a module of its own, below a virtual environment and a Node package.
+fn application() -> LayerBuilder {
+    debian(&[("python3-six", "1.16.0-4")])
+        .file(
+            "var/lib/dpkg/info/python3-six.list",
+            "/.\n/usr/lib/python3/dist-packages/six-1.16.0.egg-info/PKG-INFO\n",
+        )
+        .file(
+            "usr/lib/python3/dist-packages/six-1.16.0.egg-info/PKG-INFO",
+            "Metadata-Version: 1.2\nName: six\nVersion: 1.16.0\n\n",
+        )
+        .file(
+            "srv/lib/python3.11/site-packages/Jinja2-3.1.2.dist-info/METADATA",
+            "Metadata-Version: 2.1\nName: Jinja2\nVersion: 3.1.2\n\n",
+        )
+        .file(
+            "srv/node_modules/@example/parser/package.json",
+            r#"{"name":"@example/parser","version":"1.4.1"}"#,
+        )
+}
+
+#[tokio::test]
+async fn languages_packages_are_features_of_their_ecosystems() {
+    let service = Service::start().await;
+    let path = service.layer("base", application());
+    assert_eq!(service.post_layer("a", &path, "").await.status, 201);
+    let written = json!({"Vulnerability": {
+        "Name": "CVE-2024-9999", "NamespaceName": "pypi", "Severity": "High", "FixedIn": [
+            {"Name": "Jinja2", "NamespaceName": "pypi", "VersionFormat": "pep440", "Version": "3.1.3rc1"}]}});
+    let target = "/v1/namespaces/pypi/vulnerabilities";
+    let posted = service.ask("POST", target, &written.to_string()).await;
+    assert_eq!(posted.status, 201, "{posted:?}");
+
+    let answer = service.get("/v1/layers/a?vulnerabilities").await.json();
+    let layer = &answer["Layer"];
+    assert_eq!(layer["NamespaceName"], "debian:12");
+    let shown: Vec<_> = layer["Features"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| {
+            let fixed = &one["Vulnerabilities"][0]["FixedBy"];
+            json!([
+                one["Name"],
+                one["Version"],
+                one["NamespaceName"],
+                one["VersionFormat"],
+                fixed
+            ])
+        })
+        .collect();
+    // The module that Debian installed is Debian's package alone.
+    assert_eq!(
+        json!(shown),
+        json!([
+            ["@example/parser", "1.4.1", "npm", "npm", null],
+            ["Jinja2", "3.1.2", "pypi", "pep440", "3.1.3rc1"],
+            ["python3-six", "1.16.0-4", "debian:12", "dpkg", null],
+        ])
+    );
+}
+
+#[tokio::test]
+async fn one_key_leaves_languages_out() {
+    let mut config = crate::service::config();
+    config.features.languages = false;
+    let service = Service::with(config, pellucid_server::Options::default()).await;
+    let path = service.layer("base", application());
+    assert_eq!(service.post_layer("a", &path, "").await.status, 201);
+    let answer = service.get("/v1/layers/a?features").await;
+    assert_eq!(
+        features(&answer.json()),
+        pairs(&[("python3-six 1.16.0-4", "a")])
+    );
+}
+
 #[tokio::test]
 async fn a_stored_layer_is_not_looked_at_again() {
     let service = Service::start().await;
