@@ -12,7 +12,9 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use pellucid_model::{Advisory, Affected, Digest, Finding, FixState, Reason, Severity, Status};
+use pellucid_model::{
+    Advisory, Affected, Digest, Finding, FixState, Rating, Reason, Severity, Status,
+};
 use pellucid_snapshot::AdvisoryRef;
 use pellucid_version::Scheme;
 
@@ -157,25 +159,35 @@ fn finding(
         .filter(|(hit, _)| !denials.cancel(&hit.statement))
         .collect();
     group.sort_by(|a, b| order(a, b, scheme));
-    let (decider, advisory) = *group.first()?;
+    let (decider, _) = *group.first()?;
 
     let id = group.iter().map(|(_, advisory)| shown_id(advisory));
     let id = id.min_by_key(|id| (Reverse(is_cve(id)), *id))?.to_owned();
-    let severity = |(hit, advisory): &(&Hit, &Advisory)| {
+    let rated = |(hit, advisory): &(&Hit, &Advisory)| {
         let severity = hit.statement.severity.unwrap_or(advisory.severity);
         // The word is the advisory's, and goes with the advisory's severity alone.
         let word = advisory
             .severity_word
             .clone()
             .filter(|_| severity == advisory.severity);
-        (severity, word, feed(sources, hit))
+        Rating {
+            feed: feed(sources, hit),
+            advisory: advisory.id.clone(),
+            severity,
+            word,
+        }
     };
-    let known = group
+    let mut ratings: Vec<Rating> = Vec::new();
+    for rating in group.iter().map(rated) {
+        if !ratings.contains(&rating) {
+            ratings.push(rating);
+        }
+    }
+    let first = ratings
         .iter()
-        .map(severity)
-        .find(|(severity, ..)| *severity != Severity::Unknown);
-    let (severity, severity_word, severity_source) =
-        known.unwrap_or_else(|| severity(&(decider, advisory)));
+        .find(|rating| rating.severity != Severity::Unknown)
+        .or(ratings.first())?
+        .clone();
     let (fixed_version, ends) = match &decider.verdict {
         Verdict::Affected { fixed, ends, .. } => (fixed.clone(), *ends),
         _ => (None, false),
@@ -201,9 +213,11 @@ fn finding(
         package,
         id,
         aliases,
-        severity,
-        severity_word,
-        severity_source,
+        severity: first.severity,
+        severity_word: first.word,
+        severity_source: first.feed,
+        ratings,
+        malware: group.iter().any(|(_, advisory)| advisory.malware),
         fix_state: fix_state(decider.statement.status, fixed_version.is_some(), ends),
         fixed_version,
         title: texts().find_map(|advisory| advisory.title.clone()),

@@ -42,6 +42,20 @@ pub struct Reason {
     pub note: Option<String>,
 }
 
+/// How bad one advisory says a vulnerability is.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct Rating {
+    /// Feed that the advisory is of.
+    pub feed: String,
+    /// The advisory's own id.
+    pub advisory: String,
+    /// What it says; `Unknown` where it says nothing.
+    pub severity: Severity,
+    /// In its own word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub word: Option<String>,
+}
+
 /// A vulnerability in a package.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct Finding {
@@ -59,6 +73,13 @@ pub struct Finding {
     pub severity_word: Option<String>,
     /// Who gave the severity: the feed's name, or `nvd`.
     pub severity_source: String,
+    /// What each advisory says, in the order in which they are believed: the first that says
+    /// anything gave the severity.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ratings: Vec<Rating>,
+    /// The package itself is malicious: a report on it, and no flaw that a version fixes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub malware: bool,
     /// Whether there is a fix.
     pub fix_state: FixState,
     /// First version that is not affected.

@@ -6,7 +6,6 @@
 
 mod advisory;
 mod coverage;
-mod cvss;
 mod digest;
 mod exploitation;
 mod finding;
@@ -16,18 +15,16 @@ mod namespace;
 mod package;
 mod purl;
 mod severity;
-mod suppression;
 mod warning;
 
 pub use advisory::{Advisory, Affected, Cvss, NameKind, Status};
 pub use coverage::{Coverage, EndOfLife, SnapshotRef};
 pub use digest::{Digest, DigestError};
 pub use exploitation::{Epss, Fraction, FractionError, Kev};
-pub use finding::{Finding, FixState, Reason};
+pub use finding::{Finding, FixState, Rating, Reason};
 pub use image::{DigestState, Image, Layer, Platform, PlatformError};
 pub use inventory::{Distribution, Inventory, Location, Owner, PackageEntry};
 pub use namespace::Namespace;
 pub use package::{Package, PackageKind, SourcePackage};
 pub use severity::Severity;
-pub use suppression::{Suppressed, Suppression, SuppressionKind};
 pub use warning::{Warning, WarningKind};

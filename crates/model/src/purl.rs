@@ -1,7 +1,10 @@
 //! Package URLs: `pkg:deb/debian/openssl@3.0.15-1~deb12u1?arch=amd64&distro=debian-12`.
 //!
-//! Source: the purl specification (`PURL-SPECIFICATION`, `PURL-TYPES`). Written by hand because the
+//! Source: the purl specification (ECMA-427) and its definitions of types. Written by hand because the
 //! encoding is thirty lines and every list prints thousands of them.
+//!
+//! Not here: Julia's `uuid` and CPAN's author, which the files that prove those packages do not tell,
+//! subpaths, and reading purls (`detect` does, for bills of materials).
 
 use std::fmt::Write as _;
 
@@ -26,7 +29,10 @@ pub(crate) fn of(package: &Package, namespace: Option<&Namespace>) -> String {
     };
     if !version.is_empty() {
         purl.push('@');
-        encode(&mut purl, version);
+        match package.kind {
+            PackageKind::Pypi => encode(&mut purl, &version.to_lowercase()),
+            _ => encode(&mut purl, version),
+        }
     }
     let distro = namespace
         .filter(|_| package.kind.is_os())
@@ -83,7 +89,7 @@ fn path_and_name(package: &Package, namespace: Option<&Namespace>) -> (String, S
             };
             (vendor.to_ascii_lowercase(), name)
         }
-        PackageKind::Pypi => (String::new(), name.to_lowercase().replace(['_', '.'], "-")),
+        PackageKind::Pypi => (String::new(), package.kind.normalise(name).into_owned()),
         PackageKind::Maven => match name.split_once(':') {
             Some((group, artifact)) => (group.to_owned(), artifact.to_owned()),
             None => (String::new(), name.to_owned()),
@@ -96,9 +102,20 @@ fn path_and_name(package: &Package, namespace: Option<&Namespace>) -> (String, S
             }
         }
         PackageKind::Npm | PackageKind::Swift | PackageKind::Conan | PackageKind::Cpan => {
-            match name.rsplit_once('/') {
+            let bare = match package.kind {
+                PackageKind::Swift => {
+                    let bare = name.split_once("://").map_or(name, |(_, rest)| rest);
+                    bare.strip_suffix(".git").unwrap_or(bare)
+                }
+                _ => name,
+            };
+            match bare.rsplit_once('/') {
                 Some((path, last)) => (path.to_owned(), last.to_owned()),
-                None => (String::new(), name.to_owned()),
+                // Without its author a distribution is known by its module.
+                None if package.kind == PackageKind::Cpan => {
+                    (String::new(), bare.replace('-', "::"))
+                }
+                None => (String::new(), bare.to_owned()),
             }
         }
         PackageKind::Hex | PackageKind::Pub | PackageKind::Luarocks => {
@@ -175,5 +192,155 @@ mod tests {
             None,
             "pkg:pypi/foo-bar@1",
         );
+    }
+
+    /// What the specification and its definitions of types say of components and of encoding.
+    #[test]
+    fn the_specifications_rules_hold() {
+        use PackageKind::*;
+        for (kind, name, version, namespace, expected) in [
+            (
+                Pypi,
+                "Django_._package",
+                "1.11.1.DEV1",
+                "",
+                "pypi/django-package@1.11.1.dev1",
+            ),
+            (Pypi, "zope.interface", "5.4", "", "pypi/zope-interface@5.4"),
+            (
+                Npm,
+                "@angular/animation",
+                "12.3.1",
+                "",
+                "npm/%40angular/animation@12.3.1",
+            ),
+            (Npm, "JSONStream", "1.0.3", "", "npm/JSONStream@1.0.3"),
+            (
+                Maven,
+                "org.apache.commons:io",
+                "1.3.4",
+                "",
+                "maven/org.apache.commons/io@1.3.4",
+            ),
+            (
+                Maven,
+                "HTTPClient:HTTPClient",
+                "0.3-3",
+                "",
+                "maven/HTTPClient/HTTPClient@0.3-3",
+            ),
+            (
+                Golang,
+                "GitHub.com/Masterminds/Semver",
+                "v1",
+                "",
+                "golang/github.com/masterminds/semver@v1",
+            ),
+            (Golang, "stdlib", "1.21rc2", "", "golang/stdlib@1.21rc2"),
+            (Cargo, "rand", "0.7.2", "", "cargo/rand@0.7.2"),
+            (
+                Gem,
+                "ruby-advisory-db-check",
+                "0.12.4",
+                "",
+                "gem/ruby-advisory-db-check@0.12.4",
+            ),
+            (
+                Composer,
+                "GuzzleHttp/Promises",
+                "2.0.2",
+                "",
+                "composer/guzzlehttp/promises@2.0.2",
+            ),
+            (
+                Nuget,
+                "EnterpriseLibrary.Common",
+                "6.0.1304",
+                "",
+                "nuget/EnterpriseLibrary.Common@6.0.1304",
+            ),
+            (Hex, "Jason", "1.1.2", "", "hex/jason@1.1.2"),
+            (Pub, "Characters", "1.2.0", "", "pub/characters@1.2.0"),
+            (
+                Swift,
+                "https://github.com/Alamofire/Alamofire.git",
+                "5.4.3",
+                "",
+                "swift/github.com/Alamofire/Alamofire@5.4.3",
+            ),
+            (
+                Hackage,
+                "AC-HalfInteger",
+                "1.2.1",
+                "",
+                "hackage/AC-HalfInteger@1.2.1",
+            ),
+            (Cran, "A3", "0.9.1", "", "cran/A3@0.9.1"),
+            (Conda, "absl-py", "0.4.1", "", "conda/absl-py@0.4.1"),
+            (Conan, "openssl", "3.0.3", "", "conan/openssl@3.0.3"),
+            (
+                Cpan,
+                "DROLSKY/DateTime",
+                "1.55",
+                "",
+                "cpan/DROLSKY/DateTime@1.55",
+            ),
+            (
+                Cpan,
+                "URI-PackageURL",
+                "2.11",
+                "",
+                "cpan/URI::PackageURL@2.11",
+            ),
+            (
+                Luarocks,
+                "LuaSocket",
+                "3.1.0-1",
+                "",
+                "luarocks/luasocket@3.1.0-1",
+            ),
+            (Bitnami, "WordPress", "6.2.0", "", "bitnami/wordpress@6.2.0"),
+            (Generic, "bitwarderl", "", "", "generic/bitwarderl"),
+            (
+                Deb,
+                "dpkg",
+                "1:1.19.0.4",
+                "debian:12",
+                "deb/debian/dpkg@1:1.19.0.4?distro=debian-12",
+            ),
+            (
+                Rpm,
+                "CURL",
+                "0:7.50.3-1.fc25",
+                "fedora:25",
+                "rpm/fedora/CURL@7.50.3-1.fc25?distro=fedora-25",
+            ),
+            (
+                Alpm,
+                "Pacman",
+                "6.0.1-1",
+                "arch",
+                "alpm/arch/pacman@6.0.1-1?distro=arch",
+            ),
+            (
+                Apk,
+                "Curl",
+                "7.83.0-r0",
+                "alpine:v3.16",
+                "apk/alpine/curl@7.83.0-r0?distro=alpine-v3.16",
+            ),
+            // Outside letters, digits, and `.-_~:` everything is encoded, in the bytes of UTF-8.
+            (
+                Npm,
+                "a b",
+                "1.0.0+build/é@#?%",
+                "",
+                "npm/a%20b@1.0.0%2Bbuild%2F%C3%A9%40%23%3F%25",
+            ),
+        ] {
+            let package = Package::new(kind, name, version);
+            let namespace = (!namespace.is_empty()).then(|| Namespace::from(namespace));
+            assert_eq!(of(&package, namespace.as_ref()), format!("pkg:{expected}"));
+        }
     }
 }

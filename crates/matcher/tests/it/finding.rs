@@ -253,3 +253,36 @@ fn findings_are_sorted_and_say_where_they_are_from() {
     assert_eq!(reason.snapshot, snapshot.digest());
     assert_eq!(matched, find(&inventory, &sources, &OPTIONS).unwrap());
 }
+
+#[test]
+fn every_advisorys_severity_is_told_and_the_first_known_one_counts() {
+    let rated = |id: &str, severity, malware| Advisory {
+        severity,
+        malware,
+        ..aliased(id, &["CVE-1"], "2")
+    };
+    let matched = matched(
+        deb("a", "1"),
+        &[
+            rated("A-1", Severity::Unknown, false),
+            rated("B-1", Severity::High, false),
+            rated("C-1", Severity::Medium, true),
+        ],
+    );
+    let finding = &matched.findings[0];
+    let told: Vec<(&str, Severity)> = finding
+        .ratings
+        .iter()
+        .map(|rating| (rating.advisory.as_str(), rating.severity))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("A-1", Severity::Unknown),
+            ("B-1", Severity::High),
+            ("C-1", Severity::Medium)
+        ]
+    );
+    assert_eq!(finding.severity, Severity::High);
+    assert!(finding.malware);
+}

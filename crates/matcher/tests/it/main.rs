@@ -6,4 +6,3 @@ mod finding;
 mod fixture;
 mod policy;
 mod statement;
-mod waiver;

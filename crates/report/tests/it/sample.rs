@@ -1,7 +1,7 @@
 //! A report with one of everything.
 
 use pellucid_model::*;
-use pellucid_report::{Assessment, FORMATS, Gate, GateRule, Report, Style, Tool};
+use pellucid_report::{Assessment, FORMATS, Gate, Report, Style, Tool};
 
 pub(crate) fn digest(byte: u8) -> Digest {
     Digest::Sha256([byte; 32])
@@ -55,6 +55,8 @@ pub(crate) fn finding(
         cwes: Vec::new(),
         links: vec![format!("https://security-tracker.debian.org/tracker/{id}")],
         published: None,
+        ratings: Vec::new(),
+        malware: false,
         kev: None,
         epss: None,
         reasons: vec![Reason {
@@ -222,21 +224,9 @@ pub(crate) fn report() -> Report {
             coverage,
             left_out: 3,
             gate: Some(Gate {
-                rules: vec![GateRule {
-                    rule: "high".into(),
-                    reached_by: 3,
-                }],
-                reaching: [
-                    (0, "CVE-2023-5363"),
-                    (1, "CVE-2023-5363"),
-                    (3, "CVE-2024-38428"),
-                ]
-                .map(|(package, id)| (package, id.to_owned()))
-                .into(),
-                namespaces: 0,
+                fail_on: Severity::High,
+                reached_by: 3,
             }),
-            suppressed: Vec::new(),
-            base: None,
         }),
         vec![stale],
     )

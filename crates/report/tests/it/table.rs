@@ -1,8 +1,9 @@
 //! The table.
 
+use pellucid_model::{FixState, Owner, PackageKind, Rating, Severity};
 use pellucid_report::{Report, Style};
 
-use crate::sample::{packages, report, shown};
+use crate::sample::{finding, package, packages, report, shown};
 
 fn table(report: &Report, style: Style) -> String {
     shown(report, "table", style)
@@ -43,6 +44,56 @@ fn no_line_is_wider_than_the_terminal() {
         ..Style::default()
     };
     insta::assert_snapshot!("scan-60", table(&report(), style));
+}
+
+#[test]
+fn details_tell_what_a_package_brought_and_who_says_how_bad_it_is() {
+    let mut report = report();
+    let os = report.inventory.packages[0].clone();
+    let mut module = package("Jinja2", "3.1.2", None, 0);
+    module.package.kind = PackageKind::Pypi;
+    module.namespace = Some("pypi".into());
+    module.owner = Some(Owner {
+        name: os.package.name.clone(),
+        version: os.package.version.clone(),
+    });
+    module.locations[0].path = "usr/lib/python3/dist-packages/Jinja2.egg-info".into();
+    report.inventory.packages.push(module);
+    let rating = |advisory: &str, severity| Rating {
+        feed: "osv".into(),
+        advisory: advisory.into(),
+        severity,
+        word: None,
+    };
+    let mut found = finding(0, "CVE-2024-7", Severity::High, FixState::NotFixed, None);
+    found.ratings = vec![
+        rating("PYSEC-2024-7", Severity::Unknown),
+        rating("GHSA-7", Severity::High),
+        rating("BIT-7", Severity::Medium),
+    ];
+    let mut malware = finding(
+        0,
+        "MAL-2024-7",
+        Severity::Critical,
+        FixState::NotFixed,
+        None,
+    );
+    malware.malware = true;
+    let findings = &mut report.assessment.as_mut().unwrap().findings;
+    *findings = vec![found, malware];
+    let style = Style {
+        detail: true,
+        width: Some(200),
+        ..Style::default()
+    };
+    let text = table(&report, style);
+    for told in [
+        "it brought pypi Jinja2 3.1.2, from usr/lib/python3/dist-packages/Jinja2.egg-info",
+        "severity: High by GHSA-7 of osv, Medium by BIT-7 of osv; the first counts",
+        "MAL-2024-7, malware: the package is to be removed",
+    ] {
+        assert!(text.contains(told), "{told}\n{text}");
+    }
 }
 
 #[test]

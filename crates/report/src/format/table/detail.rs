@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use pellucid_model::{Finding, FixState, Inventory, NameKind, PackageEntry, Reason};
+use pellucid_model::{
+    Finding, FixState, Inventory, NameKind, PackageEntry, Rating, Reason, Severity,
+};
 
 use super::{paint, short};
 use crate::escape;
@@ -21,6 +23,7 @@ pub(super) fn write(
 ) -> io::Result<()> {
     for entry in group.packages.values() {
         package(page, inventory, entry)?;
+        owned(page, inventory, entry)?;
     }
     let mut by_id: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
     let mut order = Vec::new();
@@ -66,6 +69,32 @@ fn package(page: &mut Page<'_>, inventory: &Inventory, entry: &PackageEntry) -> 
     page.paragraph(2, &line)
 }
 
+/// Packages of languages that a distribution's package brought, of which its advisories decide.
+fn owned(page: &mut Page<'_>, inventory: &Inventory, owner: &PackageEntry) -> io::Result<()> {
+    let is_of = |entry: &&PackageEntry| {
+        entry.owner.as_ref().is_some_and(|of| {
+            (&of.name, &of.version) == (&owner.package.name, &owner.package.version)
+        })
+    };
+    if !owner.package.kind.is_os() {
+        return Ok(());
+    }
+    for entry in inventory.packages.iter().filter(is_of) {
+        let package = &entry.package;
+        let mut text = format!(
+            "it brought {} {} {}",
+            package.kind.name(),
+            package.name,
+            package.version
+        );
+        if let Some(path) = entry.path() {
+            text.push_str(&format!(", from {path}"));
+        }
+        page.paragraph(4, &[plain(text)])?;
+    }
+    Ok(())
+}
+
 /// One vulnerability of a group; `findings` are its findings, in one package each.
 fn vulnerability(page: &mut Page<'_>, group: &Group<'_>, findings: &[&Finding]) -> io::Result<()> {
     let Some(finding) = findings.first() else {
@@ -80,6 +109,7 @@ fn vulnerability(page: &mut Page<'_>, group: &Group<'_>, findings: &[&Finding]) 
         line.push(plain(format!(" ({})", finding.aliases.join(", "))));
     }
     line.push(plain(match (finding.fix_state, &finding.fixed_version) {
+        _ if finding.malware => ", malware: the package is to be removed".to_owned(),
         (FixState::Fixed, Some(version)) => format!(", fixed in {version}"),
         (FixState::Fixed, None) => ", fixed".to_owned(),
         (FixState::NotFixed, _) => ", no fix yet".to_owned(),
@@ -101,6 +131,9 @@ fn vulnerability(page: &mut Page<'_>, group: &Group<'_>, findings: &[&Finding]) 
     if !what.is_empty() {
         page.paragraph(4, &[plain("what: "), plain(shortened(&what, page))])?;
     }
+    if let Some(ratings) = ratings(finding) {
+        page.paragraph(4, &[plain(ratings)])?;
+    }
     for reason in &finding.reasons {
         page.paragraph(4, &[plain("why: "), plain(because(reason))])?;
     }
@@ -108,6 +141,25 @@ fn vulnerability(page: &mut Page<'_>, group: &Group<'_>, findings: &[&Finding]) 
         page.paragraph(4, &[plain("see: "), plain(link)])?;
     }
     Ok(())
+}
+
+/// Who says how bad it is, where several say so and differ.
+fn ratings(finding: &Finding) -> Option<String> {
+    let known: Vec<_> = finding
+        .ratings
+        .iter()
+        .filter(|rating| rating.severity != Severity::Unknown)
+        .collect();
+    let first = known.first()?;
+    if known.iter().all(|one| one.severity == first.severity) {
+        return None;
+    }
+    let said = |rating: &&Rating| {
+        let Rating { feed, advisory, .. } = rating;
+        format!("{} by {advisory} of {feed}", rating.severity.name())
+    };
+    let all: Vec<String> = known.iter().map(said).collect();
+    Some(format!("severity: {}; the first counts", all.join(", ")))
 }
 
 fn shortened(text: &str, page: &Page<'_>) -> String {

@@ -23,6 +23,10 @@ pub(super) struct Finding {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     severity_word: Option<String>,
     severity_source: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    ratings: Vec<Rating>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    malware: bool,
     fix_state: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fixed_version: Option<String>,
@@ -39,10 +43,16 @@ pub(super) struct Finding {
     kev: Option<Kev>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     epss: Option<Epss>,
-    /// Set by the report, which knows the gate.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(super) reaches_gate: bool,
     reasons: Vec<Reason>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Rating {
+    feed: String,
+    advisory: String,
+    severity: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    word: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -95,20 +105,9 @@ struct End {
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct Gate {
-    /// The least severity, where the gate looks at nothing else.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    fail_on: Option<String>,
+    fail_on: String,
     #[serde(default)]
     reached: bool,
-    reached_by: usize,
-    #[serde(default)]
-    namespaces: usize,
-    rules: Vec<GateRule>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct GateRule {
-    rule: String,
     reached_by: usize,
 }
 
@@ -130,39 +129,18 @@ struct Count {
 impl Gate {
     pub(super) fn of(gate: &crate::Gate) -> Self {
         Self {
-            fail_on: gate.severity().map(|least| least.word()),
+            fail_on: gate.fail_on.word(),
             reached: gate.is_reached(),
-            reached_by: gate.reaching.len() + gate.namespaces,
-            namespaces: gate.namespaces,
-            rules: gate
-                .rules
-                .iter()
-                .map(|rule| GateRule {
-                    rule: rule.rule.clone(),
-                    reached_by: rule.reached_by,
-                })
-                .collect(),
+            reached_by: gate.reached_by,
         }
     }
 
-    /// Reads it back; the findings say which of them reach it.
-    pub(super) fn read(self, findings: &[Finding]) -> crate::Gate {
-        crate::Gate {
-            rules: self
-                .rules
-                .into_iter()
-                .map(|rule| crate::GateRule {
-                    rule: rule.rule,
-                    reached_by: rule.reached_by,
-                })
-                .collect(),
-            reaching: findings
-                .iter()
-                .filter(|finding| finding.reaches_gate)
-                .map(|finding| (finding.package, finding.id.clone()))
-                .collect(),
-            namespaces: self.namespaces,
-        }
+    pub(super) fn read(self) -> Result<crate::Gate, ReadError> {
+        let fail_on = Severity::read(&self.fail_on)?;
+        Ok(crate::Gate {
+            fail_on,
+            reached_by: self.reached_by,
+        })
     }
 }
 
@@ -179,6 +157,8 @@ impl Finding {
             severity: finding.severity.word(),
             severity_word: finding.severity_word.clone(),
             severity_source: finding.severity_source.clone(),
+            ratings: finding.ratings.iter().map(Rating::of).collect(),
+            malware: finding.malware,
             fix_state: finding.fix_state.word(),
             fixed_version: finding.fixed_version.clone(),
             title: finding.title.clone(),
@@ -196,7 +176,6 @@ impl Finding {
             published: finding.published.and_then(time),
             kev: finding.kev.clone(),
             epss: finding.epss.clone(),
-            reaches_gate: false,
             reasons: finding.reasons.iter().map(Reason::of).collect(),
         }
     }
@@ -216,6 +195,12 @@ impl Finding {
             severity: Severity::read(&self.severity)?,
             severity_word: self.severity_word,
             severity_source: self.severity_source,
+            ratings: self
+                .ratings
+                .into_iter()
+                .map(Rating::read)
+                .collect::<Result<_, _>>()?,
+            malware: self.malware,
             fix_state: FixState::read(&self.fix_state)?,
             fixed_version: self.fixed_version,
             title: self.title,
@@ -238,6 +223,26 @@ impl Finding {
                 .into_iter()
                 .map(Reason::read)
                 .collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl Rating {
+    fn of(rating: &pellucid_model::Rating) -> Self {
+        Self {
+            feed: rating.feed.clone(),
+            advisory: rating.advisory.clone(),
+            severity: rating.severity.word(),
+            word: rating.word.clone(),
+        }
+    }
+
+    fn read(self) -> Result<pellucid_model::Rating, ReadError> {
+        Ok(pellucid_model::Rating {
+            severity: Severity::read(&self.severity)?,
+            feed: self.feed,
+            advisory: self.advisory,
+            word: self.word,
         })
     }
 }
