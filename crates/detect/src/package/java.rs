@@ -65,7 +65,7 @@ impl Detector for Java {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn class(&self) -> Class {
@@ -238,6 +238,11 @@ impl Walk<'_> {
                 projects.push(project);
             }
         }
+        // A project that has both files said all it can by its properties.
+        projects.retain(|project| {
+            let is_it = |one: &Coordinates| one.artifact == project.artifact;
+            !properties.iter().any(is_it)
+        });
         let guess = coordinates::guess(&file, &manifest, &projects);
         let own = match properties.as_slice() {
             [] => false,

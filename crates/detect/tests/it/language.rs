@@ -102,6 +102,41 @@ fn an_entry_is_inflated_no_further_than_it_is_read() {
     assert_eq!(kinds(&inventory), [WarningKind::TooLarge]);
 }
 
+/// The record at the end of an archive, which has no comment, and what stands before the directory.
+fn parts(bytes: &[u8]) -> (&[u8], &[u8], [u8; 22]) {
+    let (rest, end) = bytes.split_at(bytes.len() - 22);
+    let at = u32::from_le_bytes(end[16..20].try_into().unwrap()) as usize;
+    let (files, directory) = rest.split_at(at);
+    (files, directory, end.try_into().unwrap())
+}
+
+#[test]
+fn a_directory_that_lies_about_its_size_is_said() {
+    let honest = archive(&[POM], false);
+    for lie in [1_u32, 2 << 30, u32::MAX - 1] {
+        let (files, directory, mut end) = parts(&honest);
+        end[12..16].copy_from_slice(&lie.to_le_bytes());
+        let inventory = found("opt/lie.jar", [files, directory, &end].concat());
+        assert!(packages(&inventory).is_empty(), "{lie}");
+        assert_eq!(inventory.warnings.len(), 1, "{lie}");
+    }
+}
+
+#[test]
+fn entries_that_lie_over_each_other_are_counted_like_others() {
+    let inner = archive(&[POM], false);
+    let honest = archive(&[("lib/inner.jar", &inner)], false);
+    let (files, directory, mut end) = parts(&honest);
+    let count = 20_001_u16;
+    end[8..10].copy_from_slice(&count.to_le_bytes());
+    end[10..12].copy_from_slice(&count.to_le_bytes());
+    let directory = directory.repeat(usize::from(count));
+    end[12..16].copy_from_slice(&(directory.len() as u32).to_le_bytes());
+    let inventory = found("opt/overlap.jar", [files, &directory, &end].concat());
+    assert_eq!(packages(&inventory), ["g:a 1 @0"]);
+    assert_eq!(kinds(&inventory), [WarningKind::TooLarge]);
+}
+
 #[test]
 fn a_large_archive_in_an_archive_goes_through_the_spool() {
     let mut noise = vec![0_u8; 9 << 20];
