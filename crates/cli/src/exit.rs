@@ -6,17 +6,15 @@ use std::process::ExitCode;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Exit {
     /// Done; nothing reaches the gate.
-    Clean,
+    Clean = 0,
     /// The gate is reached, or a comparison is wrong.
-    Reached,
-    /// The gate is reached, and the user chose this status for it.
-    Chosen(u8),
+    Reached = 1,
     /// The command line or a file given by the user cannot be.
-    Usage,
+    Usage = 2,
     /// The command could not do its work.
-    Failed,
+    Failed = 3,
     /// No advisory data answers for some packages.
-    NotCovered,
+    NotCovered = 4,
 }
 
 /// What the user asked for cannot be; an error with this text ends with [`Exit::Usage`].
@@ -38,13 +36,6 @@ impl Exit {
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Clean => 0,
-            Exit::Reached => 1,
-            Exit::Chosen(status) => status,
-            Exit::Usage => 2,
-            Exit::Failed => 3,
-            Exit::NotCovered => 4,
-        })
+        Self::from(exit as u8)
     }
 }

@@ -6,7 +6,6 @@
 
 mod advice;
 mod args;
-mod bases;
 mod commands;
 mod exit;
 mod hints;
@@ -15,7 +14,6 @@ mod logging;
 mod output;
 mod outputs;
 mod progress;
-mod rules;
 mod units;
 
 use std::ffi::OsString;

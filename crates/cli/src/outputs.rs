@@ -21,7 +21,6 @@ const TEMPLATE: u64 = 2 << 20;
 pub(crate) struct Outputs {
     wanted: Vec<Wanted>,
     detail: bool,
-    suppressed: bool,
 }
 
 struct Wanted {
@@ -84,7 +83,6 @@ impl Outputs {
         Ok(Self {
             wanted,
             detail: args.detail,
-            suppressed: args.show_suppressed,
         })
     }
 
@@ -95,8 +93,7 @@ impl Outputs {
         wanted.sort_by_key(|wanted| wanted.file.is_none());
         wanted.into_iter().try_for_each(|wanted| {
             let file = wanted.file.as_deref();
-            let mut style = output::style(file, self.detail);
-            style.suppressed = self.suppressed;
+            let style = output::style(file, self.detail);
             output::write(file, |out| match &wanted.format {
                 Chosen::Known(format) => format.write(report, &style, out),
                 Chosen::Template(template) => template.write(report, &style, out),

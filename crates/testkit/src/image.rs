@@ -47,22 +47,27 @@ impl LayerBuilder {
 
     /// Adds a file.
     pub fn file(self, path: &str, content: impl AsRef<[u8]>) -> Self {
-        self.entry(tar::EntryType::Regular, path, content.as_ref(), None)
+        self.entry(tar::EntryType::Regular, 0o644, path, content.as_ref(), None)
+    }
+
+    /// Adds a file that may be executed.
+    pub fn program(self, path: &str, content: impl AsRef<[u8]>) -> Self {
+        self.entry(tar::EntryType::Regular, 0o755, path, content.as_ref(), None)
     }
 
     /// Adds a directory.
     pub fn directory(self, path: &str) -> Self {
-        self.entry(tar::EntryType::Directory, path, &[], None)
+        self.entry(tar::EntryType::Directory, 0o755, path, &[], None)
     }
 
     /// Adds a symbolic link.
     pub fn symlink(self, path: &str, target: &str) -> Self {
-        self.entry(tar::EntryType::Symlink, path, &[], Some(target))
+        self.entry(tar::EntryType::Symlink, 0o644, path, &[], Some(target))
     }
 
     /// Adds a hard link to a file of the layer.
     pub fn hardlink(self, path: &str, target: &str) -> Self {
-        self.entry(tar::EntryType::Link, path, &[], Some(target))
+        self.entry(tar::EntryType::Link, 0o644, path, &[], Some(target))
     }
 
     /// Removes what a lower layer has at a path.
@@ -82,13 +87,14 @@ impl LayerBuilder {
     fn entry(
         mut self,
         kind: tar::EntryType,
+        mode: u32,
         path: &str,
         content: &[u8],
         target: Option<&str>,
     ) -> Self {
         let mut header = tar::Header::new_gnu();
         header.set_entry_type(kind);
-        header.set_mode(if kind.is_dir() { 0o755 } else { 0o644 });
+        header.set_mode(mode);
         header.set_size(content.len() as u64);
         let added = match target {
             Some(target) => self.tar.append_link(&mut header, path, target),

@@ -3,7 +3,7 @@
 use super::serve;
 use crate::args::ConfigCommand;
 use crate::exit::Exit;
-use crate::{output, rules};
+use crate::output;
 
 /// Checks or prints.
 pub(crate) fn run(command: &ConfigCommand) -> anyhow::Result<Exit> {
@@ -19,14 +19,7 @@ pub(crate) fn run(command: &ConfigCommand) -> anyhow::Result<Exit> {
             })?;
         }
         ConfigCommand::Print(args) => {
-            let config = args.file.config.as_deref();
-            if args.scan || args.origin {
-                let mut text = Vec::new();
-                rules::print(config, args.origin, &mut text)?;
-                output::write(None, |out| out.write_all(&text))?;
-                return Ok(Exit::Clean);
-            }
-            let text = serve::config(config)?.print();
+            let text = serve::config(args.config.as_deref())?.print();
             output::write(None, |out| write!(out, "{text}"))?;
         }
     }

@@ -34,6 +34,7 @@ pub(super) fn inventory(args: &ImageArgs, talk: &Talk) -> anyhow::Result<Invento
     let image = pellucid_image::open(&args.reference, &options).with_context(cannot_scan)?;
     let options = DetectOptions {
         hidden: args.layers == Layers::Hidden,
+        lock_files: args.lock_files,
         ..DetectOptions::default()
     };
     let progress = LayerBar::new(talk, image.image());

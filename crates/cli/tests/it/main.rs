@@ -5,13 +5,13 @@
     reason = "a panic is the report of a test"
 )]
 
+mod applications;
 mod bench;
 mod db;
 mod formats;
 mod hostile;
 mod hostile_set;
 mod real_feeds;
-mod rules;
 mod scan;
 mod shared;
 mod usage;
