@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum, ValueHint};
+use pellucid_matcher::FailRule;
 use pellucid_model::{Platform, Severity};
 use pellucid_version::Scheme;
 
@@ -91,7 +92,7 @@ pub(crate) enum ConfigCommand {
     /// Say what is wrong with it, or ok.
     Check(ConfigArgs),
     /// Print what is in effect, without secrets.
-    Print(ConfigArgs),
+    Print(PrintArgs),
 }
 
 #[derive(clap::Args)]
@@ -99,6 +100,19 @@ pub(crate) struct ConfigArgs {
     /// The configuration file, Clair 2.x's or ours; $VAR in its path is replaced.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<String>,
+}
+
+/// What of which configuration is printed.
+#[derive(clap::Args)]
+pub(crate) struct PrintArgs {
+    #[command(flatten)]
+    pub(crate) file: ConfigArgs,
+    /// Print what holds for scans (pellucid.yaml), not for the service.
+    #[arg(long)]
+    pub(crate) scan: bool,
+    /// The same, and of each setting where it comes from.
+    #[arg(long)]
+    pub(crate) origin: bool,
 }
 
 /// Clair 2.x's flags, which may have one dash, and where our own data is.
@@ -242,6 +256,9 @@ pub(crate) struct OutputArgs {
     /// Tell every vulnerability by itself, with layer and reason.
     #[arg(long)]
     pub(crate) detail: bool,
+    /// Tell every suppressed finding, and who suppresses it and why.
+    #[arg(long)]
+    pub(crate) show_suppressed: bool,
 }
 
 /// A saved report.
@@ -288,6 +305,8 @@ pub(crate) struct ExplainArgs {
 #[derive(clap::Args)]
 pub(crate) struct ReportArgs {
     #[command(flatten)]
+    pub(crate) rules: RuleArgs,
+    #[command(flatten)]
     pub(crate) data: DataArgs,
     #[command(flatten)]
     pub(crate) freshness: FreshnessArgs,
@@ -297,22 +316,58 @@ pub(crate) struct ReportArgs {
 #[derive(clap::Args, Default)]
 #[command(next_help_heading = "Policy")]
 pub(crate) struct PolicyArgs {
+    #[command(flatten)]
+    pub(crate) rules: RuleArgs,
     /// End with status 1 if a finding is this severe or worse: negligible, low, medium, high,
-    /// critical; unknown fails on any finding.
-    #[arg(long, value_name = "SEVERITY")]
-    pub(crate) fail_on: Option<Severity>,
+    /// critical; unknown fails on any finding. Or other conditions, all of which must hold, separated by
+    /// commas: fixable, kev, epss>=0.1, cvss>=7.5, age>=30d, own, base; and eol and not-covered, each by
+    /// itself. Said again, another rule: one that is reached is enough. Replaces the rules of pellucid.yaml.
+    #[arg(long, value_name = "SEVERITY|CONDITIONS", value_parser = crate::rules::fail::read)]
+    pub(crate) fail_on: Vec<FailRule>,
+    /// End with this status where the gate is reached; without any rule, every finding reaches it.
+    #[arg(long, value_name = "STATUS")]
+    pub(crate) exit_code: Option<u8>,
     /// Leave out findings without a fix.
-    #[arg(long)]
+    #[arg(long, visible_alias = "ignore-unfixed")]
     pub(crate) only_fixed: bool,
     /// Leave out findings of other severities than these, separated by commas.
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) severity: Vec<Severity>,
+    /// Leave out findings that came with the base image.
+    #[arg(long, conflicts_with = "only_base")]
+    pub(crate) ignore_base: bool,
+    /// Leave out findings that did not come with the base image.
+    #[arg(long)]
+    pub(crate) only_base: bool,
     /// Report also what nobody has determined yet to affect the package or not.
     #[arg(long)]
     pub(crate) undetermined: bool,
     /// Do not end with status 4 where no advisory data covers a package; the report says it still.
     #[arg(long)]
     pub(crate) allow_uncovered: bool,
+}
+
+/// Where rules and statements about findings are read from.
+#[derive(clap::Args, Clone, Default)]
+#[command(next_help_heading = "Policy")]
+pub(crate) struct RuleArgs {
+    /// The rules; if absent, pellucid.yaml in the working directory or the nearest folder above it.
+    #[arg(long, value_name = "FILE", env = "PELLUCID_CONFIG", value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
+    /// Use no pellucid.yaml.
+    #[arg(long, conflicts_with = "config")]
+    pub(crate) no_config: bool,
+    /// Take ignore rules from this file too: .trivyignore (text or YAML), the rules of grype's
+    /// configuration, or a whitelist of clair-scanner; the content decides.
+    #[arg(long, value_name = "FILE", visible_aliases = ["ignorefile", "whitelist"], value_hint = ValueHint::FilePath)]
+    pub(crate) ignore_file: Vec<PathBuf>,
+    /// Take statements from this VEX document: OpenVEX, CycloneDX or CSAF, in JSON.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) vex: Vec<PathBuf>,
+    /// The base image, as an image or a saved report; if absent, it is looked for among the images that
+    /// were scanned before.
+    #[arg(long, value_name = "IMAGE|REPORT", value_hint = ValueHint::AnyPath)]
+    pub(crate) base: Option<String>,
 }
 
 /// Where advisory data comes from and where it is kept.

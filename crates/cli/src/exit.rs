@@ -6,15 +6,17 @@ use std::process::ExitCode;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Exit {
     /// Done; nothing reaches the gate.
-    Clean = 0,
+    Clean,
     /// The gate is reached, or a comparison is wrong.
-    Reached = 1,
+    Reached,
+    /// The gate is reached, and the user chose this status for it.
+    Chosen(u8),
     /// The command line or a file given by the user cannot be.
-    Usage = 2,
+    Usage,
     /// The command could not do its work.
-    Failed = 3,
+    Failed,
     /// No advisory data answers for some packages.
-    NotCovered = 4,
+    NotCovered,
 }
 
 /// What the user asked for cannot be; an error with this text ends with [`Exit::Usage`].
@@ -36,6 +38,13 @@ impl Exit {
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
+        Self::from(match exit {
+            Exit::Clean => 0,
+            Exit::Reached => 1,
+            Exit::Chosen(status) => status,
+            Exit::Usage => 2,
+            Exit::Failed => 3,
+            Exit::NotCovered => 4,
+        })
     }
 }

@@ -6,6 +6,7 @@
 
 mod advice;
 mod args;
+mod bases;
 mod commands;
 mod exit;
 mod hints;
@@ -14,6 +15,7 @@ mod logging;
 mod output;
 mod outputs;
 mod progress;
+mod rules;
 mod units;
 
 use std::ffi::OsString;

@@ -23,6 +23,7 @@ pub(crate) fn style(file: Option<&Path>, detail: bool) -> Style {
             && std::env::var_os("TERM").is_none_or(|term| term != "dumb"),
         unicode: is_utf8(),
         detail,
+        suppressed: false,
         time: Some(time()),
     }
 }

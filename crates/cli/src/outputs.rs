@@ -21,6 +21,7 @@ const TEMPLATE: u64 = 2 << 20;
 pub(crate) struct Outputs {
     wanted: Vec<Wanted>,
     detail: bool,
+    suppressed: bool,
 }
 
 struct Wanted {
@@ -83,6 +84,7 @@ impl Outputs {
         Ok(Self {
             wanted,
             detail: args.detail,
+            suppressed: args.show_suppressed,
         })
     }
 
@@ -93,7 +95,8 @@ impl Outputs {
         wanted.sort_by_key(|wanted| wanted.file.is_none());
         wanted.into_iter().try_for_each(|wanted| {
             let file = wanted.file.as_deref();
-            let style = output::style(file, self.detail);
+            let mut style = output::style(file, self.detail);
+            style.suppressed = self.suppressed;
             output::write(file, |out| match &wanted.format {
                 Chosen::Known(format) => format.write(report, &style, out),
                 Chosen::Template(template) => template.write(report, &style, out),

@@ -6,6 +6,7 @@
 
 mod advisory;
 mod coverage;
+mod cvss;
 mod digest;
 mod exploitation;
 mod finding;
@@ -15,6 +16,7 @@ mod namespace;
 mod package;
 mod purl;
 mod severity;
+mod suppression;
 mod warning;
 
 pub use advisory::{Advisory, Affected, Cvss, NameKind, Status};
@@ -27,4 +29,5 @@ pub use inventory::{Distribution, Inventory, Location, Owner, PackageEntry};
 pub use namespace::Namespace;
 pub use package::{Package, PackageKind, SourcePackage};
 pub use severity::Severity;
+pub use suppression::{Suppressed, Suppression, SuppressionKind};
 pub use warning::{Warning, WarningKind};

@@ -26,6 +26,8 @@ pub enum WarningKind {
     StaleData,
     /// Anything about the image's own description (tags, history, platform).
     Image,
+    /// A rule of the user's that no longer holds, or that met nothing.
+    Policy,
 }
 
 /// One warning.

@@ -1,7 +1,7 @@
 //! What changed between two reports, and what changed it.
 //!
 //! A finding that came or went is laid to the first of these that differs: the image (the package is
-//! not in both, or not in the same version), the advisories (its namespace was answered by other
+//! not in both, or not in the same version), an ignore rule or VEX statement that took it out, the advisories (its namespace was answered by other
 //! snapshots), the tool, and else the policy (filters and options, which a report does not list).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -105,7 +105,7 @@ pub fn diff(old: &Report, new: &Report) -> Diff {
             let entry = is.or(was).map(|(_, entry)| *entry)?;
             let (kind, name, path, _) = key.0;
             Some(FindingChange {
-                cause: context.cause(key.0, entry),
+                cause: context.cause(key, entry),
                 package: format!("{kind} {name} ({path})"),
                 old: told(was),
                 new: told(is),
@@ -137,6 +137,8 @@ struct Context<'a> {
     new: BTreeMap<PackageKey<'a>, BTreeSet<&'a str>>,
     answers: [BTreeMap<Option<&'a str>, Vec<String>>; 2],
     is_same_tool: bool,
+    /// What is suppressed in one of the two.
+    suppressed: BTreeSet<FindingKey<'a>>,
 }
 
 impl<'a> Context<'a> {
@@ -146,12 +148,22 @@ impl<'a> Context<'a> {
             new: by_place(new),
             answers: [answers(old), answers(new)],
             is_same_tool: old.tool == new.tool,
+            suppressed: [old, new]
+                .into_iter()
+                .flat_map(verdict::suppressed)
+                .map(|(one, entry)| (key(entry), one.finding.id.as_str()))
+                .collect(),
         }
     }
 
-    fn cause(&self, key: PackageKey<'_>, entry: &PackageEntry) -> Cause {
+    fn cause(&self, finding: &FindingKey<'_>, entry: &PackageEntry) -> Cause {
+        let key = finding.0;
         if self.old.get(&key) != self.new.get(&key) {
             return Cause::Image;
+        }
+        // It is there in both; somebody answered for it in one.
+        if self.suppressed.contains(finding) {
+            return Cause::Policy;
         }
         let namespace = entry.namespace.as_ref().map(|name| name.as_str());
         let [old, new] = &self.answers;

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use pellucid_model::{Affected, Coverage, Digest, NameKind, PackageEntry, Status};
+use pellucid_model::{Affected, Coverage, Digest, Finding, NameKind, PackageEntry, Status};
 
 use crate::Report;
 use crate::format::Style;
@@ -122,18 +122,29 @@ fn one(
                 finding.severity_source
             ))],
         )?;
-        for reason in &finding.reasons {
-            let kind = kind(reason.name_kind);
-            let text = format!(
-                "because {} (snapshot {}) says of {kind} {}: {}; compared was {}",
-                reason.feed, reason.snapshot, reason.name, reason.range, reason.version
-            );
-            page.paragraph(4, &[plain(text)])?;
-            if let Some(note) = &reason.note {
-                page.paragraph(4, &[plain(format!("note: {note}"))])?;
-            }
-        }
-        return Ok(());
+        return reasons(page, finding);
+    }
+    let suppressed = assessment.suppressed.iter().find(|one| {
+        one.finding.package == number
+            && (is_called(&one.finding.id) || one.finding.aliases.iter().any(|id| is_called(id)))
+    });
+    if let Some(one) = suppressed {
+        let line = format!(
+            " by {} ({}): {}",
+            one.finding.id,
+            one.finding.severity,
+            order::remedy(&one.finding, entry)
+        );
+        page.paragraph(2, &[span(Paint::Bad, "affected"), plain(line)])?;
+        let why = verdict::suppression(&one.by);
+        page.paragraph(
+            2,
+            &[
+                span(Paint::Middling, "suppressed"),
+                plain(format!(": {why}")),
+            ],
+        )?;
+        return reasons(page, &one.finding);
     }
     page.paragraph(
         2,
@@ -148,6 +159,21 @@ fn one(
             assessment.left_out
         );
         page.paragraph(2, &[plain(text)])?;
+    }
+    Ok(())
+}
+
+fn reasons(page: &mut Page<'_>, finding: &Finding) -> io::Result<()> {
+    for reason in &finding.reasons {
+        let kind = kind(reason.name_kind);
+        let text = format!(
+            "because {} (snapshot {}) says of {kind} {}: {}; compared was {}",
+            reason.feed, reason.snapshot, reason.name, reason.range, reason.version
+        );
+        page.paragraph(4, &[plain(text)])?;
+        if let Some(note) = &reason.note {
+            page.paragraph(4, &[plain(format!("note: {note}"))])?;
+        }
     }
     Ok(())
 }

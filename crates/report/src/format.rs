@@ -10,6 +10,7 @@ mod html;
 pub(crate) mod json;
 mod junit;
 mod markdown;
+mod openvex;
 mod plan;
 mod sarif;
 mod spdx;
@@ -31,6 +32,8 @@ pub struct Style {
     pub unicode: bool,
     /// Whether every vulnerability is told by itself, with layer and reason.
     pub detail: bool,
+    /// Whether suppressed findings are told one by one, in formats where they need not be.
+    pub suppressed: bool,
     /// When the report is written, in seconds since the epoch, for the formats that demand a time;
     /// the image's own date, else the epoch, stands where it is absent.
     pub time: Option<i64>,
@@ -62,6 +65,7 @@ pub const FORMATS: &[&dyn Format] = &[
     &gitlab::Gitlab,
     &junit::Junit,
     &clair_text::ClairText,
+    &openvex::OpenVex,
 ];
 
 /// The format of that name.

@@ -29,5 +29,5 @@ pub use explain::{Record, explain, is_meant};
 pub use format::json::{ReadError, read as read_json};
 pub use format::template::{Template, TemplateError};
 pub use format::{FORMATS, Format, Style, format};
-pub use report::{Assessment, Gate, Report, Tool};
+pub use report::{Assessment, Base, Gate, GateRule, Report, Tool};
 pub use summary::{Count, Summary};

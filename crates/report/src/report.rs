@@ -1,6 +1,8 @@
 //! The report: an inventory, and what is known about it.
 
-use pellucid_model::{Coverage, Finding, Inventory, Severity, SnapshotRef, Warning};
+use std::collections::BTreeSet;
+
+use pellucid_model::{Coverage, Finding, Inventory, Severity, SnapshotRef, Suppressed, Warning};
 
 /// Which pellucid wrote a report.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -11,20 +13,56 @@ pub struct Tool {
     pub commit: String,
 }
 
-/// A severity that must not be reached, and whether it was.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// What must not be found, and what of it was.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Gate {
-    /// The least severity that counts.
-    pub fail_on: Severity,
-    /// How many findings are that severe or worse; the gate is reached by one.
+    /// The rules; one that is reached is enough.
+    pub rules: Vec<GateRule>,
+    /// Package and id of every finding that reaches some rule.
+    pub reaching: BTreeSet<(usize, String)>,
+    /// How many namespaces reach some rule.
+    pub namespaces: usize,
+}
+
+/// One rule of a gate.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GateRule {
+    /// The rule in words: `high`, or `medium, fixable`.
+    pub rule: String,
+    /// How many findings or namespaces reach it.
     pub reached_by: usize,
 }
 
 impl Gate {
-    /// Whether any finding is as severe as the gate's severity.
-    pub const fn is_reached(&self) -> bool {
-        self.reached_by > 0
+    /// Whether any rule is reached.
+    pub fn is_reached(&self) -> bool {
+        self.rules.iter().any(|rule| rule.reached_by > 0)
     }
+
+    /// Whether a finding reaches some rule.
+    pub fn is_reached_by(&self, finding: &Finding) -> bool {
+        self.reaching
+            .contains(&(finding.package, finding.id.clone()))
+    }
+
+    /// The least severity that reaches it, where that is all it looks at.
+    pub fn severity(&self) -> Option<Severity> {
+        match self.rules.as_slice() {
+            [only] => only.rule.parse().ok(),
+            _ => None,
+        }
+    }
+}
+
+/// The image that an image was built on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Base {
+    /// Its name.
+    pub name: String,
+    /// How many of the lowest layers are its own.
+    pub layers: usize,
+    /// Whether it was recognised among images that were scanned before, not named by the caller.
+    pub is_detected: bool,
 }
 
 /// What the advisories say about an inventory.
@@ -41,6 +79,10 @@ pub struct Assessment {
     pub left_out: usize,
     /// The gate, where the caller set one.
     pub gate: Option<Gate>,
+    /// Findings that somebody has answered for; they are not among `findings`.
+    pub suppressed: Vec<Suppressed>,
+    /// The image that this one was built on, where it is known.
+    pub base: Option<Base>,
 }
 
 /// An image's inventory, and what the advisories say about it.
@@ -73,6 +115,10 @@ impl Report {
             assessment
                 .findings
                 .retain(|finding| finding.package < inventory.packages.len());
+            assessment
+                .suppressed
+                .retain(|suppressed| suppressed.finding.package < inventory.packages.len());
+            assessment.suppressed.sort();
             assessment
                 .findings
                 .sort_by(|a, b| (a.package, &a.id).cmp(&(b.package, &b.id)));

@@ -9,7 +9,7 @@ mod clair;
 mod duration;
 mod own;
 mod print;
-mod suggest;
+pub(crate) mod suggest;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};

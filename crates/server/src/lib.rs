@@ -29,6 +29,7 @@ mod v1;
 
 pub use auth::Scope;
 pub use background::Background;
+pub use config::suggest::explain as explain_key;
 pub use config::{
     Api, Clair, Config, ConfigError, DatabaseSection, Features, GoDuration, HostRule, LayerSources,
     Notifier, NotifierHttp, Scans, Token, Updater,

@@ -3,7 +3,7 @@
 use super::serve;
 use crate::args::ConfigCommand;
 use crate::exit::Exit;
-use crate::output;
+use crate::{output, rules};
 
 /// Checks or prints.
 pub(crate) fn run(command: &ConfigCommand) -> anyhow::Result<Exit> {
@@ -19,7 +19,14 @@ pub(crate) fn run(command: &ConfigCommand) -> anyhow::Result<Exit> {
             })?;
         }
         ConfigCommand::Print(args) => {
-            let text = serve::config(args.config.as_deref())?.print();
+            let config = args.file.config.as_deref();
+            if args.scan || args.origin {
+                let mut text = Vec::new();
+                rules::print(config, args.origin, &mut text)?;
+                output::write(None, |out| out.write_all(&text))?;
+                return Ok(Exit::Clean);
+            }
+            let text = serve::config(config)?.print();
             output::write(None, |out| write!(out, "{text}"))?;
         }
     }

@@ -6,12 +6,14 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use clap::Parser as _;
+use pellucid_model::Inventory;
 use pellucid_report::Report;
 use pellucid_snapshot::Catalog;
 
 use super::{packages, scan};
-use crate::args::{ImageArgs, PolicyArgs, ReportArgs, Talk};
+use crate::args::{ImageArgs, ReportArgs, Talk};
 use crate::exit::Usage;
+use crate::rules::Rules;
 
 /// Most bytes of a saved report.
 const LARGEST: u64 = 1 << 30;
@@ -38,6 +40,28 @@ pub(super) fn report(
     if is_report(Path::new(source)) {
         return read(Path::new(source));
     }
+    let inventory = scanned(source, talk)?;
+    let rules = Rules::of_rules(args.rules.clone())?;
+    scan::report(
+        inventory,
+        catalog,
+        &args.data,
+        &args.freshness,
+        &rules,
+        false,
+        talk,
+    )
+}
+
+/// What is in the image of that name, or was when the report was saved.
+pub(super) fn inventory(source: &str, talk: &Talk) -> anyhow::Result<Inventory> {
+    if is_report(Path::new(source)) {
+        return Ok(read(Path::new(source))?.inventory);
+    }
+    scanned(source, talk)
+}
+
+fn scanned(source: &str, talk: &Talk) -> anyhow::Result<Inventory> {
     #[derive(clap::Parser)]
     struct Defaults {
         #[command(flatten)]
@@ -46,17 +70,7 @@ pub(super) fn report(
     // The bounds of a scan are those that `scan` has without options.
     let defaults = Defaults::try_parse_from(["image", "--", source])
         .map_err(|_| Usage(format!("{source:?} is no report and no image")))?;
-    let inventory = packages::inventory(&defaults.image, talk)?;
-    let policy = PolicyArgs::default();
-    scan::report(
-        inventory,
-        catalog,
-        &args.data,
-        &args.freshness,
-        &policy,
-        false,
-        talk,
-    )
+    packages::inventory(&defaults.image, talk)
 }
 
 /// Whether a file starts as JSON does: no archive does.

@@ -3,38 +3,32 @@
 use std::collections::BTreeSet;
 
 use anyhow::Context as _;
-use pellucid_matcher::{MatchOptions, Matched, Policy, Source, Sources};
-use pellucid_model::{Coverage, Inventory, Namespace};
-use pellucid_report::{Assessment, Gate, Report};
+use pellucid_matcher::{MatchOptions, Source, Sources};
+use pellucid_model::{Inventory, Namespace};
+use pellucid_report::{Base, Report};
 use pellucid_snapshot::Catalog;
 
-use super::packages;
-use crate::advice;
-use crate::args::{DataArgs, FreshnessArgs, Layers, PolicyArgs, ScanArgs, Talk};
-use crate::exit::Exit;
+use super::{packages, saved};
+use crate::args::{DataArgs, FreshnessArgs, Layers, ScanArgs, Talk};
+use crate::exit::{Exit, Usage};
 use crate::outputs::Outputs;
+use crate::rules::Rules;
+use crate::{advice, bases};
 
 /// Scans an image and judges what was found.
 pub(crate) fn run(args: &ScanArgs, talk: &Talk) -> anyhow::Result<Exit> {
     // A format or template that cannot be is said before the work, not after it.
     let outputs = Outputs::of(&args.output)?;
+    let rules = Rules::of(&args.policy)?;
     let catalog = advice::catalog(&args.data.store)?;
     let inventory = packages::inventory(&args.image, talk)?;
     let hidden = args.image.layers == Layers::Hidden;
     let (data, freshness) = (&args.data, &args.freshness);
-    let report = report(
-        inventory,
-        &catalog,
-        data,
-        freshness,
-        &args.policy,
-        hidden,
-        talk,
-    )?;
+    let report = report(inventory, &catalog, data, freshness, &rules, hidden, talk)?;
     let exit = report
         .assessment
         .as_ref()
-        .map_or(Exit::Clean, |assessment| judge(assessment, &args.policy));
+        .map_or(Exit::Clean, |assessment| rules.judge(assessment));
     outputs.write(&report)?;
     if exit == Exit::NotCovered {
         // Whoever sends the report to a file sees nothing else.
@@ -45,31 +39,62 @@ pub(crate) fn run(args: &ScanArgs, talk: &Talk) -> anyhow::Result<Exit> {
 
 /// What the advisories say about an inventory, with data as fresh as asked for.
 pub(super) fn report(
-    inventory: Inventory,
+    mut inventory: Inventory,
     catalog: &Catalog,
     data: &DataArgs,
     freshness: &FreshnessArgs,
-    policy: &PolicyArgs,
+    rules: &Rules,
     hidden: bool,
     talk: &Talk,
 ) -> anyhow::Result<Report> {
+    let base = base(&inventory, data, rules, talk)?;
+    rules.skip(&mut inventory);
     let namespaces = namespaces(&inventory);
     let mut warnings = advice::refresh(&namespaces, catalog, data, freshness, talk)?;
     let sources = sources(&namespaces, catalog)?;
     let options = MatchOptions {
         hidden,
-        undetermined: policy.undetermined,
+        undetermined: rules.undetermined,
         today: advice::now().div_euclid(24 * 3600),
     };
-    let mut matched = pellucid_matcher::find(&inventory, &sources, &options)?;
-    warnings.append(&mut matched.warnings);
-    let assessment = assess(matched, policy);
+    let matched = pellucid_matcher::find(&inventory, &sources, &options)?;
+    let assessment = rules.apply(&inventory, matched, base, options.today, &mut warnings);
     Ok(Report::new(
         packages::tool(),
         inventory,
         Some(assessment),
         warnings,
     ))
+}
+
+/// The base image: the one that is named, else one that was scanned before. Remembers this image.
+///
+/// # Errors
+/// The one that is named is no base of this image.
+fn base(
+    inventory: &Inventory,
+    data: &DataArgs,
+    rules: &Rules,
+    talk: &Talk,
+) -> anyhow::Result<Option<Base>> {
+    let folder = advice::data_dir(&data.store)?;
+    let image = &inventory.image;
+    let base = match &rules.base {
+        Some(name) => {
+            let base = saved::inventory(name, talk)
+                .with_context(|| format!("cannot read the base image {name}"))?;
+            let base = bases::named(name, &base.image, image);
+            Some(base.ok_or_else(|| {
+                let reference = &image.reference;
+                Usage(format!(
+                    "{reference} was not built on {name}: its lowest layers are others"
+                ))
+            })?)
+        }
+        None => bases::recognise(&folder, image),
+    };
+    bases::remember(&folder, image);
+    Ok(base)
 }
 
 /// Every namespace that an advisory could speak of.
@@ -110,38 +135,4 @@ fn sources(namespaces: &BTreeSet<Namespace>, catalog: &Catalog) -> anyhow::Resul
         }
     }
     Ok(sources)
-}
-
-/// What the policy leaves of what was found.
-fn assess(matched: Matched, args: &PolicyArgs) -> Assessment {
-    let policy = Policy {
-        fail_on: args.fail_on,
-        only_fixed: args.only_fixed,
-        severities: args.severity.iter().copied().collect(),
-    };
-    let judged = policy.judge(matched.findings);
-    Assessment {
-        gate: args.fail_on.map(|fail_on| Gate {
-            fail_on,
-            reached_by: judged.reached_by,
-        }),
-        findings: judged.findings,
-        coverage: matched.coverage,
-        enrichment: matched.enrichment,
-        left_out: judged.left_out,
-    }
-}
-
-/// A reached gate is said first: it holds whatever else is not known.
-fn judge(assessment: &Assessment, args: &PolicyArgs) -> Exit {
-    // Nothing recognised is nothing known, which is not the same as nothing wrong.
-    let is_covered =
-        !assessment.coverage.is_empty() && assessment.coverage.iter().all(Coverage::is_covered);
-    if assessment.gate.is_some_and(|gate| gate.is_reached()) {
-        Exit::Reached
-    } else if !is_covered && !args.allow_uncovered {
-        Exit::NotCovered
-    } else {
-        Exit::Clean
-    }
 }

@@ -12,6 +12,7 @@ mod formats;
 mod hostile;
 mod hostile_set;
 mod real_feeds;
+mod rules;
 mod scan;
 mod shared;
 mod usage;

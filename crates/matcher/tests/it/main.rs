@@ -6,3 +6,4 @@ mod finding;
 mod fixture;
 mod policy;
 mod statement;
+mod waiver;

@@ -1,12 +1,12 @@
 //! What is shown, and what fails.
 
-use pellucid_matcher::Policy;
-use pellucid_model::{Advisory, Finding, FixState, Severity};
+use pellucid_matcher::{FailRule, Matched, Pattern, Place, Policy, Scene};
+use pellucid_model::{Advisory, Cvss, FixState, Severity};
 use pellucid_version::Range;
 
-use crate::fixture::{advisory, affected, deb, matched};
+use crate::fixture::{TODAY, advisory, affected, deb, entry, inventory, matched};
 
-fn findings() -> Vec<Finding> {
+fn matched_all() -> Matched {
     let of = |id: &str, severity, range| Advisory {
         severity,
         ..advisory(id, vec![affected("a", range)])
@@ -16,42 +16,146 @@ fn findings() -> Vec<Finding> {
         of("CVE-2", Severity::Low, Range::before("2")),
         of("CVE-3", Severity::Unknown, Range::before("2")),
     ];
-    matched(deb("a", "1"), &all).findings
+    let mut matched = matched(deb("a", "1"), &all);
+    for finding in &mut matched.findings {
+        if finding.id == "CVE-1" {
+            finding.cvss = vec![Cvss {
+                source: "nvd".into(),
+                vector: "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H".into(),
+            }];
+        }
+        if finding.id == "CVE-2" {
+            finding.published = Some((TODAY - 1) * 24 * 3600);
+        }
+    }
+    matched
+}
+
+/// How many are shown, left out, and reach each rule.
+fn judge(policy: &Policy, base_layers: Option<usize>) -> (usize, usize, Vec<usize>) {
+    let inventory = inventory(vec![entry(deb("a", "1"))]);
+    let scene = Scene {
+        inventory: &inventory,
+        base_layers,
+        today: TODAY,
+    };
+    let matched = matched_all();
+    let judged = policy.judge(matched.findings, &matched.coverage, &scene);
+    let reached = judged.outcomes.iter().map(|outcome| outcome.reached_by);
+    (judged.findings.len(), judged.left_out, reached.collect())
 }
 
 #[test]
 fn the_gate_counts_what_is_shown() {
-    let judge = |policy: Policy| {
-        let judged = policy.judge(findings());
-        (
-            judged.findings.len(),
-            judged.left_out,
-            judged.reached_by,
-            judged.is_reached(),
-        )
-    };
-    assert_eq!(judge(Policy::default()), (3, 0, 0, false));
+    let judge = |policy: Policy| judge(&policy, None);
+    assert_eq!(judge(Policy::default()), (3, 0, vec![]));
     let at = |severity| Policy {
-        fail_on: Some(severity),
+        fail: vec![FailRule::at(severity)],
         ..Policy::default()
     };
-    assert_eq!(judge(at(Severity::Critical)), (3, 0, 0, false));
-    assert_eq!(judge(at(Severity::High)), (3, 0, 1, true));
-    assert_eq!(judge(at(Severity::Low)), (3, 0, 2, true));
-    assert_eq!(judge(at(Severity::Unknown)), (3, 0, 3, true));
+    assert_eq!(judge(at(Severity::Critical)), (3, 0, vec![0]));
+    assert_eq!(judge(at(Severity::High)), (3, 0, vec![1]));
+    assert_eq!(judge(at(Severity::Low)), (3, 0, vec![2]));
+    assert_eq!(judge(at(Severity::Unknown)), (3, 0, vec![3]));
     let fixed = Policy {
         only_fixed: true,
         ..at(Severity::High)
     };
-    assert_eq!(judge(fixed), (2, 1, 0, false));
+    assert_eq!(judge(fixed), (2, 1, vec![0]));
     let low = Policy {
         severities: [Severity::Low].into(),
         ..at(Severity::Negligible)
     };
-    assert_eq!(judge(low), (1, 2, 1, true));
+    assert_eq!(judge(low), (1, 2, vec![1]));
     assert!(
-        findings()
+        matched_all()
+            .findings
             .iter()
             .any(|finding| finding.fix_state == FixState::NotFixed)
     );
+}
+
+#[test]
+fn every_condition_of_a_rule_must_hold_and_one_rule_is_enough() {
+    let reached = |rules: &[FailRule], base| {
+        let policy = Policy {
+            fail: rules.to_vec(),
+            ..Policy::default()
+        };
+        judge(&policy, base).2
+    };
+    let rule = FailRule::default;
+    let fixable = FailRule {
+        fixable: Some(true),
+        ..rule()
+    };
+    let low = FailRule {
+        fixable: Some(true),
+        ..FailRule::at(Severity::Low)
+    };
+    assert_eq!(reached(&[fixable, low, rule()], None), [2, 1, 3]);
+    let named = |name: &str| FailRule {
+        package: Some(Pattern::new(name).unwrap()),
+        ..rule()
+    };
+    assert_eq!(reached(&[named("a"), named("b*")], None), [3, 0]);
+    let scored = |cvss| FailRule {
+        cvss: Some(cvss),
+        ..rule()
+    };
+    assert_eq!(reached(&[scored(9.8), scored(9.9)], None), [1, 0]);
+    // What has no date is old enough; CVE-2 is of yesterday.
+    let aged = |days| FailRule {
+        age: Some(days),
+        ..rule()
+    };
+    assert_eq!(reached(&[aged(1), aged(2)], None), [3, 2]);
+    // Exploited is what CISA says; likely what EPSS says, and silence is neither.
+    let kev = |kev| FailRule {
+        kev: Some(kev),
+        ..rule()
+    };
+    let likely = |epss| FailRule {
+        epss: Some(epss),
+        ..rule()
+    };
+    assert_eq!(
+        reached(&[kev(true), kev(false), likely(0.0)], None),
+        [0, 3, 0]
+    );
+    // Without a known base image everything is the image's own.
+    let at = |layer| FailRule {
+        layer: Some(layer),
+        ..rule()
+    };
+    let places = [at(Place::Own), at(Place::Base), at(Place::Number(0))];
+    assert_eq!(reached(&places, None), [3, 0, 3]);
+    assert_eq!(reached(&places, Some(1)), [0, 3, 3]);
+    let covered = FailRule {
+        not_covered: true,
+        ..rule()
+    };
+    let ended = FailRule {
+        end_of_life: true,
+        ..rule()
+    };
+    assert_eq!(reached(&[covered, ended], None), [0, 0]);
+}
+
+#[test]
+fn nothing_recognised_is_not_covered() {
+    let inventory = inventory(Vec::new());
+    let scene = Scene {
+        inventory: &inventory,
+        base_layers: None,
+        today: TODAY,
+    };
+    let policy = Policy {
+        fail: vec![FailRule {
+            not_covered: true,
+            ..FailRule::default()
+        }],
+        ..Policy::default()
+    };
+    assert!(policy.judge(Vec::new(), &[], &scene).is_reached());
 }

@@ -54,6 +54,14 @@ impl Format for ClairText {
         {
             writeln!(out, "{}: {}", note(style), shown(&text))?;
         }
+        if !assessment.suppressed.is_empty() {
+            let count = verdict::counted(assessment.suppressed.len(), "finding");
+            writeln!(
+                out,
+                "{}: {count} suppressed by ignore rules or VEX",
+                note(style)
+            )?;
+        }
         let findings = order::most_severe_first(report);
         if verdict::is_good(assessment) {
             let success = painted(style, "32", "Success!");

@@ -20,7 +20,7 @@ impl Format for Csv {
         "csv"
     }
 
-    fn write(&self, report: &Report, _: &Style, out: &mut dyn io::Write) -> io::Result<()> {
+    fn write(&self, report: &Report, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
         let mut heading = vec![
             "namespace",
             "kind",
@@ -71,6 +71,20 @@ impl Format for Csv {
             cells.push(finding.id.clone());
             cells.push(finding.severity.name().to_owned());
             cells.push(order::remedy(finding, entry));
+            cells.push(finding.fixed_version.clone().unwrap_or_default());
+            cells.push(order::gist(finding));
+            cells.push(finding.links.first().cloned().unwrap_or_default());
+            line(out, &cells)?;
+        }
+        for (one, entry) in verdict::suppressed(report)
+            .into_iter()
+            .filter(|_| style.suppressed)
+        {
+            let finding = &one.finding;
+            let mut cells = of_package(entry);
+            cells.push(finding.id.clone());
+            cells.push(finding.severity.name().to_owned());
+            cells.push(format!("Suppressed: {}", verdict::suppression(&one.by)));
             cells.push(finding.fixed_version.clone().unwrap_or_default());
             cells.push(order::gist(finding));
             cells.push(finding.links.first().cloned().unwrap_or_default());

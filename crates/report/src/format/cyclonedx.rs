@@ -10,13 +10,26 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use pellucid_model::{Distribution, Finding, PackageEntry, PackageKind, Severity};
+use pellucid_model::{Distribution, Finding, PackageEntry, PackageKind, Severity, Suppression};
 use serde_json::{Value, json};
 
 use super::json::printer;
 use crate::format::{Format, Style, set};
 use crate::property::{self, Properties};
-use crate::{Report, cvss, escape, fingerprint, order, verdict};
+use crate::{Report, escape, fingerprint, order, verdict};
+
+/// CycloneDX's own words for why something is not affected.
+const JUSTIFICATIONS: [&str; 9] = [
+    "code_not_present",
+    "code_not_reachable",
+    "requires_configuration",
+    "requires_dependency",
+    "requires_environment",
+    "protected_by_compiler",
+    "protected_at_runtime",
+    "protected_at_perimeter",
+    "protected_by_mitigating_control",
+];
 
 /// CycloneDX.
 pub(crate) struct CycloneDx;
@@ -180,10 +193,46 @@ fn vulnerabilities(report: &Report, references: &[String]) -> Vec<Value> {
             None => groups.push(vec![pair]),
         }
     }
-    groups
+    let mut vulnerabilities: Vec<Value> = groups
         .iter()
         .filter_map(|group| vulnerability(group, references))
-        .collect()
+        .collect();
+    for (number, (one, entry)) in verdict::suppressed(report).into_iter().enumerate() {
+        if let Some(mut written) = vulnerability(&[(&one.finding, entry)], references) {
+            let reference = format!("suppressed-{number}-{}", one.finding.id);
+            set(&mut written, "bom-ref", json!(reference));
+            set(&mut written, "analysis", analysis(&one.by));
+            vulnerabilities.push(written);
+        }
+    }
+    vulnerabilities
+}
+
+/// What somebody says of a finding. A risk that is taken stays exploitable.
+fn analysis(by: &Suppression) -> Value {
+    let mut analysis = json!({"detail": verdict::suppression(by)});
+    let state = match by.status.as_deref() {
+        Some("not_affected") => "not_affected",
+        Some("fixed") => "resolved",
+        _ => "exploitable",
+    };
+    set(&mut analysis, "state", json!(state));
+    if state == "exploitable" {
+        set(&mut analysis, "response", json!(["will_not_fix"]));
+    }
+    let justification = by.justification.as_deref().and_then(|word| {
+        Some(match word {
+            "component_not_present" | "vulnerable_code_not_present" => "code_not_present",
+            "vulnerable_code_not_in_execute_path" => "code_not_reachable",
+            "vulnerable_code_cannot_be_controlled_by_adversary" => "requires_environment",
+            "inline_mitigations_already_exist" => "protected_by_mitigating_control",
+            _ => *JUSTIFICATIONS.iter().find(|known| **known == word)?,
+        })
+    });
+    if let Some(word) = justification {
+        set(&mut analysis, "justification", json!(word));
+    }
+    analysis
 }
 
 fn vulnerability(group: &[(&Finding, &PackageEntry)], references: &[String]) -> Option<Value> {
@@ -263,7 +312,7 @@ fn ratings(finding: &Finding) -> Vec<Value> {
             "method": method,
             "vector": cvss.vector,
         });
-        if let Some(score) = cvss::score(&cvss.vector) {
+        if let Some(score) = cvss.score() {
             set(&mut rating, "score", json!(score));
         }
         rating

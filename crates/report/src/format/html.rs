@@ -52,7 +52,9 @@ impl Format for Html {
         match &report.assessment {
             Some(assessment) => {
                 answers(out, assessment)?;
+                base(out, report)?;
                 findings(out, report)?;
+                suppressed(out, report)?;
             }
             None => writeln!(
                 out,
@@ -122,18 +124,12 @@ fn answers(out: &mut dyn io::Write, assessment: &Assessment) -> io::Result<()> {
         writeln!(out, "<p class=\"{class}\">{}</p>", text(&sentence))?;
     }
     if let Some(gate) = &assessment.gate {
-        let severity = gate.fail_on.name().to_ascii_lowercase();
-        let (class, verdict) = if gate.is_reached() {
-            (
-                "alarm",
-                format!("reached by {}", counted(gate.reached_by, "finding")),
-            )
-        } else {
-            ("good", "not reached".to_owned())
-        };
+        let (rules, verdict) = verdict::gate(gate);
+        let class = if gate.is_reached() { "alarm" } else { "good" };
         writeln!(
             out,
-            "<p class=\"{class}\">Gate at {severity}: {verdict}</p>"
+            "<p class=\"{class}\">Gate at {}: {verdict}</p>",
+            text(&rules)
         )?;
     }
     for covered in assessment
@@ -261,6 +257,45 @@ fn row(out: &mut dyn io::Write, finding: &Finding, entry: &PackageEntry) -> io::
         "<p>{}</p></details></td></tr>",
         text(entry.path().unwrap_or_default())
     )
+}
+
+fn base(out: &mut dyn io::Write, report: &Report) -> io::Result<()> {
+    let Some((base, of_base, own)) = verdict::of_base(report) else {
+        return Ok(());
+    };
+    writeln!(
+        out,
+        "<p class=\"covered\">Base image {} ({}): {}; own layers: {}</p>",
+        text(&base.name),
+        counted(base.layers, "layer"),
+        counted(of_base, "finding"),
+        counted(own, "finding"),
+    )
+}
+
+fn suppressed(out: &mut dyn io::Write, report: &Report) -> io::Result<()> {
+    let suppressed = verdict::suppressed(report);
+    if suppressed.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "<section id=\"suppressed\"><details><summary>{}</summary><ul>",
+        counted(suppressed.len(), "suppressed finding")
+    )?;
+    for (one, entry) in suppressed {
+        let finding = &one.finding;
+        let line = format!(
+            "{} {} in {} {}: {}",
+            finding.severity,
+            finding.id,
+            entry.package.name,
+            entry.package.version,
+            verdict::suppression(&one.by)
+        );
+        writeln!(out, "<li>{}</li>", text(&line))?;
+    }
+    writeln!(out, "</ul></details></section>")
 }
 
 fn layers(out: &mut dyn io::Write, report: &Report) -> io::Result<()> {

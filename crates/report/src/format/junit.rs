@@ -1,7 +1,7 @@
 //! JUnit's XML, for whatever shows test results.
 //!
 //! A suite is a namespace, a test case a finding. Without a gate every finding is a failure; with
-//! one, those below it are skipped. A namespace that no advisory data covers is an error, because a
+//! one, those that do not reach it are skipped, as are suppressed ones. A namespace that no advisory data covers is an error, because a
 //! suite without cases would look passed; one without findings has a case that passes.
 //!
 //! There is no standard; this is what Jenkins and GitLab read. Text is in attributes and elements,
@@ -10,11 +10,11 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use pellucid_model::{Finding, PackageEntry, Severity};
+use pellucid_model::{Finding, PackageEntry, Suppression};
 
 use crate::escape::markup::text;
 use crate::format::{Format, Style};
-use crate::{Report, order, verdict};
+use crate::{Gate, Report, order, verdict};
 
 /// JUnit's XML.
 pub(crate) struct Junit;
@@ -85,11 +85,10 @@ fn counts(cases: &[&Case], has_skipped: bool) -> String {
 /// The suites: what has no answer first, then each namespace.
 fn suites(report: &Report) -> Vec<(String, Vec<Case>)> {
     let mut suites: BTreeMap<String, Vec<Case>> = BTreeMap::new();
-    let least = report
+    let gate = report
         .assessment
         .as_ref()
-        .and_then(|assessment| assessment.gate);
-    let least = least.map(|gate| gate.fail_on);
+        .and_then(|assessment| assessment.gate.as_ref());
     for (finding, entry) in order::most_severe_first(report) {
         let name = entry
             .namespace
@@ -98,7 +97,15 @@ fn suites(report: &Report) -> Vec<(String, Vec<Case>)> {
         suites
             .entry(name.to_owned())
             .or_default()
-            .push(case(finding, entry, least));
+            .push(case(finding, entry, gate, None));
+    }
+    for (one, entry) in verdict::suppressed(report) {
+        let name = entry
+            .namespace
+            .as_ref()
+            .map_or("unknown distribution", |name| name.as_str());
+        let case = case(&one.finding, entry, None, Some(&one.by));
+        suites.entry(name.to_owned()).or_default().push(case);
     }
     let errors = match &report.assessment {
         Some(assessment) => verdict::unanswered(assessment),
@@ -125,15 +132,24 @@ fn suites(report: &Report) -> Vec<(String, Vec<Case>)> {
     first.into_iter().chain(suites).collect()
 }
 
-fn case(finding: &Finding, entry: &PackageEntry, least: Option<Severity>) -> Case {
+fn case(
+    finding: &Finding,
+    entry: &PackageEntry,
+    gate: Option<&Gate>,
+    by: Option<&Suppression>,
+) -> Case {
     let package = &entry.package;
-    let is_skipped = least.is_some_and(|least| finding.severity < least);
+    let is_skipped = by.is_some() || gate.is_some_and(|gate| !gate.is_reached_by(finding));
     let (tag, outcome) = if is_skipped {
         ("skipped", Outcome::Skipped)
     } else {
         ("failure", Outcome::Failed)
     };
-    let summary = format!("{}: {}", finding.severity, order::remedy(finding, entry));
+    let state = match by {
+        Some(by) => verdict::suppression(by),
+        None => order::remedy(finding, entry),
+    };
+    let summary = format!("{}: {state}", finding.severity);
     let kind = if is_skipped {
         String::new()
     } else {

@@ -29,7 +29,7 @@ impl Format for Markdown {
         "markdown"
     }
 
-    fn write(&self, report: &Report, _: &Style, out: &mut dyn io::Write) -> io::Result<()> {
+    fn write(&self, report: &Report, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
         let image = &report.inventory.image;
         let name = image.tags.first().unwrap_or(&image.reference);
         let mut text = format!(
@@ -42,6 +42,9 @@ impl Format for Markdown {
                 head(&mut text, assessment);
                 actions(&mut text, report);
                 findings(&mut text, report);
+                if style.suppressed {
+                    suppressed(&mut text, report);
+                }
             }
         }
         if !report.warnings.is_empty() {
@@ -77,7 +80,8 @@ fn head(text: &mut String, assessment: &Assessment) {
         Some(_)
             if assessment.findings.is_empty()
                 && !verdict::is_good(assessment)
-                && assessment.left_out == 0 =>
+                && assessment.left_out == 0
+                && assessment.suppressed.is_empty() =>
         {
             text.push_str("No vulnerabilities found in what is covered.\n");
         }
@@ -85,15 +89,18 @@ fn head(text: &mut String, assessment: &Assessment) {
         None => {}
     }
     if let Some(gate) = &assessment.gate {
+        let (rules, verdict) = verdict::gate(gate);
         let verdict = if gate.is_reached() {
-            format!("**reached by {}**", counted(gate.reached_by, "finding"))
+            format!("**{verdict}**")
         } else {
-            "not reached".to_owned()
+            verdict
         };
-        text.push_str(&format!(
-            "\nGate at {}: {verdict}\n",
-            gate.fail_on.name().to_ascii_lowercase()
-        ));
+        // A word of ours stands bare; patterns in a rule may be anything.
+        let rules = match gate.severity() {
+            Some(_) => rules,
+            None => short(&rules),
+        };
+        text.push_str(&format!("\nGate at {rules}: {verdict}\n"));
     }
 }
 
@@ -152,6 +159,27 @@ fn findings(text: &mut String, report: &Report) {
     });
     let heading = "\n| Severity | Vulnerability | Package | Fixed in |\n|---|---|---|---|\n";
     table(text, heading, rows, LENGTH);
+    text.push_str("\n</details>\n");
+}
+
+fn suppressed(text: &mut String, report: &Report) {
+    let suppressed = verdict::suppressed(report);
+    if suppressed.is_empty() {
+        return;
+    }
+    let count = counted(suppressed.len(), "suppressed finding");
+    text.push_str(&format!("\n<details><summary>{count}</summary>\n"));
+    let rows = suppressed.into_iter().map(|(one, entry)| {
+        format!(
+            "| {} | {} | {} | {} |\n",
+            badge(one.finding.severity),
+            short(&one.finding.id),
+            short(&entry.package.name),
+            short(&verdict::suppression(&one.by)),
+        )
+    });
+    let heading = "\n| Severity | Vulnerability | Package | Suppressed |\n|---|---|---|---|\n";
+    table(text, heading, rows, LENGTH + 4000);
     text.push_str("\n</details>\n");
 }
 

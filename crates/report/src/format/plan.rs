@@ -1,22 +1,24 @@
 //! The plan: the fewest things to do, and what each closes.
 //!
 //! One upgrade of a source package closes all it can at its highest fixed version; which come first is
-//! decided by the worst severity they close, then by how many. What no upgrade closes is counted by
-//! the reason. A package that an upper layer removed is not upgraded but left out of the lower layer.
+//! decided by whether something they close is known to be exploited, or likely to be soon, then by the
+//! worst severity, then by how many. Where the base image is known, everything in it is one action: a
+//! newer build of it. What no upgrade closes is counted by the reason. A package that an upper layer
+//! removed is not upgraded but left out of the lower layer.
 //!
-//! Not here: choosing another base image, which needs data about images that the report has not.
+//! Not here: which newer build of the base image there is, which the report has no data about.
 
 use std::collections::BTreeSet;
 use std::io;
 
-use pellucid_model::Severity;
+use pellucid_model::{Finding, Fraction, Severity};
 
 use super::table::paint;
 use crate::format::{Format, Style};
 use crate::group::{self, Group, Remedy};
-use crate::layout::{Page, Paint, plain, span};
+use crate::layout::{Page, Paint, Span, plain, span};
 use crate::verdict::{self, counted};
-use crate::{Report, Summary};
+use crate::{Base, Report, Summary};
 
 /// The plan.
 pub(crate) struct Plan;
@@ -44,58 +46,160 @@ impl Format for Plan {
             page.paragraph(0, &[plain(text)])?;
         }
         let groups = group::groups(report);
-        steps(&mut page, &groups, assessment.findings.len())?;
+        steps(
+            &mut page,
+            &groups,
+            assessment.base.as_ref(),
+            assessment.findings.len(),
+        )?;
         rest(&mut page, &groups)
     }
 }
 
-fn is_step(group: &&Group<'_>) -> bool {
-    matches!(group.remedy, Remedy::Upgrade(_))
+/// From this EPSS score on, a vulnerability counts as likely to be exploited soon.
+const LIKELY: f64 = 0.1;
+
+/// One thing to do: an upgrade, or all those that a newer base image brings.
+struct Step<'a> {
+    groups: Vec<&'a Group<'a>>,
+    is_base: bool,
 }
 
-fn steps(page: &mut Page<'_>, groups: &[Group<'_>], findings: usize) -> io::Result<()> {
-    let mut steps: Vec<&Group<'_>> = groups.iter().filter(is_step).collect();
+impl<'a> Step<'a> {
+    fn findings(&self) -> impl Iterator<Item = &'a Finding> {
+        let groups = self.groups.iter();
+        groups.flat_map(|group| group.findings.iter().copied())
+    }
+
+    fn exploited(&self) -> usize {
+        let ids: BTreeSet<&str> = self
+            .findings()
+            .filter(|finding| finding.kev.is_some())
+            .map(|finding| finding.id.as_str())
+            .collect();
+        ids.len()
+    }
+
+    fn likelihood(&self) -> Option<Fraction> {
+        self.findings()
+            .filter_map(|finding| Some(finding.epss.as_ref()?.score))
+            .max()
+    }
+
+    fn severity(&self) -> Severity {
+        self.findings()
+            .map(|finding| finding.severity)
+            .max()
+            .unwrap_or_default()
+    }
+
+    /// What comes first: exploited, likely to be, severe, many.
+    fn rank(&self) -> (bool, bool, Severity, usize) {
+        (
+            self.exploited() > 0,
+            self.likelihood()
+                .is_some_and(|score| score.value() >= LIKELY),
+            self.severity(),
+            Summary::of(self.findings()).vulnerabilities.total,
+        )
+    }
+
+    fn name(&self) -> (&'a str, &'a str) {
+        self.groups
+            .first()
+            .map_or(("", ""), |group| (group.name, group.version))
+    }
+}
+
+/// The upgrades; those of packages that only the base image has are one.
+fn ordered<'a>(groups: &'a [Group<'a>], base: Option<&Base>) -> Vec<Step<'a>> {
+    let is_upgrade = |group: &&Group<'_>| matches!(group.remedy, Remedy::Upgrade(_));
+    let is_of_base = |group: &&Group<'_>| {
+        let layers = group.layers();
+        base.is_some_and(|base| layers.iter().all(|layer| *layer < base.layers))
+            && !layers.is_empty()
+            && !group.hidden
+    };
+    let (of_base, own): (Vec<_>, Vec<_>) = groups.iter().filter(is_upgrade).partition(is_of_base);
+    let mut steps: Vec<Step<'_>> = own
+        .into_iter()
+        .map(|group| Step {
+            groups: vec![group],
+            is_base: false,
+        })
+        .collect();
+    if !of_base.is_empty() {
+        steps.push(Step {
+            groups: of_base,
+            is_base: true,
+        });
+    }
+    steps.sort_by_key(|step| (std::cmp::Reverse(step.rank()), step.name()));
+    steps
+}
+
+fn steps(
+    page: &mut Page<'_>,
+    groups: &[Group<'_>],
+    base: Option<&Base>,
+    findings: usize,
+) -> io::Result<()> {
+    let steps = ordered(groups, base);
     if steps.is_empty() {
         return Ok(());
     }
-    steps.sort_by_key(|group| {
-        let total = group.summary.vulnerabilities.total;
-        (
-            std::cmp::Reverse((group.severity(), total)),
-            group.name,
-            group.version,
-        )
-    });
-    let closed: usize = steps.iter().map(|group| group.findings.len()).sum();
+    let closed: usize = steps.iter().map(|step| step.findings().count()).sum();
     page.gap()?;
     let line = format!(
-        "{} close {closed} of {}",
+        "{} close{} {closed} of {}",
         counted(steps.len(), "action"),
+        if steps.len() == 1 { "s" } else { "" },
         counted(findings, "finding")
     );
-    let line = if steps.len() == 1 {
-        line.replacen("close", "closes", 1)
-    } else {
-        line
-    };
     page.paragraph(0, &[plain(line)])?;
-    for (number, group) in steps.iter().enumerate() {
-        step(page, number + 1, group)?;
+    for (number, step) in steps.iter().enumerate() {
+        let mut line = vec![plain(format!("{}. ", number + 1))];
+        match (step.is_base, base, step.groups.as_slice()) {
+            (true, Some(base), groups) => of_base(&mut line, base, groups),
+            (_, _, [group]) => upgrade(&mut line, group),
+            _ => continue,
+        }
+        closes(&mut line, step);
+        page.paragraph(0, &line)?;
+        if let (false, [group]) = (step.is_base, step.groups.as_slice())
+            && !group.hidden
+        {
+            let names: BTreeSet<&str> = group
+                .packages
+                .values()
+                .map(|entry| entry.package.name.as_str())
+                .collect();
+            let names: Vec<&str> = names.into_iter().collect();
+            let line = format!("packages {} in {}", names.join(", "), layers(group));
+            page.paragraph(3, &[plain(line)])?;
+        }
     }
     Ok(())
 }
 
-fn step(page: &mut Page<'_>, number: usize, group: &Group<'_>) -> io::Result<()> {
-    let Remedy::Upgrade(to) = &group.remedy else {
-        return Ok(());
-    };
-    let names: BTreeSet<&str> = group
-        .packages
-        .values()
-        .map(|entry| entry.package.name.as_str())
+/// What a newer base image must have.
+fn of_base(line: &mut Vec<Span>, base: &Base, groups: &[&Group<'_>]) {
+    line.push(span(Paint::Good, "update the base image"));
+    line.push(plain(format!(" {} to a build that has ", base.name)));
+    let wanted: Vec<String> = groups
+        .iter()
+        .filter_map(|group| match &group.remedy {
+            Remedy::Upgrade(to) => Some(format!("{} {to}", group.name)),
+            _ => None,
+        })
         .collect();
-    let names: Vec<&str> = names.into_iter().collect();
-    let mut line = vec![plain(format!("{number}. "))];
+    line.push(span(Paint::Bold, wanted.join(", ")));
+}
+
+fn upgrade(line: &mut Vec<Span>, group: &Group<'_>) {
+    let Remedy::Upgrade(to) = &group.remedy else {
+        return;
+    };
     if group.hidden {
         line.push(span(Paint::Bold, "leave out"));
         line.push(plain(format!(
@@ -109,20 +213,26 @@ fn step(page: &mut Page<'_>, number: usize, group: &Group<'_>) -> io::Result<()>
         line.push(plain(format!(" {} {} to ", group.name, group.version)));
         line.push(span(Paint::Bold, to));
     }
+}
+
+/// What the step closes, attackers' interest first.
+fn closes(line: &mut Vec<Span>, step: &Step<'_>) {
     line.push(plain(": closes "));
-    line.push(span(paint(group.severity()), group.summary.words()));
-    page.paragraph(0, &line)?;
-    if !group.hidden {
-        page.paragraph(
-            3,
-            &[plain(format!(
-                "packages {} in {}",
-                names.join(", "),
-                layers(group)
-            ))],
-        )?;
+    let words = Summary::of(step.findings()).words();
+    line.push(span(paint(step.severity()), words));
+    match step.exploited() {
+        0 => {}
+        exploited => {
+            line.push(plain("; "));
+            line.push(span(
+                Paint::Alarm,
+                format!("{exploited} known to be exploited"),
+            ));
+        }
     }
-    Ok(())
+    if let Some(score) = step.likelihood() {
+        line.push(plain(format!("; EPSS up to {score}")));
+    }
 }
 
 fn layers(group: &Group<'_>) -> String {

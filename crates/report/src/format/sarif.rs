@@ -12,7 +12,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use pellucid_model::{Finding, Image, PackageEntry, Severity};
+use pellucid_model::{Finding, Image, PackageEntry, Severity, Suppressed};
 use serde_json::{Value, json};
 
 use super::json::printer;
@@ -33,8 +33,13 @@ impl Format for Sarif {
         "sarif"
     }
 
-    fn write(&self, report: &Report, _: &Style, out: &mut dyn io::Write) -> io::Result<()> {
-        let findings = order::most_severe_first(report);
+    fn write(&self, report: &Report, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
+        let mut findings = order::most_severe_first(report);
+        let open = findings.len();
+        let suppressed = verdict::suppressed(report);
+        if style.suppressed {
+            findings.extend(suppressed.iter().map(|(one, entry)| (&one.finding, *entry)));
+        }
         let left_out = findings.len().saturating_sub(RESULTS);
         let findings: Vec<_> = findings.into_iter().take(RESULTS).collect();
         let rules = Rules::of(&findings);
@@ -54,7 +59,7 @@ impl Format for Sarif {
                 }],
                 "columnKind": "utf16CodeUnits",
                 "properties": properties(report),
-                "results": results(&findings, &rules),
+                "results": results(&findings, &rules, open, &suppressed),
             }],
         });
         printer::print(&document, out)
@@ -142,21 +147,37 @@ fn help(finding: &Finding) -> String {
     escape::shortened(&lines.join("\n"), TEXT).into_owned()
 }
 
-fn results(findings: &[(&Finding, &PackageEntry)], rules: &Rules<'_>) -> Vec<Value> {
+/// The results; those from `open` on are suppressed.
+fn results(
+    findings: &[(&Finding, &PackageEntry)],
+    rules: &Rules<'_>,
+    open: usize,
+    suppressed: &[(&Suppressed, &PackageEntry)],
+) -> Vec<Value> {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-    let results = findings.iter().map(|(finding, entry)| {
-        let hex = fingerprint::finding(finding, entry).hex();
-        // Two versions of a package in one file would be one alert.
-        let number = seen.entry(hex.clone()).or_default();
-        *number += 1;
-        let fingerprint = format!("{hex}:{number}");
-        result(
-            finding,
-            entry,
-            rules.index.get(finding.id.as_str()).copied(),
-            &fingerprint,
-        )
-    });
+    let results = findings
+        .iter()
+        .enumerate()
+        .map(|(place, (finding, entry))| {
+            let hex = fingerprint::finding(finding, entry).hex();
+            // Two versions of a package in one file would be one alert.
+            let number = seen.entry(hex.clone()).or_default();
+            *number += 1;
+            let fingerprint = format!("{hex}:{number}");
+            let rule = rules.index.get(finding.id.as_str()).copied();
+            let mut result = result(finding, entry, rule, &fingerprint);
+            if let Some((one, _)) = place
+                .checked_sub(open)
+                .and_then(|place| suppressed.get(place))
+            {
+                let why = verdict::suppression(&one.by);
+                let why = escape::shortened(&why, TEXT);
+                let suppression =
+                    json!({"kind": "external", "status": "accepted", "justification": why});
+                set(&mut result, "suppressions", json!([suppression]));
+            }
+            result
+        });
     results.collect()
 }
 
@@ -244,6 +265,15 @@ fn notifications(report: &Report, left_out: usize) -> Vec<Value> {
             "error",
             "No answer: no advisory was asked about these packages",
         ),
+    }
+    if let Some(assessment) = &report.assessment
+        && !assessment.suppressed.is_empty()
+    {
+        let count = verdict::counted(assessment.suppressed.len(), "finding");
+        notify(
+            "note",
+            &format!("{count} suppressed by ignore rules or VEX"),
+        );
     }
     if left_out > 0 {
         notify(

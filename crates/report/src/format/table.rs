@@ -35,7 +35,9 @@ impl Format for Table {
             Some(assessment) => {
                 counts(&mut page, assessment)?;
                 coverage(&mut page, &assessment.coverage)?;
+                base(&mut page, report)?;
                 actions(&mut page, report, style.detail)?;
+                suppressed(&mut page, report, style.suppressed)?;
                 gate(&mut page, assessment)?;
             }
             None => packages::write(&mut page, &report.inventory, style.detail)?,
@@ -118,12 +120,7 @@ fn counts(page: &mut Page<'_>, assessment: &Assessment) -> io::Result<()> {
         summary.vulnerabilities.fixable,
         counted(summary.affected_packages, "package"),
     )));
-    if assessment.left_out > 0 {
-        line.push(plain(format!(
-            "; {} left out by filters",
-            counted(assessment.left_out, "finding")
-        )));
-    }
+    line.push(plain(verdict::aside(assessment)));
     page.paragraph(0, &line)
 }
 
@@ -261,16 +258,65 @@ fn gate(page: &mut Page<'_>, assessment: &Assessment) -> io::Result<()> {
         return Ok(());
     };
     page.gap()?;
-    let severity = gate.fail_on.name().to_ascii_lowercase();
-    let verdict = if gate.is_reached() {
-        span(
-            Paint::Alarm,
-            format!("reached by {}", counted(gate.reached_by, "finding")),
-        )
+    let (rules, verdict) = verdict::gate(gate);
+    let paint = if gate.is_reached() {
+        Paint::Alarm
     } else {
-        span(Paint::Good, "not reached")
+        Paint::Good
     };
-    page.paragraph(0, &[plain(format!("Gate at {severity}: ")), verdict])
+    let verdict = span(paint, verdict);
+    page.paragraph(0, &[plain(format!("Gate at {rules}: ")), verdict])
+}
+
+/// Which findings came with the base image.
+fn base(page: &mut Page<'_>, report: &Report) -> io::Result<()> {
+    let Some((base, of_base, own)) = verdict::of_base(report) else {
+        return Ok(());
+    };
+    let how = if base.is_detected { ", recognised" } else { "" };
+    page.gap()?;
+    let line = [
+        plain("Base image "),
+        span(Paint::Bold, &base.name),
+        plain(format!(
+            " ({}{how}): {}; own layers: {}",
+            counted(base.layers, "layer"),
+            counted(of_base, "finding"),
+            counted(own, "finding"),
+        )),
+    ];
+    page.paragraph(0, &line)
+}
+
+/// Findings that somebody has answered for.
+fn suppressed(page: &mut Page<'_>, report: &Report, detail: bool) -> io::Result<()> {
+    let suppressed = verdict::suppressed(report);
+    if suppressed.is_empty() {
+        return Ok(());
+    }
+    page.gap()?;
+    let count = counted(suppressed.len(), "suppressed finding");
+    if !detail {
+        let text = format!("{count}; --show-suppressed tells each and why");
+        return page.paragraph(0, &[plain(text)]);
+    }
+    page.paragraph(0, &[plain(count)])?;
+    for (one, entry) in suppressed {
+        let finding = &one.finding;
+        let line = [
+            plain("- "),
+            span(paint(finding.severity), finding.severity.name()),
+            plain(format!(
+                " {} in {} {}: {}",
+                finding.id,
+                entry.package.name,
+                entry.package.version,
+                verdict::suppression(&one.by),
+            )),
+        ];
+        page.paragraph(2, &line)?;
+    }
+    Ok(())
 }
 
 fn warnings(page: &mut Page<'_>, warnings: &[Warning], detail: bool) -> io::Result<()> {

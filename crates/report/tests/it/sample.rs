@@ -1,7 +1,7 @@
 //! A report with one of everything.
 
 use pellucid_model::*;
-use pellucid_report::{Assessment, FORMATS, Gate, Report, Style, Tool};
+use pellucid_report::{Assessment, FORMATS, Gate, GateRule, Report, Style, Tool};
 
 pub(crate) fn digest(byte: u8) -> Digest {
     Digest::Sha256([byte; 32])
@@ -224,9 +224,21 @@ pub(crate) fn report() -> Report {
             coverage,
             left_out: 3,
             gate: Some(Gate {
-                fail_on: Severity::High,
-                reached_by: 3,
+                rules: vec![GateRule {
+                    rule: "high".into(),
+                    reached_by: 3,
+                }],
+                reaching: [
+                    (0, "CVE-2023-5363"),
+                    (1, "CVE-2023-5363"),
+                    (3, "CVE-2024-38428"),
+                ]
+                .map(|(package, id)| (package, id.to_owned()))
+                .into(),
+                namespaces: 0,
             }),
+            suppressed: Vec::new(),
+            base: None,
         }),
         vec![stale],
     )

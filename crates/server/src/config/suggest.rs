@@ -2,7 +2,7 @@
 
 /// The message's first line, which says where and what; the ones behind it repeat the file, whose
 /// secrets do not belong into a message. About an unknown key it suggests the nearest.
-pub(super) fn explain(message: &str) -> String {
+pub fn explain(message: &str) -> String {
     let first = message.lines().next().unwrap_or_default();
     let first = first.strip_prefix("error: ").unwrap_or(first);
     let Some((place, rest)) = first.split_once("unknown field `") else {

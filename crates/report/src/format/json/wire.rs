@@ -4,6 +4,7 @@
 
 mod assess;
 mod image;
+mod waive;
 
 use pellucid_model::{Inventory, Warning, WarningKind};
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,11 @@ pub(super) struct Report {
     left_out: Option<usize>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     coverage: Option<Vec<assess::Coverage>>,
+    /// Findings that somebody has answered for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    suppressed: Option<Vec<waive::Suppressed>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    base: Option<waive::Base>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     enrichment: Option<Vec<assess::Snapshot>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -92,7 +98,12 @@ impl Report {
             findings: assessment.map(|assessment| {
                 let findings = assessment.findings.iter();
                 findings
-                    .map(|finding| assess::Finding::of(finding, inventory))
+                    .map(|finding| {
+                        let mut wire = assess::Finding::of(finding, inventory);
+                        let gate = assessment.gate.as_ref();
+                        wire.reaches_gate = gate.is_some_and(|gate| gate.is_reached_by(finding));
+                        wire
+                    })
                     .collect()
             }),
             left_out: assessment.map(|assessment| assessment.left_out),
@@ -110,6 +121,13 @@ impl Report {
                     .map(assess::Snapshot::of)
                     .collect()
             }),
+            suppressed: assessment.map(|assessment| {
+                let suppressed = assessment.suppressed.iter();
+                suppressed
+                    .map(|one| waive::Suppressed::of(one, inventory))
+                    .collect()
+            }),
+            base: assessment.and_then(|assessment| assessment.base.as_ref().map(waive::Base::of)),
             gate: assessment.and_then(|assessment| assessment.gate.as_ref().map(assess::Gate::of)),
             summary: assessment
                 .map(|assessment| assess::Summary::of(&crate::Summary::of(&assessment.findings))),
@@ -122,6 +140,7 @@ impl Report {
         let assessment = match (self.schema.as_str(), self.findings, self.coverage) {
             (PACKAGES, ..) => None,
             (REPORT, Some(findings), Some(coverage)) => Some(Assessment {
+                gate: self.gate.map(|gate| gate.read(&findings)),
                 findings: findings
                     .into_iter()
                     .map(|finding| finding.read(packages))
@@ -138,7 +157,13 @@ impl Report {
                     .map(assess::Snapshot::read)
                     .collect::<Result<_, _>>()?,
                 left_out: self.left_out.unwrap_or_default(),
-                gate: self.gate.map(assess::Gate::read).transpose()?,
+                suppressed: self
+                    .suppressed
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(|one| one.read(packages))
+                    .collect::<Result<_, _>>()?,
+                base: self.base.map(waive::Base::read),
             }),
             (REPORT, ..) => return Err(ReadError::value("findings and coverage", "nothing")),
             _ => return Err(ReadError::Schema(self.schema.chars().take(80).collect())),

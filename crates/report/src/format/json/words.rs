@@ -1,6 +1,8 @@
 //! The words that stand for enumerated values. The model may rename its own; these are fixed.
 
-use pellucid_model::{DigestState, FixState, NameKind, PackageKind, Severity, Status, WarningKind};
+use pellucid_model::{
+    DigestState, FixState, NameKind, PackageKind, Severity, Status, SuppressionKind, WarningKind,
+};
 
 use super::ReadError;
 
@@ -72,6 +74,12 @@ impl Words for DigestState {
         &[(Self::Verified, "verified"), (Self::Declared, "declared")];
 }
 
+impl Words for SuppressionKind {
+    const WHAT: &'static str = "a kind of suppression";
+    const WORDS: &'static [(Self, &'static str)] =
+        &[(Self::Ignored, "ignored"), (Self::Vex, "vex")];
+}
+
 impl Words for WarningKind {
     const WHAT: &'static str = "a kind of warning";
     const WORDS: &'static [(Self, &'static str)] = &[
@@ -83,6 +91,7 @@ impl Words for WarningKind {
         (Self::DetectorFailed, "detector-failed"),
         (Self::StaleData, "stale-data"),
         (Self::Image, "image"),
+        (Self::Policy, "policy"),
     ];
 }
 

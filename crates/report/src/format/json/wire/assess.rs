@@ -43,6 +43,9 @@ pub(super) struct Finding {
     kev: Option<Kev>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     epss: Option<Epss>,
+    /// Set by the report, which knows the gate.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) reaches_gate: bool,
     reasons: Vec<Reason>,
 }
 
@@ -105,9 +108,20 @@ struct End {
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct Gate {
-    fail_on: String,
+    /// The least severity, where the gate looks at nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fail_on: Option<String>,
     #[serde(default)]
     reached: bool,
+    reached_by: usize,
+    #[serde(default)]
+    namespaces: usize,
+    rules: Vec<GateRule>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct GateRule {
+    rule: String,
     reached_by: usize,
 }
 
@@ -129,18 +143,39 @@ struct Count {
 impl Gate {
     pub(super) fn of(gate: &crate::Gate) -> Self {
         Self {
-            fail_on: gate.fail_on.word(),
+            fail_on: gate.severity().map(|least| least.word()),
             reached: gate.is_reached(),
-            reached_by: gate.reached_by,
+            reached_by: gate.reaching.len() + gate.namespaces,
+            namespaces: gate.namespaces,
+            rules: gate
+                .rules
+                .iter()
+                .map(|rule| GateRule {
+                    rule: rule.rule.clone(),
+                    reached_by: rule.reached_by,
+                })
+                .collect(),
         }
     }
 
-    pub(super) fn read(self) -> Result<crate::Gate, ReadError> {
-        let fail_on = Severity::read(&self.fail_on)?;
-        Ok(crate::Gate {
-            fail_on,
-            reached_by: self.reached_by,
-        })
+    /// Reads it back; the findings say which of them reach it.
+    pub(super) fn read(self, findings: &[Finding]) -> crate::Gate {
+        crate::Gate {
+            rules: self
+                .rules
+                .into_iter()
+                .map(|rule| crate::GateRule {
+                    rule: rule.rule,
+                    reached_by: rule.reached_by,
+                })
+                .collect(),
+            reaching: findings
+                .iter()
+                .filter(|finding| finding.reaches_gate)
+                .map(|finding| (finding.package, finding.id.clone()))
+                .collect(),
+            namespaces: self.namespaces,
+        }
     }
 }
 
@@ -176,6 +211,7 @@ impl Finding {
             published: finding.published.and_then(time),
             kev: finding.kev.clone(),
             epss: finding.epss.clone(),
+            reaches_gate: false,
             reasons: finding.reasons.iter().map(Reason::of).collect(),
         }
     }

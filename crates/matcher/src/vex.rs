@@ -1,0 +1,182 @@
+//! VEX: what others state about whether vulnerabilities affect a product.
+//!
+//! A statement that a product is not affected, or fixed, suppresses the findings it names; one that it
+//! is affected or under investigation takes an earlier such statement back. Of several about one
+//! finding the latest decides; without times, the one that stands last. Statements about other
+//! products are no fault: one document may speak of many images.
+
+pub(crate) mod csaf;
+pub(crate) mod cyclonedx;
+pub(crate) mod openvex;
+
+use std::collections::BTreeMap;
+
+use pellucid_model::{Finding, Suppressed, Suppression, SuppressionKind};
+use serde_json::Value;
+
+use crate::product::Product;
+use crate::scene::Scene;
+use crate::waiver::{Waived, warning};
+
+/// What a statement says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum VexStatus {
+    /// The product is not affected.
+    NotAffected,
+    /// It is.
+    Affected,
+    /// It was, and is no longer.
+    Fixed,
+    /// Nobody knows yet.
+    UnderInvestigation,
+}
+
+impl VexStatus {
+    /// OpenVEX's word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::NotAffected => "not_affected",
+            Self::Affected => "affected",
+            Self::Fixed => "fixed",
+            Self::UnderInvestigation => "under_investigation",
+        }
+    }
+}
+
+/// One statement of a document.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Statement {
+    /// The vulnerability's names.
+    pub vulnerability: Vec<String>,
+    /// What it is about.
+    pub products: Vec<Product>,
+    /// What it says of that.
+    pub status: VexStatus,
+    /// OpenVEX's word for the reason.
+    pub justification: Option<String>,
+    /// The reason in the author's words.
+    pub reason: Option<String>,
+    /// When it was made, as written (RFC 3339).
+    pub time: Option<String>,
+}
+
+/// A document.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Vex {
+    /// The file, as the user named it.
+    pub origin: String,
+    /// Its statements.
+    pub statements: Vec<Statement>,
+    /// Statements that name nothing which can be compared.
+    pub unusable: usize,
+}
+
+/// A document that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VexError {
+    /// No JSON.
+    #[error("it is not JSON")]
+    Json(#[source] serde_json::Error),
+    /// None of the three kinds.
+    #[error("it is neither OpenVEX nor CycloneDX nor CSAF")]
+    Unknown,
+    /// A field is missing or cannot be.
+    #[error("{0}")]
+    Shape(String),
+}
+
+impl Vex {
+    /// Reads OpenVEX, CycloneDX or CSAF; the content decides which.
+    ///
+    /// # Errors
+    /// It is none of them, or a statement has a status that its kind does not know.
+    pub fn read(origin: &str, json: &[u8]) -> Result<Self, VexError> {
+        let document: Value = serde_json::from_slice(json).map_err(VexError::Json)?;
+        let context = document.get("@context").map(ToString::to_string);
+        let (statements, unusable) = if context.is_some_and(|context| context.contains("openvex")) {
+            openvex::read(&document)?
+        } else if document.get("bomFormat").and_then(Value::as_str) == Some("CycloneDX") {
+            cyclonedx::read(&document)?
+        } else if document.pointer("/document/csaf_version").is_some() {
+            csaf::read(&document)?
+        } else {
+            return Err(VexError::Unknown);
+        };
+        Ok(Self {
+            origin: origin.to_owned(),
+            statements,
+            unusable,
+        })
+    }
+}
+
+/// Applies statements to findings.
+pub fn vexed(findings: Vec<Finding>, documents: &[Vex], scene: &Scene<'_>) -> Waived {
+    let mut by_id: BTreeMap<&str, Vec<(&Vex, &Statement)>> = BTreeMap::new();
+    for document in documents {
+        for statement in &document.statements {
+            for id in &statement.vulnerability {
+                by_id.entry(id).or_default().push((document, statement));
+            }
+        }
+    }
+    let mut waived = Waived::default();
+    for finding in findings {
+        let ids = std::iter::once(&finding.id).chain(&finding.aliases);
+        let mut said: Vec<(&Vex, &Statement)> = ids
+            .filter_map(|id| by_id.get(id.as_str()))
+            .flatten()
+            .copied()
+            .collect();
+        if let Some(entry) = scene.entry(&finding) {
+            said.retain(|(_, statement)| {
+                let mut products = statement.products.iter();
+                products.any(|product| product.is_of(entry, &scene.inventory.image))
+            });
+        }
+        // Equal times keep the order of the files; the last of the latest decides.
+        said.sort_by(|(_, a), (_, b)| a.time.cmp(&b.time));
+        match said.last() {
+            Some((document, statement))
+                if matches!(statement.status, VexStatus::NotAffected | VexStatus::Fixed) =>
+            {
+                let by = suppression(document, statement);
+                waived.suppressed.push(Suppressed { finding, by });
+            }
+            _ => waived.findings.push(finding),
+        }
+    }
+    for document in documents.iter().filter(|document| document.unusable > 0) {
+        waived.warnings.push(warning(format!(
+            "{}: {} statements name no product by purl or digest and were not applied",
+            document.origin, document.unusable
+        )));
+    }
+    waived
+}
+
+fn suppression(document: &Vex, statement: &Statement) -> Suppression {
+    Suppression {
+        kind: SuppressionKind::Vex,
+        origin: document.origin.clone(),
+        rule: statement.vulnerability.join(", "),
+        status: Some(statement.status.word().to_owned()),
+        justification: statement.justification.clone(),
+        reason: statement.reason.clone(),
+        expires: None,
+    }
+}
+
+/// A text field.
+pub(crate) fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
+    value.get(name).and_then(Value::as_str)
+}
+
+/// A list field; nothing where it is absent.
+pub(crate) fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
+    value
+        .get(name)
+        .and_then(Value::as_array)
+        .map_or(&[], Vec::as_slice)
+}
