@@ -9,10 +9,11 @@ use std::time::Duration;
 use clap::builder::PossibleValuesParser;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum, ValueHint};
 use pellucid_matcher::FailRule;
-use pellucid_model::{Platform, Severity};
+use pellucid_model::Severity;
 use pellucid_version::Scheme;
 
 use crate::limits::{self, LimitArg};
+use crate::sources::{Platforms, RegistryArgs};
 use crate::units;
 
 const VERSION: &str = concat!(
@@ -192,15 +193,27 @@ pub(crate) struct PackagesArgs {
 #[derive(clap::Args)]
 #[command(next_help_heading = "Image")]
 pub(crate) struct ImageArgs {
-    /// The image: a file of `docker save`, an OCI layout as a folder or an archive, or with `dir:`
-    /// before it the folder of a root file system. The content decides which it is, unless one of
-    /// docker-archive:, oci:, oci-archive:, dir: stands before the path. Where a file holds several
-    /// images, a colon and the image's tag follow the path.
-    #[arg(value_name = "IMAGE", value_hint = ValueHint::AnyPath, help_heading = None::<&str>)]
-    pub(crate) reference: String,
-    /// Which image of a multi-platform index to read; this machine's if absent.
-    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
-    pub(crate) platform: Option<Platform>,
+    /// The image. At a path: a file of `docker save`, an OCI layout as a folder or an archive, or
+    /// with `dir:` before it the folder of a root file system; the content decides which it is. Where
+    /// a file holds several images, a colon and the image's tag follow the path. Else a name: the
+    /// image is asked of docker, then of podman, then of its registry. What stands before it chooses:
+    /// docker-archive:, oci:, oci-archive:, dir:, docker-root:, containers-storage:, containerd:, docker:,
+    /// podman:, registry:. A bill of materials (CycloneDX, SPDX, syft; `-` for standard input, or sbom: before
+    /// it) and purls (purl:PURL, purl:FILE) stand for an image too. Several give several reports.
+    #[arg(
+        value_name = "IMAGE",
+        value_hint = ValueHint::AnyPath,
+        help_heading = None::<&str>,
+        required_unless_present = "images_from"
+    )]
+    pub(crate) references: Vec<String>,
+    /// Take images from this file too, one a line; - is standard input.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) images_from: Option<PathBuf>,
+    /// Which image of a multi-platform index to read; this machine's if absent, `all` for one report
+    /// over every platform there is.
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]|all")]
+    pub(crate) platform: Option<Platforms>,
     /// How much is hashed: what is read anyway, or every byte.
     #[arg(long, value_name = "WHAT", default_value = "read")]
     pub(crate) verify: Verify,
@@ -220,6 +233,8 @@ pub(crate) struct ImageArgs {
         long_help = limits::help()
     )]
     pub(crate) limits: Vec<LimitArg>,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArgs,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -247,7 +262,8 @@ pub(crate) struct OutputArgs {
     pub(crate) format: Option<String>,
     /// Write in this format, to this file if one is named, else to standard output. May be said
     /// several times: -o table -o sarif=out.sarif. With --format, the name of a file alone. A file
-    /// appears whole or not at all.
+    /// appears whole or not at all. Where several images are read, {image} in the file's name is
+    /// each one's.
     #[arg(short, long, value_name = "FORMAT[=FILE]", value_hint = ValueHint::FilePath)]
     pub(crate) output: Vec<String>,
     /// The template of the format `template`, in Jinja's language.

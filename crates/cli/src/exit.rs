@@ -25,6 +25,23 @@ pub(crate) enum Exit {
 pub(crate) struct Usage(pub(crate) String);
 
 impl Exit {
+    /// The worse of two, where several images were asked for: not looked at is worse than looked at
+    /// and found wanting.
+    pub(crate) fn or_worse(self, other: Self) -> Self {
+        let badness = |exit: Self| match exit {
+            Self::Clean => 0,
+            Self::NotCovered => 1,
+            Self::Reached | Self::Chosen(_) => 2,
+            Self::Usage => 3,
+            Self::Failed => 4,
+        };
+        if badness(other) > badness(self) {
+            other
+        } else {
+            self
+        }
+    }
+
     /// How an error ends the command.
     pub(crate) fn of(error: &anyhow::Error) -> Self {
         use pellucid_image::ImageError;

@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal as _, Write as _};
 
-use pellucid_image::{ImageError, LayerFault};
+use pellucid_image::{ImageError, LayerFault, RegistryFault};
 
 use crate::output;
 
@@ -41,9 +41,34 @@ fn image_hint(error: &ImageError) -> Option<String> {
             "save the image to a file first: docker save IMAGE -o image.tar"
         }
         ImageError::Limit { limit, .. } => return Some(raise(limit)),
+        ImageError::Registry { source, .. } => return registry_hint(source),
         _ => return None,
     };
     Some(hint.to_owned())
+}
+
+fn registry_hint(fault: &RegistryFault) -> Option<String> {
+    Some(match fault {
+        RegistryFault::Anonymous { registry, .. } => format!(
+            "log in with docker login {registry} or podman login {registry}, or say --username"
+        ),
+        RegistryFault::RateLimited { .. } => {
+            "logging in raises most registries' limits; --registry-mirror asks another place first"
+                .to_owned()
+        }
+        RegistryFault::Transport { host, .. } => format!(
+            "if {host} speaks HTTP without TLS, say --plain-http {host}; if a CA of your own signed \
+             its certificate, --ca-file FILE"
+        ),
+        RegistryFault::Realm { realm, .. } => {
+            format!("if {realm} is to be trusted with them, say --token-host {realm}")
+        }
+        RegistryFault::NotFound { .. } => {
+            "a file or folder is named by its path; docker: and podman: name an engine's images"
+                .to_owned()
+        }
+        _ => return None,
+    })
 }
 
 fn limit_hint(fault: &LayerFault) -> Option<String> {

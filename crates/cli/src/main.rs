@@ -6,7 +6,9 @@
 
 mod advice;
 mod args;
+mod bare;
 mod bases;
+mod bill;
 mod commands;
 mod exit;
 mod hints;
@@ -16,6 +18,7 @@ mod output;
 mod outputs;
 mod progress;
 mod rules;
+mod sources;
 mod units;
 
 use std::ffi::OsString;
@@ -34,7 +37,7 @@ fn main() -> ExitCode {
     if let Some(args) = commands::analyze_local_images::asked(&args) {
         return commands::analyze_local_images::run(args);
     }
-    let args = Args::parse_from(commands::serve::go_flags(args.into_iter()));
+    let args = Args::parse_from(bare::scan(commands::serve::go_flags(args.into_iter())));
     match &args.command {
         Command::Serve(serve) => commands::serve::start_logging(serve),
         _ => logging::start(&args.talk),

@@ -17,6 +17,9 @@ use crate::output;
 /// Most bytes of a template that are read; one that is larger is refused.
 const TEMPLATE: u64 = 2 << 20;
 
+/// What stands for the image in a file's name.
+const IMAGE: &str = "{image}";
+
 /// What is to be written.
 pub(crate) struct Outputs {
     wanted: Vec<Wanted>,
@@ -88,13 +91,53 @@ impl Outputs {
         })
     }
 
+    /// Refuses files that each of several reports would replace.
+    pub(crate) fn check_several(&self) -> Result<(), Usage> {
+        let files = self
+            .wanted
+            .iter()
+            .filter_map(|wanted| wanted.file.as_deref());
+        for file in files {
+            if !file.to_string_lossy().contains(IMAGE) && !is_device(file) {
+                return Err(Usage(format!(
+                    "several images would write to {}; name it with {IMAGE} in it",
+                    file.display()
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes one of several reports everywhere.
+    pub(crate) fn write_one_of_several(
+        &self,
+        report: &Report,
+        reference: &str,
+    ) -> anyhow::Result<()> {
+        let name: String = reference
+            .chars()
+            .map(|letter| match letter {
+                'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | '_' | '-' => letter,
+                _ => '_',
+            })
+            .collect();
+        self.write_to(report, |file| {
+            PathBuf::from(file.to_string_lossy().replace(IMAGE, &name))
+        })
+    }
+
     /// Writes the report everywhere.
     pub(crate) fn write(&self, report: &Report) -> anyhow::Result<()> {
+        self.write_to(report, Path::to_owned)
+    }
+
+    fn write_to(&self, report: &Report, named: impl Fn(&Path) -> PathBuf) -> anyhow::Result<()> {
         // Files first: a reader of standard output that went away must not cost a file.
         let mut wanted: Vec<&Wanted> = self.wanted.iter().collect();
         wanted.sort_by_key(|wanted| wanted.file.is_none());
         wanted.into_iter().try_for_each(|wanted| {
-            let file = wanted.file.as_deref();
+            let file = wanted.file.as_deref().map(&named);
+            let file = file.as_deref();
             let mut style = output::style(file, self.detail);
             style.suppressed = self.suppressed;
             output::write(file, |out| match &wanted.format {
@@ -103,6 +146,10 @@ impl Outputs {
             })
         })
     }
+}
+
+fn is_device(file: &Path) -> bool {
+    std::fs::metadata(file).is_ok_and(|found| !found.is_file())
 }
 
 fn is_format(name: &str) -> bool {

@@ -10,13 +10,16 @@
 //! A package database that cannot be read is an error, never a shorter list; one bad record in a
 //! readable database is a warning. No detector touches the network, the clock or the host's files.
 
+mod bill;
 mod binary;
 mod detector;
 mod dispatch;
 mod error;
 mod json;
+mod known;
 mod layer;
 mod lines;
+mod merged;
 mod namespace;
 mod overlay;
 mod ownership;
@@ -28,13 +31,16 @@ pub mod rpmdb;
 mod run;
 mod zip;
 
+pub use bill::{BillError, read_bill, read_purls};
 pub use detector::{
     Candidate, Class, DETECTORS, DetectFile, Detected, Detector, OwnedFile, OwnedFiles, Release,
     Trigger, Unnamed, analysis_version,
 };
 pub use error::DetectError;
+pub use known::KnownLayers;
 pub use layer::{Facts, FileFacts, LayerInventory, LayerReader, layer};
 pub use lines::{Line, Lines};
+pub use merged::merge;
 pub use overlay::{Need, NeedFacts, NeedKey, Overlaid, overlay};
 pub use path::RawPath;
-pub use run::{DetectOptions, image};
+pub use run::{DetectOptions, image, image_sharing};

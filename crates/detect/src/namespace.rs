@@ -141,6 +141,11 @@ fn rank(detector: &str, name: &[u8]) -> (usize, usize) {
     (index, place.unwrap_or(usize::MAX))
 }
 
+/// The namespace that a release's packages live in, wherever the release is stated.
+pub(crate) fn namespace_of(release: &Release) -> Option<Namespace> {
+    namespace(release)
+}
+
 /// The namespace that a release's packages live in.
 fn namespace(release: &Release) -> Option<Namespace> {
     let id = release.id.as_str();

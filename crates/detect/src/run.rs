@@ -10,6 +10,7 @@ use pellucid_model::{Digest, Image, Inventory};
 
 use crate::detector::{Candidate, DetectFile};
 use crate::dispatch::by_name;
+use crate::known::KnownLayers;
 use crate::layer::{Facts, LayerInventory, facts, kept, layer_of};
 use crate::overlay::{Need, NeedFacts, Overlaid, overlay};
 use crate::reuse::Reuse;
@@ -57,7 +58,20 @@ pub fn image(
     options: &DetectOptions,
     progress: &dyn Progress,
 ) -> Result<Inventory, DetectError> {
-    let (layers, described, mut warnings) = read_layers(image, options, progress)?;
+    image_sharing(image, options, progress, &KnownLayers::default())
+}
+
+/// Finds what is in one of several images; a layer that another had is not read again.
+///
+/// # Errors
+/// As [`image`].
+pub fn image_sharing(
+    image: &OpenImage,
+    options: &DetectOptions,
+    progress: &dyn Progress,
+    known: &KnownLayers,
+) -> Result<Inventory, DetectError> {
+    let (layers, described, mut warnings) = read_layers(image, options, progress, known)?;
     let options = &DetectOptions {
         lock_files: options.lock_files || described.reference.starts_with("dir:"),
         ..options.clone()
@@ -90,6 +104,7 @@ fn read_layers(
     image: &OpenImage,
     options: &DetectOptions,
     progress: &dyn Progress,
+    known: &KnownLayers,
 ) -> Result<Layers, DetectError> {
     let mut described = image.image().clone();
     // A layer that stands in the image several times is read once.
@@ -113,6 +128,11 @@ fn read_layers(
     let reuse = Arc::new(Reuse::default());
     let outcomes = in_parallel(todo.len(), options.threads, |at| {
         let index = todo.get(at).copied().unwrap_or_default();
+        if let Some(layer) = image.image().layers.get(index)
+            && let Some(read_before) = known.get(layer, index)
+        {
+            return Ok(read_before);
+        }
         let mut visitor = layer_of(&reuse);
         let read = image
             .read_layer(index, &mut visitor, progress)
@@ -129,7 +149,9 @@ fn read_layers(
                 limit: FACTS,
             });
         }
-        Ok((Arc::new(inventory), read))
+        let inventory = Arc::new(inventory);
+        known.keep(&inventory, &read);
+        Ok((inventory, read))
     })?;
     let mut by_index: BTreeMap<usize, (Arc<LayerInventory>, LayerRead)> =
         todo.iter().copied().zip(outcomes).collect();

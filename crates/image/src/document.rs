@@ -7,14 +7,14 @@
 
 use std::collections::BTreeMap;
 
-use pellucid_model::{Digest, Platform, Warning};
+use pellucid_model::{Digest, DigestState, Image, Layer, Platform, Warning};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::layer::digest::digest_like;
 use crate::region::Region;
 use crate::source::warning;
-use crate::{ImageError, Limits, Mismatch};
+use crate::{Expected, ImageError, Limits, Mismatch};
 
 /// A reference by digest.
 #[derive(Clone, Debug, Deserialize)]
@@ -108,6 +108,28 @@ pub(crate) struct Saved {
 }
 
 impl Descriptor {
+    /// Of a document whose digest and size are known.
+    pub(crate) fn of(digest: Digest, size: u64) -> Self {
+        Self {
+            media_type: None,
+            digest,
+            size,
+            annotations: None,
+            platform: None,
+        }
+    }
+
+    /// Whether it says that it describes an index.
+    pub(crate) fn is_index(&self) -> bool {
+        matches!(
+            self.media_type.as_deref(),
+            Some(
+                "application/vnd.oci.image.index.v1+json"
+                    | "application/vnd.docker.distribution.manifest.list.v2+json"
+            )
+        )
+    }
+
     /// An annotation's value.
     pub(crate) fn annotation(&self, key: &str) -> Option<&str> {
         self.annotations.as_ref()?.get(key).map(String::as_str)
@@ -204,6 +226,17 @@ impl Config {
         })
     }
 
+    /// The layers' diff ids, where nothing else says how many layers there are.
+    pub(crate) fn layers(&self, name: &str) -> Result<Vec<Digest>, ImageError> {
+        let rootfs = self.rootfs.as_ref();
+        rootfs
+            .and_then(|rootfs| rootfs.diff_ids.clone())
+            .ok_or_else(|| ImageError::Document {
+                document: name.to_owned(),
+                reason: "it names no layers".to_owned(),
+            })
+    }
+
     /// The build step of each layer; `None` when the history does not fit the layers.
     pub(crate) fn steps(&self, layers: usize) -> Option<Vec<Option<String>>> {
         let history = self.history.as_deref().unwrap_or_default();
@@ -221,6 +254,86 @@ impl Config {
             .as_ref()
             .is_some_and(|history| !history.is_empty())
     }
+}
+
+/// What a manifest and its configuration say of an image.
+pub(crate) struct ImageDescription {
+    pub(crate) image: Image,
+    pub(crate) warnings: Vec<Warning>,
+    pub(crate) expected: Vec<Expected>,
+}
+
+/// The image of a manifest; where it came from is not said yet.
+pub(crate) fn described(
+    manifest: &Descriptor,
+    config: &Descriptor,
+    parsed: &Config,
+    layers: &[Descriptor],
+    limits: &Limits,
+) -> Result<ImageDescription, ImageError> {
+    let name = format!("manifest {}", manifest.digest);
+    check_layer_count(layers.len(), limits)?;
+    check_config_type(&name, config.media_type.as_deref())?;
+    for layer in layers {
+        check_layer_type(&name, layer.media_type.as_deref())?;
+    }
+    let config_name = format!("configuration {}", config.digest);
+    let diff_ids = parsed.diff_ids(&config_name, layers.len())?;
+    let mut warnings = Vec::new();
+    let steps = steps(parsed, layers.len(), &mut warnings);
+    let mut image = Image {
+        reference: String::new(),
+        id: Some(config.digest),
+        digest: Some(manifest.digest),
+        tags: Vec::new(),
+        platform: parsed.platform().or_else(|| manifest.platform()),
+        created: parsed.created.clone(),
+        layers: Vec::new(),
+    };
+    let mut expected = Vec::new();
+    for (index, ((layer, diff_id), created_by)) in
+        layers.iter().zip(diff_ids).zip(steps).enumerate()
+    {
+        image.layers.push(Layer {
+            digest: Some(layer.digest),
+            diff_id: Some(diff_id),
+            digest_state: DigestState::Declared,
+            size: layer.size,
+            created_by,
+        });
+        expected.push(Expected {
+            index: Some(index),
+            digest: Some(layer.digest),
+            diff_id: Some(diff_id),
+            size: Some(layer.size),
+        });
+    }
+    Ok(ImageDescription {
+        image,
+        warnings,
+        expected,
+    })
+}
+
+/// The best of several for a platform: the very same first, then the most general one.
+pub(crate) fn serving<'a>(
+    platforms: impl Iterator<Item = Option<&'a Platform>>,
+    wanted: &Platform,
+) -> Option<usize> {
+    let serving: Vec<_> = platforms
+        .enumerate()
+        .filter_map(|(at, platform)| Some((at, platform?)))
+        .filter(|(_, platform)| platform.serves(wanted))
+        .collect();
+    let same = serving.iter().find(|(_, platform)| *platform == wanted);
+    let general = || {
+        serving
+            .iter()
+            .find(|(_, platform)| platform.variant.is_none())
+    };
+    same.or_else(general)
+        .or_else(|| serving.first())
+        .map(|(at, _)| *at)
 }
 
 /// Reads a JSON document.

@@ -9,6 +9,8 @@ use std::path::PathBuf;
 
 use pellucid_model::{Digest, Platform};
 
+use crate::RegistryFault;
+
 /// Why an image could not be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -149,6 +151,26 @@ pub enum ImageError {
         /// Its value.
         allowed: u64,
     },
+    /// A registry gave no answer.
+    #[error("cannot get the image {image}")]
+    Registry {
+        /// Its whole name.
+        image: String,
+        /// Why.
+        #[source]
+        source: Box<RegistryFault>,
+    },
+    /// An engine gave no image.
+    #[error("cannot get the image {image} from {daemon}")]
+    Daemon {
+        /// `docker` or `podman`.
+        daemon: &'static str,
+        /// As the caller wrote it.
+        image: String,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A layer's bytes are not what they should be.
     #[error("{layer}")]
     Layer {
@@ -225,6 +247,9 @@ pub enum LayerFault {
     /// The tar's bytes are not those of its diff id.
     #[error("the tar does not have its diff id, but the digest {0}")]
     DiffId(Box<Mismatch>),
+    /// A file's bytes are not those that the layer's table of contents says.
+    #[error("a file has the digest {0}")]
+    File(Box<Mismatch>),
     /// The blob's size is not what its descriptor says.
     #[error("the blob has {actual} bytes, not {declared}")]
     Size {

@@ -12,6 +12,7 @@ pub(crate) mod meter;
 pub(crate) mod path;
 mod stream;
 pub(crate) mod tar;
+pub(crate) mod toc;
 pub(crate) mod walk;
 pub(crate) mod window;
 

@@ -10,7 +10,8 @@
 //! - A layer is read to its end and found whole, or the result is an error. What a visitor saw
 //!   before an error is no answer.
 //! - Every amount that an image decides is bounded by [`Limits`].
-//! - No sockets, no asynchronous code; layers can be read from several threads at once.
+//! - Sockets are opened for names alone, never for a path, and credentials go to the host they belong
+//!   to. Whoever reads a layer blocks; layers can be read from several threads at once.
 
 mod body;
 mod document;
@@ -27,20 +28,28 @@ pub use body::Body;
 pub use entry::{Entry, EntryKind, LayerVisitor, Progress, Want};
 pub use error::{ImageError, LayerFault, LayerName, Mismatch};
 pub use limits::Limits;
+pub use source::registry::{Login, Rate, RegistryFault, RegistryOptions, Secret};
 
 use std::fmt;
 use std::io::Read;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use pellucid_model::{Digest, DigestState, Image, Platform, Warning};
 
 use layer::meter::{Meter, Totals};
 use reference::Reference;
-use source::{Asked, Bytes, Found, Opened, SOURCES};
+use source::{Asked, Bytes, Found, Opened, SOURCES, Source};
 
 /// How to open an image.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OpenOptions {
+    /// How registries are asked.
+    pub registry: RegistryOptions,
+    /// Where engines listen that may hold an image.
+    pub daemons: Daemons,
+    /// Whether no socket to another machine may be opened.
+    pub offline: bool,
     /// Which image of a multi-platform index; the host's platform when `None`.
     pub platform: Option<Platform>,
     /// Bounds on everything.
@@ -49,11 +58,20 @@ pub struct OpenOptions {
     pub verify: Verify,
 }
 
+/// Where engines listen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Daemons {
+    /// Sockets of Docker, the first that is there is asked.
+    pub docker: Vec<PathBuf>,
+    /// Sockets of podman.
+    pub podman: Vec<PathBuf>,
+}
+
 /// How much of an image is hashed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Verify {
-    /// Whatever is read through. Where bodies that no one wants can be seeked over, they are, and
-    /// the layer's digests are [declared](DigestState::Declared).
+    /// Whatever is read through. Where bodies that no one wants can be seeked over, or need not be
+    /// fetched, they are not read, and the layer's digests are [declared](DigestState::Declared).
     #[default]
     Read,
     /// Every byte.
@@ -110,44 +128,93 @@ pub struct Expected {
 
 /// Opens the image that `reference` names: a path, or a source's prefix, a colon and a path, and
 /// where several images are in one place, a colon and the image's tag. The content decides which
-/// source reads it, unless a prefix does: `docker-archive:`, `oci:`, `oci-archive:`, `dir:`.
+/// source reads it, unless a prefix does: `docker-archive:`, `oci:`, `oci-archive:`, `dir:`. Where no
+/// path is, a name: of an engine's image (`docker:`, `podman:`), else of a registry's (`registry:`).
 ///
 /// # Errors
 /// When there is no image, the description is broken, or a limit is reached.
 pub fn open(reference: &str, options: &OpenOptions) -> Result<OpenImage, ImageError> {
     let start = Instant::now();
-    let asked = Reference::parse(reference, SOURCES.iter().map(|source| source.name()))?;
-    let found = Found::at(&asked.path, options, start)?;
+    let parsed = parse(reference)?;
+    let (source, asked) = find(&parsed, options, start)?;
+    Ok(OpenImage::new(source.open(asked)?, options, start))
+}
+
+/// Opens the image for every platform it was built for, as [`open`] does for one.
+///
+/// # Errors
+/// As [`open`], if any of them cannot be opened.
+pub fn open_all(reference: &str, options: &OpenOptions) -> Result<Vec<OpenImage>, ImageError> {
+    let start = Instant::now();
+    let parsed = parse(reference)?;
+    let (source, asked) = find(&parsed, options, start)?;
+    let opened = source.open_all(asked)?.into_iter();
+    Ok(opened
+        .map(|one| OpenImage::new(one, options, start))
+        .collect())
+}
+
+/// The registry that an image's name is asked of: `docker.io` for a short one. Nothing where the
+/// reference is a path.
+pub fn registry_of(reference: &str) -> Option<String> {
+    let parsed = parse(reference).ok()?;
+    parsed.name().map(|name| name.domain)
+}
+
+fn parse(reference: &str) -> Result<Reference, ImageError> {
+    let prefixes = SOURCES
+        .iter()
+        .map(|source| (source.name(), source.takes_names()));
+    Reference::parse(reference, prefixes)
+}
+
+/// What is where the reference leads, and the source that reads it.
+fn find<'a>(
+    asked: &'a Reference,
+    options: &'a OpenOptions,
+    start: Instant,
+) -> Result<(&'static dyn Source, Asked<'a>), ImageError> {
+    let found = match asked.by_name() {
+        Some(name) => Found::Name(name),
+        None => Found::at(&asked.path, options, start)?,
+    };
     let source = match asked.source {
         Some(name) => SOURCES.iter().find(|source| source.name() == name),
-        None => SOURCES.iter().find(|source| source.recognises(&found)),
+        None => SOURCES
+            .iter()
+            .find(|source| source.recognises(&found, options)),
     };
     let source = source.ok_or_else(|| ImageError::NotAnImage {
         path: asked.path.clone(),
         reason: match found {
             Found::Archive(_) => "an archive without manifest.json and index.json",
             Found::Folder(_) => "neither an OCI layout nor a root file system",
+            Found::Name(_) => "no source knows that name",
         }
         .to_owned(),
     })?;
-    let opened = source.open(Asked {
-        reference: &asked,
+    let asked = Asked {
+        reference: asked,
         found,
         options,
-    })?;
-    Ok(OpenImage {
-        totals: Totals::new(opened.image.layers.len(), start, &options.limits),
-        verify: if opened.read_through {
-            Verify::Full
-        } else {
-            options.verify
-        },
-        limits: options.limits.clone(),
-        opened,
-    })
+    };
+    Ok((*source, asked))
 }
 
 impl OpenImage {
+    fn new(opened: Opened, options: &OpenOptions, start: Instant) -> Self {
+        Self {
+            totals: Totals::new(opened.image.layers.len(), start, &options.limits),
+            verify: if opened.read_through {
+                Verify::Full
+            } else {
+                options.verify
+            },
+            limits: options.limits.clone(),
+            opened,
+        }
+    }
+
     /// What the image says about itself.
     pub fn image(&self) -> &Image {
         &self.opened.image
@@ -180,7 +247,11 @@ impl OpenImage {
             Bytes::Stream(mut stream) => {
                 layer::read_stream(&mut *stream, &expected, meter, visitor, progress)
             }
-            Bytes::Tree(tree) => source::read_tree(tree, meter, visitor),
+            Bytes::Listed(toc, ranges) => {
+                layer::toc::read(toc, &*ranges, &expected, meter, visitor, progress)
+            }
+            Bytes::Tree(tree) => source::read_tree(tree, None, meter, visitor),
+            Bytes::Overlay(tree) => source::read_tree(tree, Some(index), meter, visitor),
         }
         .map_err(|source| in_layer(&expected, source))
     }

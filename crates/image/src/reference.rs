@@ -1,11 +1,14 @@
-//! What a caller writes to name an image: `[SOURCE:]PATH[:IMAGE]`.
+//! What a caller writes to name an image: `[SOURCE:]PATH[:IMAGE]`, with `#` for the second colon if one
+//! likes, or `[SOURCE:]NAME`.
 //!
 //! A path may hold colons, so the longest path that is there wins and the rest names the image. An
-//! image is named by its tag (`web:1.2`), by its digest, or by its place (`@0`).
+//! image is named by its tag (`web:1.2`), by its digest, or by its place (`@0`). What is at no path may
+//! be a name, unless it looks like a path.
 
 use std::path::{Path, PathBuf};
 
 use crate::ImageError;
+use crate::source::registry::Name;
 
 /// A reference taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,20 +18,22 @@ pub(crate) struct Reference {
     pub(crate) path: PathBuf,
     /// Which image of several.
     pub(crate) image: Option<String>,
+    /// Whether the source that was written has names, not paths.
+    named: bool,
 }
 
 impl Reference {
-    /// Takes a reference apart; `sources` are the prefixes there are.
+    /// Takes a reference apart; `sources` are the prefixes there are, and whether a name follows.
     pub(crate) fn parse(
         text: &str,
-        sources: impl IntoIterator<Item = &'static str>,
+        sources: impl IntoIterator<Item = (&'static str, bool)>,
     ) -> Result<Self, ImageError> {
-        let prefixed = sources
-            .into_iter()
-            .find_map(|source| Some((source, text.strip_prefix(source)?.strip_prefix(':')?)));
-        let (source, rest) = match prefixed {
-            Some((source, rest)) => (Some(source), rest),
-            None => (None, text),
+        let prefixed = sources.into_iter().find_map(|(source, named)| {
+            Some((source, named, text.strip_prefix(source)?.strip_prefix(':')?))
+        });
+        let (source, named, rest) = match prefixed {
+            Some((source, named, rest)) => (Some(source), named, rest),
+            None => (None, false, text),
         };
         if rest.is_empty() || rest.contains('\0') {
             let reason = "there is no path";
@@ -37,21 +42,32 @@ impl Reference {
                 reason,
             });
         }
+        if named {
+            return Ok(Self {
+                source,
+                path: rest.into(),
+                image: None,
+                named,
+            });
+        }
         let colons = rest
             .char_indices()
             .rev()
-            .filter(|(_, letter)| *letter == ':');
+            .filter(|(_, letter)| matches!(letter, ':' | '#'));
         let ends = std::iter::once(rest.len()).chain(colons.map(|(place, _)| place));
         for end in ends.take(64) {
             let Some((path, image)) = rest.split_at_checked(end) else {
                 continue;
             };
             if !path.is_empty() && Path::new(path).exists() {
-                let image = image.strip_prefix(':').filter(|image| !image.is_empty());
+                let image = image
+                    .strip_prefix([':', '#'])
+                    .filter(|image| !image.is_empty());
                 return Ok(Self {
                     source,
                     path: path.into(),
                     image: image.map(str::to_owned),
+                    named,
                 });
             }
         }
@@ -59,8 +75,32 @@ impl Reference {
             source,
             path: rest.into(),
             image: None,
+            named,
         })
     }
+
+    /// The name that was written, where it is one and no path.
+    pub(crate) fn by_name(&self) -> Option<String> {
+        let text = self.path.to_str()?;
+        if self.named {
+            return Some(text.to_owned());
+        }
+        let is_free = self.source.is_none() && !looks_like_a_path(text) && !self.path.exists();
+        (is_free && Name::parse(text).is_ok()).then(|| text.to_owned())
+    }
+
+    /// The same, taken apart.
+    pub(crate) fn name(&self) -> Option<Name> {
+        Name::parse(&self.by_name()?).ok()
+    }
+}
+
+/// A file that is not there must not become a question to a registry.
+fn looks_like_a_path(text: &str) -> bool {
+    const ENDS: &[&str] = &[
+        ".tar", ".tgz", ".tar.gz", ".tar.zst", ".tar.xz", ".tar.bz2", ".json",
+    ];
+    text.starts_with(['.', '/', '~']) || ENDS.iter().any(|end| text.ends_with(end))
 }
 
 /// Whether `wanted` names an image that calls itself `name`: registry, `library/` and `:latest`
@@ -96,12 +136,41 @@ mod tests {
             (format!("{path}:web:1.2"), None, Some("web:1.2")),
             (format!("oci:{path}:@1"), Some("oci"), Some("@1")),
         ] {
-            let reference = Reference::parse(&text, ["oci", "oci-archive"]).unwrap();
+            let reference =
+                Reference::parse(&text, [("oci", false), ("oci-archive", false)]).unwrap();
             assert_eq!(reference.source, source, "{text}");
             assert_eq!(reference.path.to_str().unwrap(), path, "{text}");
             assert_eq!(reference.image.as_deref(), image, "{text}");
         }
-        assert!(Reference::parse("oci:", ["oci"]).is_err());
+        assert!(Reference::parse("oci:", [("oci", false)]).is_err());
+    }
+
+    #[test]
+    fn what_looks_like_a_path_is_no_name() {
+        let name = |text| {
+            let sources = [("oci", false), ("registry", true)];
+            Reference::parse(text, sources).unwrap().by_name()
+        };
+        for text in [
+            "alpine",
+            "alpine:3.19",
+            "quay.io/a/b@sha256:",
+            "registry:web.tar",
+        ] {
+            let wanted = text.strip_prefix("registry:").unwrap_or(text);
+            let wanted = (!text.ends_with(':')).then(|| wanted.to_owned());
+            assert_eq!(name(text), wanted, "{text}");
+        }
+        for text in [
+            "./alpine",
+            "/alpine",
+            "web.tar",
+            "web.tar.gz",
+            "oci:alpine",
+            "A b",
+        ] {
+            assert_eq!(name(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -52,6 +52,12 @@ impl Rooted {
         Ok(current)
     }
 
+    /// A directory below as a root of its own.
+    pub(crate) fn below(&self, path: &[u8]) -> io::Result<Self> {
+        let root = self.directory(path)?;
+        Ok(Self { root })
+    }
+
     /// Opens the regular file at a relative path.
     pub(crate) fn file(&self, path: &[u8]) -> io::Result<File> {
         let slash = path.iter().rposition(|byte| *byte == b'/');

@@ -2,13 +2,22 @@
 //!
 //! A source gives an image's description and, layer by layer, the bytes: a part of a file, a
 //! stream, or a directory tree. One file a source, one line in [`SOURCES`]; the order matters where
-//! several recognise the same place (`docker save` writes archives that are OCI layouts as well).
+//! several recognise the same place (`docker save` writes archives that are OCI layouts as well), and
+//! where several may know a name: daemons come before the registry.
 
 pub(crate) mod archive;
+mod containerd;
+mod containers_storage;
+mod daemon;
 mod directory;
+mod docker;
 mod docker_archive;
+mod docker_root;
 mod oci_archive;
 mod oci_layout;
+mod podman;
+pub(crate) mod registry;
+mod storage;
 
 use std::io::Read;
 use std::path::Path;
@@ -16,6 +25,7 @@ use std::time::Instant;
 
 use pellucid_model::{Image, Warning, WarningKind};
 
+use crate::layer::toc::{Ranges, Toc};
 use crate::reference::Reference;
 use crate::region::Region;
 use crate::rooted::Rooted;
@@ -28,7 +38,13 @@ pub(crate) const SOURCES: &[&dyn Source] = &[
     &docker_archive::DockerArchive,
     &oci_archive::OciArchive,
     &oci_layout::OciLayout,
+    &docker_root::DockerRoot,
+    &containerd::Containerd,
+    &containers_storage::ContainersStorage,
     &directory::Directory,
+    &docker::Docker,
+    &podman::Podman,
+    &registry::Registry,
 ];
 
 /// One kind of place that images come from.
@@ -36,11 +52,21 @@ pub(crate) trait Source: Sync {
     /// The prefix that chooses this source.
     fn name(&self) -> &'static str;
 
+    /// Whether its images have names, and lie at no path.
+    fn takes_names(&self) -> bool {
+        false
+    }
+
     /// Whether what was found looks like one of its images.
-    fn recognises(&self, found: &Found) -> bool;
+    fn recognises(&self, found: &Found, options: &OpenOptions) -> bool;
 
     /// Opens the image.
     fn open(&self, asked: Asked<'_>) -> Result<Opened, ImageError>;
+
+    /// Opens the image for every platform it was built for.
+    fn open_all(&self, asked: Asked<'_>) -> Result<Vec<Opened>, ImageError> {
+        self.open(asked).map(|opened| vec![opened])
+    }
 }
 
 /// What a source is asked for.
@@ -56,6 +82,8 @@ pub(crate) enum Found {
     Folder(Rooted),
     /// A tar, by now seekable.
     Archive(Archive),
+    /// Nothing of the host: a name.
+    Name(String),
 }
 
 /// An image that a source opened.
@@ -80,10 +108,13 @@ pub(crate) enum Bytes<'a> {
     /// A part of a file.
     Region(&'a Region),
     /// Bytes that can be read once, from the first to the last.
-    #[expect(dead_code, reason = "for sources over the network")]
     Stream(Box<dyn Read + Send + 'a>),
+    /// Files by a table of contents, each fetched when it is wanted.
+    Listed(&'a Toc, Box<dyn Ranges + 'a>),
     /// A root file system.
     Tree(&'a Rooted),
+    /// An overlay directory: what it removes from those below stands in it too.
+    Overlay(&'a Rooted),
 }
 
 /// Layers that are parts of files.
@@ -135,6 +166,7 @@ impl Found {
     /// A file of an image's layout, by its path there. `None` when it is not there.
     pub(crate) fn file(&self, name: &str) -> Result<Option<Region>, ImageError> {
         match self {
+            Self::Name(_) => Ok(None),
             Self::Archive(archive) => archive.file(name.as_bytes()),
             Self::Folder(folder) => {
                 let opened = folder.file(name.as_bytes()).and_then(Region::whole);

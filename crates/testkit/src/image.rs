@@ -198,7 +198,19 @@ impl ImageBuilder {
         }
     }
 
-    fn oci_files(self) -> Vec<(String, Vec<u8>)> {
+    pub(crate) fn tag_of(&self) -> String {
+        self.tags.first().cloned().unwrap_or_default()
+    }
+
+    /// The configuration, and the layers' tars, lowest first.
+    pub(crate) fn unpacked(mut self) -> (Vec<u8>, Vec<Vec<u8>>) {
+        self.compression = Compression::None;
+        let parts = self.parts();
+        let layers = parts.layers.into_iter().map(|(_, tar)| tar).collect();
+        (parts.config.1, layers)
+    }
+
+    pub(crate) fn oci_files(self) -> Vec<(String, Vec<u8>)> {
         let tag = self.tags.first().cloned().unwrap_or_default();
         let platform = json!({"os": "linux", "architecture": self.architecture});
         let layer_type = match self.compression {

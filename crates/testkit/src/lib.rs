@@ -5,14 +5,21 @@
 
 #![expect(
     clippy::expect_used,
+    clippy::indexing_slicing,
     reason = "a panic is the report of the test that asked"
 )]
 
+mod engine;
+mod engine_root;
 pub mod golden;
 mod image;
 mod mirror;
 pub mod postgres;
+pub mod registry;
 pub mod replay;
+pub mod web;
 
+pub use engine::Engine;
+pub use engine_root::{CONTAINER, ContainerOf};
 pub use image::{Compression, ImageBuilder, LayerBuilder};
 pub use mirror::Mirror;

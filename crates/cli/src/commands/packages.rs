@@ -1,47 +1,115 @@
 //! `pellucid packages IMAGE`: what is in an image, without asking any advisory.
 
 use anyhow::Context as _;
-use pellucid_detect::DetectOptions;
+use pellucid_detect::{DetectOptions, KnownLayers};
 use pellucid_image::OpenOptions;
 use pellucid_model::Inventory;
 use pellucid_report::{Report, Tool};
 
-use crate::args::{COMMIT, ImageArgs, Layers, PackagesArgs, Talk, Verify};
-use crate::exit::Exit;
-use crate::limits;
+use crate::args::{COMMIT, ImageArgs, Layers, PackagesArgs, Talk};
+use crate::exit::{Exit, Usage};
 use crate::outputs::Outputs;
 use crate::progress::LayerBar;
+use crate::sources::{self, Platforms};
+use crate::{bill, hints};
 
-/// Lists the packages of an image.
+/// Layers fetched at once from a registry.
+const CONNECTIONS: usize = 4;
+
+/// Lists the packages of images.
 pub(crate) fn run(args: &PackagesArgs, talk: &Talk) -> anyhow::Result<Exit> {
     let outputs = Outputs::of(&args.output)?;
-    let inventory = inventory(&args.image, talk)?;
-    outputs.write(&Report::new(tool(), inventory, None, Vec::new()))?;
-    Ok(Exit::Clean)
+    each(&args.image, &outputs, false, talk, |inventory| {
+        let report = Report::new(tool(), inventory, None, Vec::new());
+        Ok((report, Exit::Clean))
+    })
 }
 
-/// Opens an image and finds what is in it.
-pub(super) fn inventory(args: &ImageArgs, talk: &Talk) -> anyhow::Result<Inventory> {
-    let cannot_scan = || format!("cannot read the image {}", args.reference);
-    let options = OpenOptions {
-        platform: args.platform.clone(),
-        limits: limits::with(&args.limits),
-        verify: match args.verify {
-            Verify::Read => pellucid_image::Verify::Read,
-            Verify::Full => pellucid_image::Verify::Full,
-        },
+/// Reads every image and writes its report; ends as the worst of them. An image that cannot be read
+/// costs the others nothing.
+pub(super) fn each(
+    args: &ImageArgs,
+    outputs: &Outputs,
+    offline: bool,
+    talk: &Talk,
+    report: impl Fn(Inventory) -> anyhow::Result<(Report, Exit)>,
+) -> anyhow::Result<Exit> {
+    let references = sources::references(args)?;
+    let options = sources::options(args, &references, offline)?;
+    let known = KnownLayers::default();
+    let one = |reference: &str| {
+        let inventory = read(reference, args, &options, &known, talk)?;
+        report(inventory)
     };
-    let image = pellucid_image::open(&args.reference, &options).with_context(cannot_scan)?;
-    let options = DetectOptions {
+    if let [only] = references.as_slice() {
+        let (report, exit) = one(only)?;
+        outputs.write(&report)?;
+        return Ok(exit);
+    }
+    outputs.check_several()?;
+    let mut worst = Exit::Clean;
+    for reference in &references {
+        let done = one(reference).and_then(|(report, exit)| {
+            outputs.write_one_of_several(&report, reference)?;
+            Ok(exit)
+        });
+        let exit = done.unwrap_or_else(|error| {
+            hints::print(&error);
+            Exit::of(&error)
+        });
+        worst = worst.or_worse(exit);
+    }
+    Ok(worst)
+}
+
+/// Opens the only image that is named and finds what is in it.
+pub(super) fn inventory(args: &ImageArgs, offline: bool, talk: &Talk) -> anyhow::Result<Inventory> {
+    let references = sources::references(args)?;
+    let options = sources::options(args, &references, offline)?;
+    let [only] = references.as_slice() else {
+        return Err(Usage("one image is wanted here, not several".to_owned()).into());
+    };
+    read(only, args, &options, &KnownLayers::default(), talk)
+}
+
+fn read(
+    reference: &str,
+    args: &ImageArgs,
+    options: &OpenOptions,
+    known: &KnownLayers,
+    talk: &Talk,
+) -> anyhow::Result<Inventory> {
+    let cannot_scan = || format!("cannot read the image {reference}");
+    if let Some(bill) = bill::asked(reference) {
+        return bill.read().with_context(cannot_scan);
+    }
+    let images = match &args.platform {
+        Some(Platforms::All) => pellucid_image::open_all(reference, options),
+        _ => pellucid_image::open(reference, options).map(|image| vec![image]),
+    }
+    .with_context(cannot_scan)?;
+    let detect = DetectOptions {
         hidden: args.layers == Layers::Hidden,
         lock_files: args.lock_files,
         ..DetectOptions::default()
     };
-    let progress = LayerBar::new(talk, image.image());
-    let inventory =
-        pellucid_detect::image(&image, &options, &progress).with_context(cannot_scan)?;
+    let mut inventories = Vec::new();
+    for image in images {
+        let progress = LayerBar::new(talk, image.image());
+        // Of a registry's layers more can be on their way than there are processors.
+        let is_remote = image.image().reference.starts_with("registry:");
+        let detect = DetectOptions {
+            threads: if is_remote { CONNECTIONS } else { 0 },
+            ..detect.clone()
+        };
+        let found = pellucid_detect::image_sharing(&image, &detect, &progress, known);
+        inventories.push(found.with_context(cannot_scan)?);
+    }
+    let inventory = pellucid_detect::merge(inventories)
+        .ok_or_else(|| anyhow::anyhow!("it is for no platform"))
+        .with_context(cannot_scan)?;
     tracing::info!(
-        image.reference = args.reference,
+        image.reference = reference,
         package.count = inventory.packages.len(),
         "read {} packages in {} layers",
         inventory.packages.len(),

@@ -40,7 +40,7 @@ pub(super) fn report(
     if is_report(Path::new(source)) {
         return read(Path::new(source));
     }
-    let inventory = scanned(source, talk)?;
+    let inventory = scanned(source, args.data.offline, talk)?;
     let rules = Rules::of_rules(args.rules.clone())?;
     scan::report(
         inventory,
@@ -54,14 +54,14 @@ pub(super) fn report(
 }
 
 /// What is in the image of that name, or was when the report was saved.
-pub(super) fn inventory(source: &str, talk: &Talk) -> anyhow::Result<Inventory> {
+pub(super) fn inventory(source: &str, offline: bool, talk: &Talk) -> anyhow::Result<Inventory> {
     if is_report(Path::new(source)) {
         return Ok(read(Path::new(source))?.inventory);
     }
-    scanned(source, talk)
+    scanned(source, offline, talk)
 }
 
-fn scanned(source: &str, talk: &Talk) -> anyhow::Result<Inventory> {
+fn scanned(source: &str, offline: bool, talk: &Talk) -> anyhow::Result<Inventory> {
     #[derive(clap::Parser)]
     struct Defaults {
         #[command(flatten)]
@@ -70,7 +70,7 @@ fn scanned(source: &str, talk: &Talk) -> anyhow::Result<Inventory> {
     // The bounds of a scan are those that `scan` has without options.
     let defaults = Defaults::try_parse_from(["image", "--", source])
         .map_err(|_| Usage(format!("{source:?} is no report and no image")))?;
-    packages::inventory(&defaults.image, talk)
+    packages::inventory(&defaults.image, offline, talk)
 }
 
 /// Whether a file starts as JSON does: no archive does.

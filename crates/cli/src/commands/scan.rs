@@ -21,15 +21,16 @@ pub(crate) fn run(args: &ScanArgs, talk: &Talk) -> anyhow::Result<Exit> {
     let outputs = Outputs::of(&args.output)?;
     let rules = Rules::of(&args.policy)?;
     let catalog = advice::catalog(&args.data.store)?;
-    let inventory = packages::inventory(&args.image, talk)?;
     let hidden = args.image.layers == Layers::Hidden;
     let (data, freshness) = (&args.data, &args.freshness);
-    let report = report(inventory, &catalog, data, freshness, &rules, hidden, talk)?;
-    let exit = report
-        .assessment
-        .as_ref()
-        .map_or(Exit::Clean, |assessment| rules.judge(assessment));
-    outputs.write(&report)?;
+    let exit = packages::each(&args.image, &outputs, data.offline, talk, |inventory| {
+        let report = report(inventory, &catalog, data, freshness, &rules, hidden, talk)?;
+        let exit = report
+            .assessment
+            .as_ref()
+            .map_or(Exit::Clean, |assessment| rules.judge(assessment));
+        Ok((report, exit))
+    })?;
     if exit == Exit::NotCovered {
         // Whoever sends the report to a file sees nothing else.
         tracing::warn!("not everything in the image is covered by advisory data; see the report");
@@ -81,7 +82,7 @@ fn base(
     let image = &inventory.image;
     let base = match &rules.base {
         Some(name) => {
-            let base = saved::inventory(name, talk)
+            let base = saved::inventory(name, data.offline, talk)
                 .with_context(|| format!("cannot read the base image {name}"))?;
             let base = bases::named(name, &base.image, image);
             Some(base.ok_or_else(|| {

@@ -15,5 +15,6 @@ mod real_feeds;
 mod rules;
 mod scan;
 mod shared;
+mod sources;
 mod usage;
 mod version_compare;

@@ -14,3 +14,4 @@ mod overlay;
 mod ownership;
 mod rpmdb;
 mod run;
+mod sources;

@@ -15,7 +15,7 @@ use crate::layer::input::Input;
 use crate::layer::meter::Meter;
 use crate::layer::path::{Mark, Place, normalise, unmark};
 use crate::layer::tar::{End, Kind, Member, Piece, Tar};
-use crate::{Body, Entry, EntryKind, LayerFault, LayerVisitor, Want};
+use crate::{Body, Entry, EntryKind, LayerFault, LayerVisitor, Limits, Want};
 
 /// What a walk through a tar showed.
 pub(crate) struct Walked {
@@ -72,54 +72,9 @@ impl<I: Input> Walk<'_, I> {
         target: &mut Vec<u8>,
     ) -> Result<(), LayerFault> {
         let limits = self.meter.limits;
-        if normalise(&member.name, path, limits)? == Place::Outside {
-            self.notes.add(
-                &member.name,
-                "an entry whose name leads out of the image is left out",
-            );
+        let Some(kind) = kind_of(member, path, target, limits, &mut self.notes)? else {
             return Ok(());
-        }
-        let kind = match unmark(path) {
-            Mark::Whiteout => EntryKind::Whiteout,
-            Mark::Opaque => EntryKind::Opaque,
-            Mark::Metadata => return Ok(()),
-            Mark::Meaningless => {
-                self.notes
-                    .add(path, "a whiteout that names nothing is left out");
-                return Ok(());
-            }
-            Mark::None => match member.kind {
-                Kind::File => EntryKind::File { size: member.size },
-                Kind::Directory => EntryKind::Directory,
-                Kind::Symlink => {
-                    if member.link.len() > limits.path_bytes {
-                        let allowed = limits.path_bytes as u64;
-                        return Err(LayerFault::Limit {
-                            limit: "path_bytes",
-                            allowed,
-                        });
-                    }
-                    EntryKind::Symlink {
-                        target: &member.link,
-                    }
-                }
-                Kind::Hardlink => match normalise(&member.link, target, limits)? {
-                    Place::Inside => EntryKind::Hardlink { target },
-                    Place::Outside => {
-                        self.notes.add(path, "a hard link leads out of the image");
-                        EntryKind::Other
-                    }
-                },
-                Kind::Other => EntryKind::Other,
-            },
         };
-        if path.is_empty() && !matches!(kind, EntryKind::Directory | EntryKind::Opaque) {
-            self.notes.add(
-                &member.name,
-                "an entry in place of the root directory is left out",
-            );
-            return Ok(());
-        }
         let entry = Entry {
             path,
             kind,
@@ -189,6 +144,64 @@ impl<I: Input> Walk<'_, I> {
         file.set_len(size).map_err(LayerFault::Spool)?;
         Ok(file)
     }
+}
+
+/// What an entry is to a visitor, and by which path; nothing where it is to be left out.
+pub(crate) fn kind_of<'a>(
+    member: &'a Member,
+    path: &mut Vec<u8>,
+    target: &'a mut Vec<u8>,
+    limits: &Limits,
+    notes: &mut Notes,
+) -> Result<Option<EntryKind<'a>>, LayerFault> {
+    if normalise(&member.name, path, limits)? == Place::Outside {
+        notes.add(
+            &member.name,
+            "an entry whose name leads out of the image is left out",
+        );
+        return Ok(None);
+    }
+    let kind = match unmark(path) {
+        Mark::Whiteout => EntryKind::Whiteout,
+        Mark::Opaque => EntryKind::Opaque,
+        Mark::Metadata => return Ok(None),
+        Mark::Meaningless => {
+            notes.add(path, "a whiteout that names nothing is left out");
+            return Ok(None);
+        }
+        Mark::None => match member.kind {
+            Kind::File => EntryKind::File { size: member.size },
+            Kind::Directory => EntryKind::Directory,
+            Kind::Symlink => {
+                if member.link.len() > limits.path_bytes {
+                    let allowed = limits.path_bytes as u64;
+                    return Err(LayerFault::Limit {
+                        limit: "path_bytes",
+                        allowed,
+                    });
+                }
+                EntryKind::Symlink {
+                    target: &member.link,
+                }
+            }
+            Kind::Hardlink => match normalise(&member.link, target, limits)? {
+                Place::Inside => EntryKind::Hardlink { target },
+                Place::Outside => {
+                    notes.add(path, "a hard link leads out of the image");
+                    EntryKind::Other
+                }
+            },
+            Kind::Other => EntryKind::Other,
+        },
+    };
+    if path.is_empty() && !matches!(kind, EntryKind::Directory | EntryKind::Opaque) {
+        notes.add(
+            &member.name,
+            "an entry in place of the root directory is left out",
+        );
+        return Ok(None);
+    }
+    Ok(Some(kind))
 }
 
 fn append<I: Input>(

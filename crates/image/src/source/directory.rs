@@ -25,7 +25,8 @@ use crate::layer::walk::Notes;
 use crate::rooted::Rooted;
 use crate::source::{Asked, Bytes, Found, Layers, Opened, Source};
 use crate::{
-    Body, Entry, EntryKind, Expected, ImageError, LayerFault, LayerRead, LayerVisitor, Want,
+    Body, Entry, EntryKind, Expected, ImageError, LayerFault, LayerRead, LayerVisitor, OpenOptions,
+    Want,
 };
 
 /// The `dir:` source.
@@ -36,7 +37,7 @@ impl Source for Directory {
         "dir"
     }
 
-    fn recognises(&self, found: &Found) -> bool {
+    fn recognises(&self, found: &Found, _: &OpenOptions) -> bool {
         let Found::Folder(folder) = found else {
             return false;
         };
@@ -95,18 +96,21 @@ impl Layers for Tree {
     }
 }
 
-/// Shows every entry of a tree to `visitor`.
+/// Shows every entry of a tree to `visitor`. Where it is the layer of this index, character devices
+/// 0:0 and directories with a certain attribute are what an overlay file system takes them for.
 pub(crate) fn read_tree(
     tree: &Rooted,
+    overlay: Option<usize>,
     meter: Meter<'_>,
     visitor: &mut dyn LayerVisitor,
 ) -> Result<LayerRead, LayerFault> {
     let mut walk = Walk {
         tree,
+        is_overlay: overlay.is_some(),
         meter,
         visitor,
         entries: 0,
-        notes: Notes::new(Some(0), meter.limits.layer_warnings),
+        notes: Notes::new(overlay.or(Some(0)), meter.limits.layer_warnings),
         pending: vec![Vec::new()],
     };
     while let Some(path) = walk.pending.pop() {
@@ -125,6 +129,7 @@ pub(crate) fn read_tree(
 
 struct Walk<'a> {
     tree: &'a Rooted,
+    is_overlay: bool,
     meter: Meter<'a>,
     visitor: &'a mut dyn LayerVisitor,
     entries: u64,
@@ -164,6 +169,13 @@ impl Walk<'_> {
                 return Ok(());
             }
         };
+        if self.is_overlay && is_opaque(&opened) {
+            self.show(&Entry {
+                path,
+                kind: EntryKind::Opaque,
+                mode: 0,
+            })?;
+        }
         let mut below = Vec::new();
         for name in names {
             self.entries += 1;
@@ -194,6 +206,9 @@ impl Walk<'_> {
                     EntryKind::Symlink {
                         target: target.as_bytes(),
                     }
+                }
+                FileType::CharacterDevice if self.is_overlay && stat.st_rdev == 0 => {
+                    EntryKind::Whiteout
                 }
                 _ => EntryKind::Other,
             };
@@ -244,6 +259,21 @@ impl Walk<'_> {
         self.visitor.file(entry, &body);
         Ok(())
     }
+}
+
+/// Whether a directory of an overlay hides everything below it.
+fn is_opaque(directory: &OwnedFd) -> bool {
+    [
+        "trusted.overlay.opaque",
+        "user.overlay.opaque",
+        "user.fuseoverlayfs.opaque",
+    ]
+    .iter()
+    .any(|name| {
+        let mut value = [0; 1];
+        let length = rustix::fs::fgetxattr(directory, *name, &mut value);
+        length.is_ok_and(|length| length == 1) && value == *b"y"
+    })
 }
 
 /// The first bytes of a file.

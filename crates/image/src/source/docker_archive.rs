@@ -21,7 +21,7 @@ use crate::reference::names;
 use crate::region::Region;
 use crate::source::oci_layout::manifest_of;
 use crate::source::{Asked, Found, Opened, Regions, Source, warning};
-use crate::{Expected, ImageError, Mismatch};
+use crate::{Expected, ImageError, Mismatch, OpenOptions};
 
 const MANIFEST: &str = "manifest.json";
 
@@ -33,7 +33,7 @@ impl Source for DockerArchive {
         "docker-archive"
     }
 
-    fn recognises(&self, found: &Found) -> bool {
+    fn recognises(&self, found: &Found, _: &OpenOptions) -> bool {
         matches!(found, Found::Archive(_)) && found.has(MANIFEST)
     }
 

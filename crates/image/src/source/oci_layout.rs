@@ -12,12 +12,12 @@ mod candidates;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use pellucid_model::{Digest, DigestState, Image, Layer};
+use pellucid_model::Digest;
 
 use crate::document::{self, Config, Descriptor, Document};
 use crate::region::Region;
 use crate::source::{Asked, Found, Opened, Regions, Source, warning};
-use crate::{Expected, ImageError, Limits};
+use crate::{ImageError, Limits, OpenOptions};
 use candidates::{Candidate, name};
 
 /// The `oci:` source.
@@ -28,20 +28,75 @@ impl Source for OciLayout {
         "oci"
     }
 
-    fn recognises(&self, found: &Found) -> bool {
+    fn recognises(&self, found: &Found, _: &OpenOptions) -> bool {
         matches!(found, Found::Folder(_)) && found.has("index.json") && found.has("oci-layout")
     }
 
     fn open(&self, asked: Asked<'_>) -> Result<Opened, ImageError> {
         match &asked.found {
             Found::Folder(_) => open(self.name(), &asked),
-            Found::Archive(_) => Err(ImageError::NotAnImage {
+            _ => Err(ImageError::NotAnImage {
                 path: asked.reference.path.clone(),
                 reason: "an OCI layout is a directory; for an archive of one write oci-archive:"
                     .to_owned(),
             }),
         }
     }
+
+    fn open_all(&self, asked: Asked<'_>) -> Result<Vec<Opened>, ImageError> {
+        open_all(self.name(), &asked)
+    }
+}
+
+/// Opens the image that a descriptor leads to, in a place that holds blobs as a layout does.
+pub(crate) fn open_entry(asked: &Asked<'_>, entry: Descriptor) -> Result<Opened, ImageError> {
+    let layout = Layout {
+        found: &asked.found,
+        limits: &asked.options.limits,
+        path: &asked.reference.path,
+    };
+    let candidates = layout.manifests(vec![entry])?;
+    let chosen = layout.by_platform(candidates, asked.options.platform.as_ref())?;
+    layout.image(&chosen)
+}
+
+/// Opens all images that a descriptor leads to.
+pub(crate) fn open_entries(
+    asked: &Asked<'_>,
+    entry: Descriptor,
+) -> Result<Vec<Opened>, ImageError> {
+    let layout = Layout {
+        found: &asked.found,
+        limits: &asked.options.limits,
+        path: &asked.reference.path,
+    };
+    let candidates = layout.manifests(vec![entry])?;
+    let images = candidates
+        .there
+        .iter()
+        .map(|candidate| layout.image(candidate));
+    images.collect()
+}
+
+/// Opens all images of a layout that the reference names.
+pub(crate) fn open_all(source: &str, asked: &Asked<'_>) -> Result<Vec<Opened>, ImageError> {
+    let layout = Layout {
+        found: &asked.found,
+        limits: &asked.options.limits,
+        path: &asked.reference.path,
+    };
+    let entries = layout.entries()?;
+    let entries = layout.chosen(entries, asked.reference.image.as_deref())?;
+    let tags: BTreeSet<_> = entries.iter().filter_map(name).map(str::to_owned).collect();
+    let candidates = layout.manifests(entries)?;
+    let mut images = Vec::new();
+    for candidate in &candidates.there {
+        let mut opened = layout.image(candidate)?;
+        opened.image.reference = format!("{source}:{}", layout.path.display());
+        opened.image.tags = tags.iter().cloned().collect();
+        images.push(opened);
+    }
+    Ok(images)
 }
 
 /// Opens the image of a layout, in a directory or an archive.
@@ -145,51 +200,18 @@ impl Layout<'_> {
             Document::Manifest { layers, .. } => layers,
             Document::Index(_) => Vec::new(),
         };
-        let name = format!("manifest {}", manifest.digest);
-        document::check_layer_count(layers.len(), self.limits)?;
-        document::check_config_type(&name, config.media_type.as_deref())?;
-        for layer in &layers {
-            document::check_layer_type(&name, layer.media_type.as_deref())?;
-        }
         let parsed = self.config(config)?;
-        let config_name = format!("configuration {}", config.digest);
-        let diff_ids = parsed.diff_ids(&config_name, layers.len())?;
-        let mut warnings = Vec::new();
-        let steps = document::steps(&parsed, layers.len(), &mut warnings);
-        let mut image = Image {
-            reference: String::new(),
-            id: Some(config.digest),
-            digest: Some(manifest.digest),
-            tags: Vec::new(),
-            platform: parsed.platform().or_else(|| manifest.platform()),
-            created: parsed.created.clone(),
-            layers: Vec::new(),
-        };
-        let (mut regions, mut expected) = (Vec::new(), Vec::new());
-        for (index, ((layer, diff_id), created_by)) in
-            layers.into_iter().zip(diff_ids).zip(steps).enumerate()
-        {
-            regions.push(self.blob(&format!("layer {index}"), &layer)?);
-            image.layers.push(Layer {
-                digest: Some(layer.digest),
-                diff_id: Some(diff_id),
-                digest_state: DigestState::Declared,
-                size: layer.size,
-                created_by,
-            });
-            expected.push(Expected {
-                index: Some(index),
-                digest: Some(layer.digest),
-                diff_id: Some(diff_id),
-                size: Some(layer.size),
-            });
-        }
-        let layers = Box::new(Regions(regions));
+        let described = document::described(manifest, config, &parsed, &layers, self.limits)?;
+        let regions = layers
+            .iter()
+            .enumerate()
+            .map(|(index, layer)| self.blob(&format!("layer {index}"), layer))
+            .collect::<Result<_, _>>()?;
         Ok(Opened {
-            image,
-            warnings,
-            expected,
-            layers,
+            image: described.image,
+            warnings: described.warnings,
+            expected: described.expected,
+            layers: Box::new(Regions(regions)),
             read_through: false,
         })
     }

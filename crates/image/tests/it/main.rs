@@ -7,10 +7,13 @@
 )]
 
 mod build;
+mod containerd;
 mod directory;
 mod hostile;
 mod layer;
+mod lazy;
 mod limits;
+mod registry;
 mod seen;
 mod source;
 mod tar;

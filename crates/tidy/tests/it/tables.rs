@@ -57,7 +57,7 @@ const KINDS: &[Kind] = &[
         table: "SOURCES",
         fixtures: None,
         page: None,
-        shared: &["archive"],
+        shared: &["archive", "daemon", "storage"],
     },
 ];
 

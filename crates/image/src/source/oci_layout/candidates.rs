@@ -6,7 +6,7 @@ use pellucid_model::{Digest, Platform};
 
 use super::{Layout, blob_path};
 use crate::ImageError;
-use crate::document::{Descriptor, Document};
+use crate::document::{Descriptor, Document, serving};
 use crate::reference::names;
 
 /// A manifest that may be the one; what it lists is read again when it is.
@@ -131,7 +131,8 @@ impl Layout<'_> {
                 candidate.platform = self.config(&candidate.config)?.platform();
             }
             let wanted = asked.cloned().unwrap_or_else(Platform::host);
-            let at = serving(there, &wanted).ok_or_else(|| self.none_serves(there, wanted))?;
+            let platforms = there.iter().map(|candidate| candidate.platform.as_ref());
+            let at = serving(platforms, &wanted).ok_or_else(|| self.none_serves(there, wanted))?;
             return Ok(there.swap_remove(at));
         }
         there.pop().ok_or_else(|| ImageError::NotAnImage {
@@ -168,27 +169,6 @@ impl Layout<'_> {
             allowed: allowed as u64,
         }
     }
-}
-
-/// The best candidate for a platform: the very same first, then the most general one.
-fn serving(candidates: &[Candidate], wanted: &Platform) -> Option<usize> {
-    let platforms = candidates
-        .iter()
-        .map(|candidate| candidate.platform.as_ref());
-    let serving: Vec<_> = platforms
-        .enumerate()
-        .filter_map(|(at, platform)| Some((at, platform?)))
-        .filter(|(_, platform)| platform.serves(wanted))
-        .collect();
-    let same = serving.iter().find(|(_, platform)| *platform == wanted);
-    let general = || {
-        serving
-            .iter()
-            .find(|(_, platform)| platform.variant.is_none())
-    };
-    same.or_else(general)
-        .or_else(|| serving.first())
-        .map(|(at, _)| *at)
 }
 
 pub(super) fn name(entry: &Descriptor) -> Option<&str> {

@@ -1,0 +1,97 @@
+//! Bills of materials and purls in place of an image: `sbom:FILE`, `purl:PURL`, `purl:FILE`, `-`, or a
+//! file that is JSON.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+use anyhow::Context as _;
+use pellucid_model::Inventory;
+
+/// Most bytes of a list.
+const LARGEST: u64 = 512 << 20;
+
+/// A list that the caller names.
+pub(crate) struct Bill<'a> {
+    reference: &'a str,
+    kind: Kind<'a>,
+}
+
+enum Kind<'a> {
+    Document(&'a str),
+    Purl(&'a str),
+    Purls(&'a str),
+}
+
+/// The list that a reference names, if it does.
+pub(crate) fn asked(reference: &str) -> Option<Bill<'_>> {
+    let kind = if let Some(path) = reference.strip_prefix("sbom:") {
+        Kind::Document(path)
+    } else if let Some(rest) = reference.strip_prefix("purl:") {
+        match rest.starts_with("pkg:") {
+            true => Kind::Purl(rest),
+            false => Kind::Purls(rest),
+        }
+    } else if reference.starts_with("pkg:") {
+        Kind::Purl(reference)
+    } else if reference == "-" || is_json(Path::new(reference)) {
+        Kind::Document(reference)
+    } else {
+        return None;
+    };
+    Some(Bill { reference, kind })
+}
+
+impl Bill<'_> {
+    /// What it says is there.
+    pub(crate) fn read(&self) -> anyhow::Result<Inventory> {
+        let reference = match self.reference.starts_with("sbom:") || self.is_purl() {
+            true => self.reference.to_owned(),
+            false => format!("sbom:{}", self.reference),
+        };
+        let inventory = match self.kind {
+            Kind::Document(path) => pellucid_detect::read_bill(&reference, &bytes(path)?)?,
+            Kind::Purl(purl) => pellucid_detect::read_purls(&reference, purl)?,
+            Kind::Purls(path) => {
+                let text = String::from_utf8(bytes(path)?).context("it is not UTF-8")?;
+                pellucid_detect::read_purls(&reference, &text)?
+            }
+        };
+        Ok(inventory)
+    }
+
+    fn is_purl(&self) -> bool {
+        matches!(self.kind, Kind::Purl(_) | Kind::Purls(_))
+    }
+}
+
+/// Whether a file starts as JSON does: no archive does.
+fn is_json(path: &Path) -> bool {
+    let mut start = Vec::new();
+    let is_file = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+    is_file
+        && File::open(path)
+            .and_then(|file| file.take(64).read_to_end(&mut start))
+            .is_ok()
+        && {
+            let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&start);
+            start.trim_ascii_start().first() == Some(&b'{')
+        }
+}
+
+fn bytes(path: &str) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if path == "-" {
+        std::io::stdin()
+            .lock()
+            .take(LARGEST + 1)
+            .read_to_end(&mut bytes)
+    } else {
+        File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes))
+    }
+    .with_context(|| format!("cannot read {path}"))?;
+    if bytes.len() as u64 > LARGEST {
+        anyhow::bail!("it is larger than {LARGEST} bytes");
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,278 @@
+//! Where images are looked for: registries, their credentials, and the engines of this machine.
+//!
+//! The environment is read here and nowhere below: which files hold credentials, which sockets
+//! engines listen on.
+
+use std::ffi::OsString;
+use std::io::{BufRead as _, Read as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::ValueHint;
+use pellucid_image::{Daemons, Login, OpenOptions, RegistryOptions, Secret};
+use pellucid_model::Platform;
+
+use crate::args::{ImageArgs, Verify};
+use crate::exit::Usage;
+use crate::limits;
+
+/// Most bytes of a list of images.
+const LIST: u64 = 16 << 20;
+
+/// How registries are asked. What is not said is not done.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Registry")]
+pub(crate) struct RegistryArgs {
+    /// The user at the image's registry; the password is read with --password-stdin or from
+    /// $PELLUCID_PASSWORD. Else what `docker login` and `podman login` wrote is used.
+    #[arg(long, value_name = "USER", env = "PELLUCID_USERNAME")]
+    username: Option<String>,
+    /// Read the password from the first line of standard input.
+    #[arg(long, requires = "username")]
+    password_stdin: bool,
+    /// A file with credentials, as docker's config.json or podman's auth.json, in place of those.
+    #[arg(long, value_name = "FILE", env = "REGISTRY_AUTH_FILE", value_hint = ValueHint::FilePath)]
+    auth_file: Option<PathBuf>,
+    /// This registry speaks HTTP without TLS. May be said several times.
+    #[arg(
+        long,
+        value_name = "HOST[:PORT]",
+        env = "PELLUCID_PLAIN_HTTP",
+        value_delimiter = ','
+    )]
+    plain_http: Vec<String>,
+    /// Do not check this registry's certificate. May be said several times.
+    #[arg(long, value_name = "HOST[:PORT]")]
+    insecure_registry: Vec<String>,
+    /// Trust these certificate authorities beside the system's, in PEM.
+    #[arg(long, value_name = "FILE", env = "PELLUCID_CA_FILE", value_hint = ValueHint::FilePath)]
+    ca_file: Vec<PathBuf>,
+    /// Ask for a registry's images at another place first: docker.io=mirror.example.com/hub.
+    #[arg(long, value_name = "REGISTRY=HOST[:PORT][/PREFIX]", env = "PELLUCID_REGISTRY_MIRROR", value_delimiter = ',', value_parser = mirror)]
+    registry_mirror: Vec<(String, String)>,
+    /// This host gives out tokens for registries of other domains, and may see their credentials.
+    #[arg(long, value_name = "HOST[:PORT]")]
+    token_host: Vec<String>,
+}
+
+/// A platform, or all there are.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Platforms {
+    /// Every one that the image was built for.
+    All,
+    /// This one.
+    One(Platform),
+}
+
+impl std::str::FromStr for Platforms {
+    type Err = pellucid_model::PlatformError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "all" => Ok(Self::All),
+            other => other.parse().map(Self::One),
+        }
+    }
+}
+
+fn mirror(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((registry, place)) if !registry.is_empty() && !place.is_empty() => {
+            Ok((registry.to_owned(), place.to_owned()))
+        }
+        _ => Err("write REGISTRY=HOST[:PORT][/PREFIX]".to_owned()),
+    }
+}
+
+/// The images that the command line names, in its order, then those of the list.
+pub(crate) fn references(args: &ImageArgs) -> anyhow::Result<Vec<String>> {
+    let mut all = args.references.clone();
+    if let Some(path) = &args.images_from {
+        if path == Path::new("-") && args.registry.password_stdin {
+            let text = "standard input is either the list of images or the password";
+            return Err(Usage(text.to_owned()).into());
+        }
+        let cannot_read = || Usage(format!("cannot read the list of images {}", path.display()));
+        let mut text = String::new();
+        if path == Path::new("-") {
+            std::io::stdin().lock().take(LIST).read_to_string(&mut text)
+        } else {
+            std::fs::File::open(path).and_then(|file| file.take(LIST).read_to_string(&mut text))
+        }
+        .with_context(cannot_read)?;
+        let lines = text.lines().map(str::trim);
+        all.extend(
+            lines
+                .filter(|line| !line.is_empty() && !line.starts_with('#'))
+                .map(str::to_owned),
+        );
+    }
+    if all.is_empty() {
+        return Err(Usage("no image is named".to_owned()).into());
+    }
+    Ok(all)
+}
+
+/// How the images are opened.
+///
+/// # Errors
+/// Credentials that cannot be read, or that would belong to several registries.
+pub(crate) fn options(
+    args: &ImageArgs,
+    references: &[String],
+    offline: bool,
+) -> anyhow::Result<OpenOptions> {
+    let registry = &args.registry;
+    let env = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    Ok(OpenOptions {
+        registry: RegistryOptions {
+            auth_files: match &registry.auth_file {
+                Some(file) => vec![file.clone()],
+                None => auth_files(env),
+            },
+            login: login(registry, references)?,
+            plain_http: registry.plain_http.clone(),
+            insecure: registry.insecure_registry.clone(),
+            ca_files: registry.ca_file.clone(),
+            token_hosts: registry.token_host.clone(),
+            mirrors: registry.registry_mirror.clone(),
+            ..RegistryOptions::default()
+        },
+        daemons: daemons(env),
+        offline,
+        platform: match &args.platform {
+            Some(Platforms::One(platform)) => Some(platform.clone()),
+            _ => None,
+        },
+        limits: limits::with(&args.limits),
+        verify: match args.verify {
+            Verify::Read => pellucid_image::Verify::Read,
+            Verify::Full => pellucid_image::Verify::Full,
+        },
+    })
+}
+
+/// The user of the command line, for the one registry that the images are in.
+fn login(args: &RegistryArgs, references: &[String]) -> anyhow::Result<Option<Login>> {
+    let Some(username) = &args.username else {
+        return Ok(None);
+    };
+    let mut registries: Vec<String> = references
+        .iter()
+        .filter_map(|reference| pellucid_image::registry_of(reference))
+        .collect();
+    registries.sort();
+    registries.dedup();
+    let registry = match registries.as_slice() {
+        [] => return Ok(None),
+        [one] => one.clone(),
+        _ => {
+            let text = "--username is for images of one registry; these are of several";
+            return Err(Usage(text.to_owned()).into());
+        }
+    };
+    let password = if args.password_stdin {
+        let mut line = String::new();
+        let stdin = std::io::stdin().lock();
+        stdin
+            .take(1 << 16)
+            .read_line(&mut line)
+            .context("cannot read the password from standard input")?;
+        line.trim_end_matches(['\r', '\n']).to_owned()
+    } else {
+        std::env::var("PELLUCID_PASSWORD").map_err(|_| {
+            Usage("--username needs --password-stdin or $PELLUCID_PASSWORD".to_owned())
+        })?
+    };
+    Ok(Some(Login {
+        registry,
+        username: username.clone(),
+        password: Secret::new(password),
+    }))
+}
+
+/// Where podman and docker keep credentials.
+fn auth_files(env: impl Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
+    let folder = |name: &str| env(name).map(PathBuf::from);
+    let home = folder("HOME");
+    let below_home = |path: &str| home.as_ref().map(|home| home.join(path));
+    let files = [
+        folder("XDG_RUNTIME_DIR").map(|run| run.join("containers/auth.json")),
+        folder("XDG_CONFIG_HOME")
+            .or_else(|| below_home(".config"))
+            .map(|config| config.join("containers/auth.json")),
+        folder("DOCKER_CONFIG")
+            .or_else(|| below_home(".docker"))
+            .map(|docker| docker.join("config.json")),
+    ];
+    files.into_iter().flatten().collect()
+}
+
+/// Where engines listen; what the environment names is the only place.
+fn daemons(env: impl Fn(&str) -> Option<OsString>) -> Daemons {
+    let named = |name: &str| {
+        let text = env(name)?.into_string().ok()?;
+        // Another machine's engine is not this machine's.
+        Some(text.strip_prefix("unix://").map(PathBuf::from))
+    };
+    let run = env("XDG_RUNTIME_DIR").map(PathBuf::from);
+    let in_run = |path: &str| run.as_ref().map(|run| run.join(path));
+    let home = env("HOME").map(|home| PathBuf::from(home).join(".docker/run/docker.sock"));
+    let all = |paths: [Option<PathBuf>; 3]| paths.into_iter().flatten().collect();
+    Daemons {
+        docker: match named("DOCKER_HOST") {
+            Some(socket) => socket.into_iter().collect(),
+            None => all([
+                Some("/var/run/docker.sock".into()),
+                in_run("docker.sock"),
+                home,
+            ]),
+        },
+        podman: match named("CONTAINER_HOST") {
+            Some(socket) => socket.into_iter().collect(),
+            None => all([
+                in_run("podman/podman.sock"),
+                Some("/run/podman/podman.sock".into()),
+                None,
+            ]),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_says_where_credentials_and_engines_are() {
+        let of = |pairs: &'static [(&str, &str)]| {
+            move |name: &str| {
+                let found = pairs.iter().find(|(own, _)| *own == name);
+                found.map(|(_, value)| OsString::from(value))
+            }
+        };
+        let plain = of(&[("HOME", "/h"), ("XDG_RUNTIME_DIR", "/r")]);
+        assert_eq!(
+            auth_files(plain),
+            [
+                "/r/containers/auth.json",
+                "/h/.config/containers/auth.json",
+                "/h/.docker/config.json"
+            ]
+            .map(PathBuf::from)
+        );
+        let said = of(&[
+            ("HOME", "/h"),
+            ("DOCKER_CONFIG", "/d"),
+            ("DOCKER_HOST", "unix:///s"),
+            ("CONTAINER_HOST", "ssh://x"),
+        ]);
+        assert_eq!(
+            auth_files(said).last(),
+            Some(&PathBuf::from("/d/config.json"))
+        );
+        let engines = daemons(said);
+        assert_eq!(engines.docker, [PathBuf::from("/s")]);
+        assert!(engines.podman.is_empty());
+    }
+}

@@ -1,0 +1,340 @@
+//! Images by name, several at once, and lists of packages in their place.
+
+use std::io::Write as _;
+use std::process::Stdio;
+
+use pellucid_testkit::registry::{Guard, Registry};
+use pellucid_testkit::{Compression, ImageBuilder, LayerBuilder};
+
+use crate::bench::{Bench, Run, debian};
+
+const CANARY: &str = "canary-7d2e";
+
+/// What was found, whatever it was found in.
+fn findings(json: &str) -> Vec<serde_json::Value> {
+    let report: serde_json::Value = serde_json::from_str(json).unwrap();
+    let findings = report["findings"].as_array().unwrap().clone();
+    assert!(!findings.is_empty(), "{json}");
+    findings
+}
+
+fn value(json: &str, path: &str) -> serde_json::Value {
+    let report: serde_json::Value = serde_json::from_str(json).unwrap();
+    report.pointer(path).cloned().unwrap_or_default()
+}
+
+fn with_input(bench: &Bench, arguments: &[&str], input: &str) -> Run {
+    let mut command = bench.command(arguments);
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(input.as_bytes())
+        .unwrap();
+    Run::of(child.wait_with_output().unwrap())
+}
+
+#[test]
+fn a_list_of_our_own_is_as_good_as_the_image() {
+    let bench = Bench::new();
+    let json = bench.scan(&["-f", "json"]).ended(0);
+    for (format, is_all) in [("cyclonedx", true), ("spdx-json", true)] {
+        let file = format!("bom.{format}.json");
+        bench
+            .run(&["packages", "image.tar", "-f", format, "-o", &file])
+            .ended(0);
+        let again = bench
+            .run(&["scan", &file, "--mirror", "mirror", "-f", "json"])
+            .ended(0);
+        assert_eq!(findings(&again), findings(&json), "{format}");
+        for part in [
+            "/packages",
+            "/layers",
+            "/image/id",
+            "/image/digest",
+            "/image/platform",
+            "/image/tags",
+        ] {
+            assert_eq!(value(&again, part), value(&json, part), "{format} {part}");
+        }
+        if is_all && format == "cyclonedx" {
+            assert_eq!(
+                value(&again, "/distributions"),
+                value(&json, "/distributions")
+            );
+        }
+        let text = std::fs::read_to_string(bench.path(&file)).unwrap();
+        let scan = ["scan", "-", "--mirror", "mirror", "-f", "json"];
+        assert_eq!(
+            findings(&with_input(&bench, &scan, &text).ended(0)),
+            findings(&json)
+        );
+        bench
+            .run(&[
+                "scan",
+                &format!("sbom:{file}"),
+                "--mirror",
+                "mirror",
+                "--fail-on",
+                "high",
+            ])
+            .ended(1);
+    }
+}
+
+#[test]
+fn lists_of_other_tools_keep_distribution_source_and_layer() {
+    let bench = Bench::new();
+    let layer = format!("sha256:{}", "a".repeat(64));
+    let purl = "pkg:deb/debian/libssl3@3.0.11-1~deb12u1?arch=amd64&distro=debian-12";
+    let syft = format!(
+        r#"{{"artifacts": [{{"name": "libssl3", "version": "3.0.11-1~deb12u1", "type": "deb",
+            "purl": "{purl}", "metadata": {{"source": "openssl", "sourceVersion": ""}},
+            "locations": [{{"path": "/usr/share/doc/x"}}, {{"path": "/var/lib/dpkg/status", "layerID": "{layer}"}}]}}],
+          "distro": {{"id": "debian", "versionID": "12"}},
+          "source": {{"name": "web", "metadata": {{"layers": [{{"digest": "{layer}"}}]}}}},
+          "descriptor": {{"name": "syft"}}}}"#
+    );
+    let trivy = format!(
+        r#"{{"bomFormat": "CycloneDX", "specVersion": "1.5", "metadata": {{"component": {{"type": "container", "name": "web"}}}},
+          "components": [{{"type": "operating-system", "name": "debian", "version": "12.5"}},
+            {{"type": "library", "name": "libssl3", "version": "3.0.11-1~deb12u1", "purl": "{purl}",
+              "properties": [{{"name": "aquasecurity:trivy:SrcName", "value": "openssl"}},
+                {{"name": "aquasecurity:trivy:SrcVersion", "value": "3.0.11"}},
+                {{"name": "aquasecurity:trivy:SrcRelease", "value": "1~deb12u1"}},
+                {{"name": "aquasecurity:trivy:LayerDiffID", "value": "{layer}"}}]}}]}}"#
+    );
+    let upstream = format!("{purl}&upstream=openssl");
+    let spdx = format!(
+        r#"{{"spdxVersion": "SPDX-2.3", "packages": [{{"name": "libssl3", "versionInfo": "3.0.11-1~deb12u1",
+          "externalRefs": [{{"referenceType": "purl", "referenceLocator": "{upstream}"}}]}}]}}"#
+    );
+    for (name, text, layer) in [
+        ("syft", syft, Some(&layer)),
+        ("trivy", trivy, Some(&layer)),
+        ("spdx", spdx, None),
+    ] {
+        let file = format!("{name}.json");
+        bench.file(&file, text);
+        let json = bench
+            .run(&["scan", &file, "--mirror", "mirror", "-f", "json"])
+            .ended(0);
+        let found = findings(&json);
+        assert_eq!(found.len(), 1, "{name} {json}");
+        assert_eq!(found[0]["id"], "CVE-2024-0001", "{name}");
+        assert_eq!(
+            value(&json, "/distributions/0/namespace"),
+            "debian:12",
+            "{name}"
+        );
+        assert_eq!(value(&json, "/packages/0/source/name"), "openssl", "{name}");
+        if let Some(layer) = layer {
+            assert_eq!(value(&json, "/layers/0/diff_id"), layer.as_str(), "{name}");
+        }
+    }
+    let purls = [
+        "scan",
+        &format!("purl:{upstream}"),
+        "--mirror",
+        "mirror",
+        "-f",
+        "json",
+    ];
+    assert_eq!(findings(&bench.run(&purls).ended(0)).len(), 1);
+    bench.file(
+        "purls.txt",
+        format!("# two\n{upstream}\n\nnonsense\npkg:npm/left-pad@1.0.0\n"),
+    );
+    let json = bench
+        .run(&["packages", "purl:purls.txt", "-f", "json"])
+        .ended(0);
+    assert_eq!(value(&json, "/packages").as_array().unwrap().len(), 2);
+    assert!(
+        json.contains("not a purl of a known type with a version: nonsense"),
+        "{json}"
+    );
+}
+
+#[test]
+fn what_is_no_list_is_refused() {
+    let bench = Bench::new();
+    for (text, wanted) in [
+        ("{}", "there is no bomFormat"),
+        (
+            "{\"bomFormat\": \"CycloneDX\", \"components\": []}",
+            "names no package",
+        ),
+        (
+            "{\"spdxVersion\": \"SPDX-3.0\"}",
+            "SPDX SPDX-3.0 is not supported",
+        ),
+        ("{\"bomFormat\": ", "is not readable"),
+        (
+            "{\"bomFormat\": \"CycloneDX\", \"components\": [{\"type\": 1}]}",
+            "is not readable",
+        ),
+    ] {
+        bench.file("bom.json", text);
+        let told = bench.run(&["scan", "bom.json", "--offline"]).failed(3);
+        assert!(told.contains(wanted), "{text}: {told}");
+    }
+}
+
+#[test]
+fn an_image_alone_is_scanned() {
+    let bench = Bench::new();
+    let scan = bench.scan(&[]).ended(0);
+    assert_eq!(
+        bench.run(&["image.tar", "--mirror", "mirror"]).ended(0),
+        scan
+    );
+    assert_eq!(
+        bench
+            .run(&["-q", "image.tar", "--mirror", "mirror"])
+            .ended(0),
+        scan
+    );
+    let told = bench.run(&["scna", "image.tar"]).failed(2);
+    assert!(told.contains("scan"), "{told}");
+}
+
+#[test]
+fn several_images_give_several_reports_and_the_worst_status() {
+    let bench = Bench::new();
+    bench.file(
+        "clean.tar",
+        ImageBuilder::new()
+            .layer(
+                LayerBuilder::new()
+                    .file("etc/os-release", "ID=debian\nVERSION_ID=12\n")
+                    .file(
+                        "var/lib/dpkg/status",
+                        crate::bench::status(&[("tar", "1.35", "tar")]),
+                    ),
+            )
+            .docker_archive(),
+    );
+    let both = ["scan", "clean.tar", "image.tar", "--mirror", "mirror"];
+    let table = bench.run(&both).ended(0);
+    assert!(
+        table.contains("clean.tar") && table.contains("image.tar"),
+        "{table}"
+    );
+    bench
+        .run(&[&both[..], &["--fail-on", "high"]].concat())
+        .ended(1);
+    let told = bench
+        .run(&[&both[..], &["-o", "json=out.json"]].concat())
+        .failed(2);
+    assert!(told.contains("{image}"), "{told}");
+    bench
+        .run(&[&both[..], &["-o", "json={image}.json"]].concat())
+        .ended(0);
+    findings(&std::fs::read_to_string(bench.path("image.tar.json")).unwrap());
+    assert!(bench.path("clean.tar.json").exists());
+    bench.file("list", "# images\n\nimage.tar\nmissing.tar\n");
+    let run = bench.run(&["scan", "--images-from", "list", "--mirror", "mirror"]);
+    assert_eq!(run.status, 3);
+    assert!(run.stdout.contains("2 vulnerabilities"), "{}", run.stdout);
+    assert!(
+        run.stderr.contains("cannot read the image missing.tar"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn an_image_is_pulled_and_its_password_is_seen_nowhere() {
+    let bench = Bench::new();
+    let registry = Registry::new();
+    registry.push("team/web", "1", debian().compression(Compression::Gzip));
+    registry.content().guard = Guard::Basic("robot".into(), CANARY.into());
+    let name = format!("{}/team/web:1", registry.host());
+    let host = registry.host();
+    let pull = [&*name, "--mirror", "mirror", "--plain-http", &host];
+    let told = bench.run(&pull).failed(3);
+    assert!(
+        told.contains("wants credentials") && told.contains("docker login"),
+        "{told}"
+    );
+    let arguments = [
+        &pull[..],
+        &[
+            "--username",
+            "robot",
+            "--password-stdin",
+            "-f",
+            "json",
+            "-vv",
+        ],
+    ]
+    .concat();
+    let run = with_input(&bench, &arguments, &format!("{CANARY}\n"));
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    assert_eq!(
+        findings(&run.stdout),
+        findings(&bench.scan(&["-f", "json"]).ended(0))
+    );
+    assert!(
+        !run.stdout.contains(CANARY) && !run.stderr.contains(CANARY),
+        "{}",
+        run.stderr
+    );
+    let wrong = with_input(&bench, &arguments, &format!("not-{CANARY}\n"));
+    assert_eq!(wrong.status, 3);
+    assert!(
+        wrong.stderr.contains("refused the credentials"),
+        "{}",
+        wrong.stderr
+    );
+    let all = wrong.stderr + &wrong.stdout;
+    assert!(!all.contains(CANARY), "{all}");
+
+    // What docker login wrote.
+    let pair = pellucid_testkit::registry::basic("robot", CANARY);
+    let pair = pair.strip_prefix("Basic ").unwrap();
+    std::fs::create_dir(bench.path(".docker")).unwrap();
+    bench.file(
+        ".docker/config.json",
+        format!(r#"{{"auths": {{"{host}": {{"auth": "{pair}"}}}}}}"#),
+    );
+    bench.run(&pull).ended(0);
+    let told = bench.run(&[&pull[..], &["--offline"]].concat()).failed(3);
+    assert!(told.contains("no socket may be opened"), "{told}");
+    let told = bench
+        .run(&["127.0.0.1:1/a", "b.io/c", "--username", "u"])
+        .failed(2);
+    assert!(told.contains("of one registry"), "{told}");
+}
+
+#[test]
+fn all_platforms_are_one_report() {
+    let bench = Bench::new();
+    let registry = Registry::new();
+    let images = ["amd64", "arm64"].map(|one| debian().architecture(one));
+    registry.push_index("web", "latest", images.into());
+    let name = format!("{}/web", registry.host());
+    let json = bench
+        .run(&[
+            &name,
+            "--platform",
+            "all",
+            "--plain-http",
+            &registry.host(),
+            "--mirror",
+            "mirror",
+            "-f",
+            "json",
+        ])
+        .ended(0);
+    assert_eq!(
+        findings(&json),
+        findings(&bench.scan(&["-f", "json"]).ended(0))
+    );
+    assert!(json.contains("linux/arm64 has layers 0 1"), "{json}");
+}

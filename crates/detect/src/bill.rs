@@ -1,0 +1,357 @@
+//! A bill of materials in place of an image: CycloneDX, SPDX and syft's own format, in JSON, and
+//! lists of purls.
+//!
+//! What such a list says of distribution, source package, layer and file is kept, because advisories
+//! match by it: our own lists carry all of it under `pellucid:`, those of syft and Trivy what their
+//! properties and purls hold. A component counts by its purl; one without is counted and said so.
+//!
+//! Not read: XML, tag-value, SPDX 3, attestations around a list.
+
+mod cyclonedx;
+mod properties;
+mod purl;
+mod spdx;
+mod syft;
+
+use std::collections::BTreeMap;
+
+use pellucid_model::{
+    Digest, DigestState, Distribution, Image, Inventory, Layer, Location, Namespace, PackageEntry,
+    Warning, WarningKind,
+};
+use serde::Deserialize;
+
+use crate::detector::Release;
+use crate::namespace::namespace_of;
+use purl::Purl;
+
+/// Warnings about single components that are kept; the others are counted.
+const WARNINGS: usize = 100;
+
+/// Why a list cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BillError {
+    /// It is not the JSON that it should be.
+    #[error("the bill of materials is not readable")]
+    Json(#[source] serde_json::Error),
+    /// It is JSON of another kind.
+    #[error(
+        "neither CycloneDX, SPDX 2 nor syft's own JSON: there is no bomFormat, no spdxVersion and no \
+         artifacts"
+    )]
+    Unknown,
+    /// A version of a format that we do not read.
+    #[error("{format} {version} is not supported")]
+    Version {
+        /// Which format.
+        format: &'static str,
+        /// As it says.
+        version: String,
+    },
+    /// It holds nothing that could be looked up.
+    #[error("the bill of materials names no package by a purl")]
+    Empty,
+}
+
+/// What tells formats apart.
+#[derive(Deserialize)]
+struct Head {
+    #[serde(default, rename = "bomFormat")]
+    bom_format: Option<String>,
+    #[serde(default, rename = "spdxVersion")]
+    spdx_version: Option<String>,
+    #[serde(default)]
+    artifacts: Option<serde::de::IgnoredAny>,
+}
+
+/// Reads a bill of materials; `reference` is what the caller calls it.
+///
+/// # Errors
+/// When it is none that we know, or names nothing.
+pub fn read_bill(reference: &str, json: &[u8]) -> Result<Inventory, BillError> {
+    let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
+    let head: Head = serde_json::from_slice(json).map_err(BillError::Json)?;
+    let mut bill = Bill::new(reference);
+    match head {
+        Head {
+            bom_format: Some(format),
+            ..
+        } if format == "CycloneDX" => cyclonedx::read(json, &mut bill)?,
+        Head {
+            spdx_version: Some(version),
+            ..
+        } => {
+            if !version.starts_with("SPDX-2.") {
+                return Err(BillError::Version {
+                    format: "SPDX",
+                    version: version.chars().take(40).collect(),
+                });
+            }
+            spdx::read(json, &mut bill)?;
+        }
+        Head {
+            artifacts: Some(_), ..
+        } => syft::read(json, &mut bill)?,
+        _ => return Err(BillError::Unknown),
+    }
+    bill.finish()
+}
+
+/// Reads purls, one a line; empty lines and what begins with `#` are passed over.
+///
+/// # Errors
+/// When there is no purl.
+pub fn read_purls(reference: &str, text: &str) -> Result<Inventory, BillError> {
+    let mut bill = Bill::new(reference);
+    for (number, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        match Purl::parse(line) {
+            Some(purl) => bill.add(Component {
+                purl: Some(purl),
+                ..Component::default()
+            }),
+            None => bill.warn(
+                Some(number as u64 + 1),
+                format!("not a purl of a known type with a version: {line:.200}"),
+            ),
+        }
+    }
+    bill.finish()
+}
+
+/// A list being read.
+struct Bill {
+    image: Image,
+    distributions: Vec<Distribution>,
+    packages: Vec<PackageEntry>,
+    warnings: Vec<Warning>,
+    more_warnings: u64,
+    unnamed: u64,
+    layers: BTreeMap<Digest, usize>,
+}
+
+/// A component, as far as a format tells.
+#[derive(Default)]
+struct Component {
+    purl: Option<Purl>,
+    properties: BTreeMap<String, String>,
+    source: Option<pellucid_model::SourcePackage>,
+    /// Files that prove it, with the layer's digest.
+    locations: Vec<(Option<Digest>, String)>,
+}
+
+impl Bill {
+    fn new(reference: &str) -> Self {
+        Self {
+            image: Image {
+                reference: reference.to_owned(),
+                id: None,
+                digest: None,
+                tags: Vec::new(),
+                platform: None,
+                created: None,
+                layers: Vec::new(),
+            },
+            distributions: Vec::new(),
+            packages: Vec::new(),
+            warnings: Vec::new(),
+            more_warnings: 0,
+            unnamed: 0,
+            layers: BTreeMap::new(),
+        }
+    }
+
+    fn warn(&mut self, line: Option<u64>, message: String) {
+        if self.warnings.len() >= WARNINGS {
+            self.more_warnings += 1;
+            return;
+        }
+        self.warnings.push(Warning {
+            kind: WarningKind::BadRecord,
+            layer: None,
+            path: None,
+            line,
+            message,
+        });
+    }
+
+    /// The distribution that the list is of; the first decides.
+    fn distribution(&mut self, release: Release, path: &str) {
+        if let Some(namespace) = namespace_of(&release) {
+            self.distributions.push(Distribution {
+                namespace,
+                id: release.id,
+                version_id: release.version,
+                codename: release.codename,
+                pretty_name: release.pretty,
+                id_like: release.like,
+                cpe: release.cpe,
+                path: path.to_owned(),
+                layer: 0,
+            });
+        }
+    }
+
+    /// The place of the layer with this digest; a new one on top where it was not heard of.
+    fn layer(&mut self, digest: Digest) -> usize {
+        if let Some(known) = self.layers.get(&digest) {
+            return *known;
+        }
+        let own = |layer: &Layer| layer.diff_id == Some(digest) || layer.digest == Some(digest);
+        let place = self.image.layers.iter().position(own).unwrap_or_else(|| {
+            self.image.layers.push(unknown_layer(Some(digest)));
+            self.image.layers.len() - 1
+        });
+        self.layers.insert(digest, place);
+        place
+    }
+
+    fn add(&mut self, component: Component) {
+        if let Some(entry) = properties::package(&component.properties) {
+            self.packages.push(entry);
+            return;
+        }
+        let Some(purl) = component.purl else {
+            self.unnamed += 1;
+            return;
+        };
+        let namespace = match purl.package.kind.is_os() {
+            true => purl.release.as_ref().and_then(namespace_of),
+            false => Some(Namespace::new(purl.package.kind.name())),
+        };
+        let mut package = purl.package;
+        if component.source.is_some() {
+            package.source = component.source;
+        }
+        // A source package of the very same name and version says nothing.
+        package.source = package.source.filter(|source| {
+            source.name != package.name
+                || source
+                    .version
+                    .as_ref()
+                    .is_some_and(|own| *own != package.version)
+        });
+        let locations = component
+            .locations
+            .into_iter()
+            .map(|(digest, path)| Location {
+                layer: digest.map_or(0, |digest| self.layer(digest)),
+                path: path.trim_start_matches('/').to_owned(),
+            })
+            .collect();
+        self.packages.push(PackageEntry {
+            namespace,
+            package,
+            locations,
+            hidden: false,
+            owner: None,
+            detector: "sbom".to_owned(),
+        });
+    }
+
+    fn finish(mut self) -> Result<Inventory, BillError> {
+        if self.packages.is_empty() && self.distributions.is_empty() {
+            return Err(BillError::Empty);
+        }
+        // Every place has a layer, though the list may know none.
+        if self.image.layers.is_empty() {
+            self.image.layers.push(unknown_layer(None));
+        }
+        let of = self
+            .distributions
+            .first()
+            .map(|first| first.namespace.clone());
+        for entry in &mut self.packages {
+            if entry.namespace.is_none() && entry.package.kind.is_os() {
+                entry.namespace.clone_from(&of);
+            }
+            entry.locations.dedup();
+            entry
+                .locations
+                .retain(|place| place.layer < self.image.layers.len());
+            if entry.locations.is_empty() {
+                entry.locations.push(Location {
+                    layer: 0,
+                    path: String::new(),
+                });
+            }
+        }
+        if self.distributions.is_empty() {
+            self.distributions_of_purls();
+        }
+        let key = |entry: &PackageEntry| {
+            let detector = entry.detector.clone();
+            (
+                entry.package.clone(),
+                entry.locations.clone(),
+                detector,
+                entry.hidden,
+            )
+        };
+        self.packages.sort_by_cached_key(key);
+        self.packages.dedup();
+        if self.unnamed > 0 {
+            let unnamed = self.unnamed;
+            self.warn(
+                None,
+                format!("{unnamed} components have no purl and are not looked at"),
+            );
+        }
+        if self.more_warnings > 0 {
+            self.warnings.push(Warning {
+                kind: WarningKind::BadRecord,
+                layer: None,
+                path: None,
+                line: None,
+                message: format!("{} more warnings about this list", self.more_warnings),
+            });
+        }
+        self.warnings.sort();
+        Ok(Inventory {
+            image: self.image,
+            distributions: self.distributions,
+            packages: self.packages,
+            warnings: self.warnings,
+        })
+    }
+
+    /// What purls say of the distribution, where nothing else does.
+    fn distributions_of_purls(&mut self) {
+        let mut namespaces: Vec<&Namespace> = self
+            .packages
+            .iter()
+            .filter(|entry| entry.package.kind.is_os())
+            .filter_map(|entry| entry.namespace.as_ref())
+            .collect();
+        namespaces.sort();
+        namespaces.dedup();
+        self.distributions = namespaces
+            .into_iter()
+            .map(|namespace| Distribution {
+                namespace: namespace.clone(),
+                id: namespace.distribution().to_owned(),
+                version_id: namespace.release().map(str::to_owned),
+                codename: None,
+                pretty_name: None,
+                id_like: Vec::new(),
+                cpe: None,
+                path: String::new(),
+                layer: 0,
+            })
+            .collect();
+    }
+}
+
+fn unknown_layer(diff_id: Option<Digest>) -> Layer {
+    Layer {
+        digest: None,
+        diff_id,
+        digest_state: DigestState::Declared,
+        size: 0,
+        created_by: None,
+    }
+}

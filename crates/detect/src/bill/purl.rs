@@ -1,0 +1,204 @@
+//! A purl taken apart: what package it is, and of which release.
+//!
+//! Source: the purl specification. Qualifiers that matter: `distro`, `arch`, `epoch`, `rpmmod`, and
+//! syft's `upstream`, the source package.
+
+use pellucid_model::{Package, PackageKind, SourcePackage};
+
+use crate::detector::Release;
+
+/// A package, and the release that its purl names.
+pub(super) struct Purl {
+    pub(super) package: Package,
+    pub(super) release: Option<Release>,
+}
+
+impl Purl {
+    /// Takes a purl of a type that we know apart; one without a version is none.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let rest = text.strip_prefix("pkg:")?.trim_start_matches('/');
+        let rest = rest.split('#').next()?;
+        let (rest, qualifiers) = rest.split_once('?').unwrap_or((rest, ""));
+        let (kind, rest) = rest.split_once('/')?;
+        let kind = PackageKind::from_name(&kind.to_ascii_lowercase())?;
+        let (path, version) = rest.rsplit_once('@')?;
+        let (space, name) = path
+            .trim_matches('/')
+            .rsplit_once('/')
+            .unwrap_or(("", path));
+        let (space, name, version) = (decoded(space)?, decoded(name)?, decoded(version)?);
+        if name.is_empty() || version.is_empty() {
+            return None;
+        }
+        let qualifier = |wanted: &str| {
+            let pairs = qualifiers
+                .split('&')
+                .filter_map(|pair| pair.split_once('='));
+            let mut own = pairs.filter(|(key, _)| key.eq_ignore_ascii_case(wanted));
+            own.find_map(|(_, value)| decoded(value).filter(|value| !value.is_empty()))
+        };
+        let name = match kind {
+            _ if space.is_empty() => name,
+            PackageKind::Maven => format!("{space}:{name}"),
+            kind if kind.is_os() => name,
+            PackageKind::Pypi | PackageKind::Gem | PackageKind::Cargo | PackageKind::Nuget => name,
+            _ => format!("{space}/{name}"),
+        };
+        let version = match (kind, qualifier("epoch")) {
+            (PackageKind::Rpm, Some(epoch)) if epoch != "0" => format!("{epoch}:{version}"),
+            _ => version,
+        };
+        let is_os = kind.is_os();
+        let package = Package {
+            arch: qualifier("arch").filter(|_| is_os),
+            source: qualifier("upstream")
+                .filter(|_| is_os)
+                .and_then(|text| source(&text)),
+            module: qualifier("rpmmod").or_else(|| qualifier("modularitylabel")),
+            ..Package::new(kind, name, version)
+        };
+        let release = is_os
+            .then(|| release(&space, qualifier("distro").as_deref()))
+            .flatten();
+        Some(Self { package, release })
+    }
+}
+
+/// `NAME[@VERSION]`, or the name of a source RPM.
+fn source(text: &str) -> Option<SourcePackage> {
+    if let Some(file) = text.strip_suffix(".src.rpm") {
+        let (rest, _release) = file.rsplit_once('-')?;
+        let (name, _version) = rest.rsplit_once('-')?;
+        return Some(SourcePackage {
+            name: name.to_owned(),
+            version: None,
+        });
+    }
+    let (name, version) = match text.split_once('@') {
+        Some((name, version)) => (name, Some(version.to_owned())),
+        None => (text, None),
+    };
+    (!name.is_empty()).then(|| SourcePackage {
+        name: name.to_owned(),
+        version,
+    })
+}
+
+/// `debian-12`, `opensuse-leap-15.5`, `alpine-v3.19`, `bookworm`, `arch`.
+fn release(vendor: &str, distro: Option<&str>) -> Option<Release> {
+    let distro = distro?;
+    let split = distro.rsplit_once('-').filter(|(_, version)| {
+        let bare = version.strip_prefix('v').unwrap_or(version);
+        bare == "edge" || bare.starts_with(|first: char| first.is_ascii_digit())
+    });
+    let (id, version, codename) = match split {
+        Some((id, version)) => (id, Some(version.strip_prefix('v').unwrap_or(version)), None),
+        None if distro == vendor || vendor.is_empty() => (distro, None, None),
+        None if matches!(vendor, "debian" | "ubuntu") => (vendor, None, Some(distro)),
+        None => (distro, None, None),
+    };
+    Some(Release {
+        id: id.to_owned(),
+        version: version.map(str::to_owned),
+        codename: codename.map(str::to_owned),
+        ..Release::default()
+    })
+}
+
+/// A text without percent signs.
+fn decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        rest = after;
+        if *first != b'%' {
+            bytes.push(*first);
+            continue;
+        }
+        let (digits, after) = rest.split_first_chunk::<2>()?;
+        let digits = std::str::from_utf8(digits).ok()?;
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        rest = after;
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::namespace::namespace_of;
+
+    #[test]
+    fn what_decides_over_advisories_is_in_a_purl() {
+        let read = |text: &str| {
+            let purl = Purl::parse(text)?;
+            let namespace = purl.release.as_ref().and_then(namespace_of);
+            let namespace = namespace.map_or_else(|| "-".to_owned(), |it| it.to_string());
+            let Package {
+                kind,
+                name,
+                version,
+                ..
+            } = &purl.package;
+            let source = purl
+                .package
+                .source
+                .as_ref()
+                .map_or("", |source| &source.name);
+            let version_of = purl.package.source_version();
+            Some(format!(
+                "{namespace} {kind} {name} {version} {source} {version_of}"
+            ))
+        };
+        for (purl, wanted) in [
+            (
+                "pkg:deb/debian/libssl3@3.0.15-1~deb12u1?arch=amd64&distro=debian-12&upstream=openssl",
+                Some("debian:12 deb libssl3 3.0.15-1~deb12u1 openssl 3.0.15-1~deb12u1"),
+            ),
+            (
+                "pkg:deb/debian/libgcc-s1@12.2.0-14?distro=bookworm&upstream=gcc-12%4012.2.0-13",
+                Some("debian:12 deb libgcc-s1 12.2.0-14 gcc-12 12.2.0-13"),
+            ),
+            (
+                "pkg:rpm/redhat/bind-libs@9.11.4-26.el7?distro=rhel-7.9&epoch=32&upstream=bind-9.11.4-26.el7.src.rpm",
+                Some("rhel:7 rpm bind-libs 32:9.11.4-26.el7 bind 32:9.11.4-26.el7"),
+            ),
+            (
+                "pkg:apk/alpine/musl@1.2.4-r2?distro=alpine-3.19.1",
+                Some("alpine:v3.19 apk musl 1.2.4-r2  1.2.4-r2"),
+            ),
+            (
+                "pkg:apk/alpine/musl@1.2.4-r2?distro=alpine-v3.19",
+                Some("alpine:v3.19 apk musl 1.2.4-r2  1.2.4-r2"),
+            ),
+            (
+                "pkg:rpm/opensuse/a@1?distro=opensuse-leap-15.5",
+                Some("opensuse-leap:15.5 rpm a 1  1"),
+            ),
+            (
+                "pkg:deb/ubuntu/a@1?distro=ubuntu-22.04",
+                Some("ubuntu:22.04 deb a 1  1"),
+            ),
+            (
+                "pkg:alpm/arch/a@1-1?distro=arch",
+                Some("arch alpm a 1-1  1-1"),
+            ),
+            ("pkg:deb/debian/a@1", Some("- deb a 1  1")),
+            (
+                "pkg:npm/%40babel/core@7.1.0?x=y#z",
+                Some("- npm @babel/core 7.1.0  7.1.0"),
+            ),
+            ("pkg:maven/org.a/b@1?type=jar", Some("- maven org.a:b 1  1")),
+            (
+                "pkg:golang/github.com/a/b@v1.0.0%2Bx",
+                Some("- golang github.com/a/b v1.0.0+x  v1.0.0+x"),
+            ),
+            ("pkg:pypi/a", None),
+            ("pkg:oci/a@1", None),
+            ("pkg:pypi/a%4@1", None),
+            ("a@1", None),
+        ] {
+            assert_eq!(read(purl).as_deref(), wanted, "{purl}");
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! What Docker and podman share: their API over a unix socket, and an image exported as `docker save`
+//! would write it.
+//!
+//! The export is a stream that names its images at its end, so it goes through an unnamed temporary
+//! file. Nothing is asked of an engine but whether it has the image, and the image.
+
+use std::io::Write as _;
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::region::Region;
+use crate::source::archive::Archive;
+use crate::source::registry::Name;
+use crate::source::{Asked, Found, Opened, Source as _, docker_archive::DockerArchive};
+use crate::{ImageError, Limits};
+
+type Fault = Box<dyn std::error::Error + Send + Sync>;
+
+/// How long an engine may think before it sends.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How long the question whether it has an image may take.
+const QUESTION: Duration = Duration::from_secs(5);
+
+/// Whether an engine that listens has the image.
+pub(crate) fn has(sockets: &[PathBuf], found: &Found) -> bool {
+    let (Found::Name(name), Some(socket)) = (found, listening(sockets)) else {
+        return false;
+    };
+    is_name(name)
+        && run(async {
+            let request = client(socket)?.get(format!("http://localhost/images/{name}/json"));
+            let answer = tokio::time::timeout(QUESTION, request.send()).await??;
+            Ok(answer.status().as_u16() == 200)
+        })
+        .unwrap_or(false)
+}
+
+/// Opens an engine's image.
+pub(crate) fn open(
+    daemon: &'static str,
+    sockets: &[PathBuf],
+    asked: Asked<'_>,
+) -> Result<Opened, ImageError> {
+    let text = asked.reference.path.display().to_string();
+    let fault = |source: Fault| ImageError::Daemon {
+        daemon,
+        image: text.clone(),
+        source,
+    };
+    if !is_name(&text) {
+        return Err(ImageError::Reference {
+            reference: text,
+            reason: "neither an image's name nor its id",
+        });
+    }
+    let socket = listening(sockets).ok_or_else(|| {
+        let all: Vec<_> = sockets
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
+        fault(format!("there is no socket at {}", all.join(" or ")).into())
+    })?;
+    let start = Instant::now();
+    let file = run(export(socket, &text, &asked.options.limits)).map_err(fault)?;
+    let region = Region::whole(file).map_err(|source| ImageError::Spool { source })?;
+    let archive = Archive::open(Path::new(&text), region, &asked.options.limits, start)?;
+    let mut opened = DockerArchive.open(Asked {
+        reference: asked.reference,
+        found: Found::Archive(archive),
+        options: asked.options,
+    })?;
+    opened.image.reference = format!("{daemon}:{text}");
+    Ok(opened)
+}
+
+fn listening(sockets: &[PathBuf]) -> Option<&Path> {
+    let is_socket = |path: &&PathBuf| {
+        std::fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket())
+    };
+    sockets.iter().find(is_socket).map(PathBuf::as_path)
+}
+
+/// A name, or an id: both are part of an address.
+fn is_name(text: &str) -> bool {
+    let id = text.strip_prefix("sha256:").unwrap_or(text);
+    let is_id = (8..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_id || Name::parse(text).is_ok()
+}
+
+fn run<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(work)
+}
+
+fn client(socket: &Path) -> Result<reqwest::Client, Fault> {
+    // An error means that the program has chosen one already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Ok(reqwest::Client::builder()
+        .unix_socket(socket)
+        .redirect(reqwest::redirect::Policy::none())
+        .tls_certs_only([])
+        .build()?)
+}
+
+async fn export(socket: &Path, name: &str, limits: &Limits) -> Result<std::fs::File, Fault> {
+    let request = client(socket)?.get(format!("http://localhost/images/{name}/get"));
+    let mut answer = tokio::time::timeout(PATIENCE, request.send()).await??;
+    match answer.status().as_u16() {
+        200 => {}
+        404 => return Err("it has no such image".into()),
+        status => return Err(format!("it answered {status}").into()),
+    }
+    let mut file = tempfile::tempfile()?;
+    let mut bytes = 0_u64;
+    while let Some(piece) = tokio::time::timeout(PATIENCE, answer.chunk()).await?? {
+        bytes += piece.len() as u64;
+        if bytes > limits.image_bytes {
+            return Err(
+                format!("it is over the limit image_bytes = {}", limits.image_bytes).into(),
+            );
+        }
+        file.write_all(&piece)?;
+    }
+    Ok(file)
+}

@@ -1,0 +1,25 @@
+//! An image of Docker's, by name or id, through its socket.
+
+use crate::source::{Asked, Found, Opened, Source, daemon};
+use crate::{ImageError, OpenOptions};
+
+/// The `docker:` source.
+pub(crate) struct Docker;
+
+impl Source for Docker {
+    fn name(&self) -> &'static str {
+        "docker"
+    }
+
+    fn takes_names(&self) -> bool {
+        true
+    }
+
+    fn recognises(&self, found: &Found, options: &OpenOptions) -> bool {
+        daemon::has(&options.daemons.docker, found)
+    }
+
+    fn open(&self, asked: Asked<'_>) -> Result<Opened, ImageError> {
+        daemon::open(self.name(), &asked.options.daemons.docker, asked)
+    }
+}

@@ -1,0 +1,25 @@
+//! An image of podman's, by name or id, through its socket.
+
+use crate::source::{Asked, Found, Opened, Source, daemon};
+use crate::{ImageError, OpenOptions};
+
+/// The `podman:` source.
+pub(crate) struct Podman;
+
+impl Source for Podman {
+    fn name(&self) -> &'static str {
+        "podman"
+    }
+
+    fn takes_names(&self) -> bool {
+        true
+    }
+
+    fn recognises(&self, found: &Found, options: &OpenOptions) -> bool {
+        daemon::has(&options.daemons.podman, found)
+    }
+
+    fn open(&self, asked: Asked<'_>) -> Result<Opened, ImageError> {
+        daemon::open(self.name(), &asked.options.daemons.podman, asked)
+    }
+}

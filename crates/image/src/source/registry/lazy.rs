@@ -1,0 +1,188 @@
+//! Layers whose manifest says where their table of contents is: eStargz and zstd:chunked.
+//!
+//! The table counts only if the manifest has its digest (so that it is as trustworthy as the layer's),
+//! and the registry answers with parts of blobs. In every other case, and for small layers, the whole
+//! blob is read; nothing is said about it.
+
+use std::io::{self, Read};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use pellucid_model::Digest;
+
+use super::blob::BlobReader;
+use super::client::{Client, Endpoint};
+use crate::Limits;
+use crate::document::Descriptor;
+use crate::layer::digest::digest_like;
+use crate::layer::tar::{Kind, Member, Tar};
+use crate::layer::toc::{Codec, Ranges, Toc};
+use crate::layer::window::Window;
+use crate::region::Region;
+
+/// Layers smaller than this are read whole: the table and a request a file cost as much.
+const SMALL: u64 = 1 << 20;
+
+/// Bytes at the end of an eStargz blob that say where its table is.
+const FOOTER: u64 = 51;
+
+/// Most bytes of a table, decompressed.
+const LARGEST: u64 = 256 << 20;
+
+/// Where a layer's table is, as its descriptor says.
+#[derive(Clone, Debug)]
+pub(super) enum Table {
+    /// At the blob's end; its digest when decompressed.
+    Stargz(Digest),
+    /// Between these bytes; decompressed size, and its digest as it lies there.
+    Chunked {
+        at: u64,
+        length: u64,
+        size: u64,
+        digest: Digest,
+    },
+}
+
+impl Table {
+    /// Where a descriptor says a table is.
+    pub(super) fn of(layer: &Descriptor) -> Option<Self> {
+        if layer.size < SMALL {
+            return None;
+        }
+        if let Some(digest) = layer.annotation("containerd.io/snapshot/stargz/toc.digest") {
+            return digest.parse().ok().map(Self::Stargz);
+        }
+        let chunked = |name: &str| {
+            let name = format!("io.github.containers.zstd-chunked.manifest-{name}");
+            layer.annotation(&name)
+        };
+        let digest = chunked("checksum")?.parse().ok()?;
+        let mut numbers = chunked("position")?.split(':').map(str::parse::<u64>);
+        let mut next = || numbers.next()?.ok();
+        let (at, length, size, kind) = (next()?, next()?, next()?, next()?);
+        let is_inside = at.checked_add(length)? <= layer.size;
+        (kind == 1 && is_inside && size <= LARGEST).then_some(Self::Chunked {
+            at,
+            length,
+            size,
+            digest,
+        })
+    }
+}
+
+/// One blob, by parts.
+pub(super) struct Parts<'a> {
+    pub(super) client: &'a Client,
+    pub(super) endpoints: Vec<Endpoint>,
+    pub(super) digest: String,
+    pub(super) size: u64,
+    pub(super) transferred: AtomicU64,
+}
+
+impl Parts<'_> {
+    /// The layer's table of contents, if it can be had.
+    pub(super) fn table(&self, table: &Table, limits: &Limits) -> Option<Toc> {
+        match table {
+            Table::Stargz(digest) => {
+                let end = self.size.checked_sub(FOOTER)?;
+                let footer = self.bytes(end, self.size)?;
+                let at = footer_offset(&footer)?;
+                let compressed = self.bytes(at, end)?;
+                let mut tar = Vec::new();
+                flate2::bufread::MultiGzDecoder::new(&*compressed)
+                    .take(LARGEST)
+                    .read_to_end(&mut tar)
+                    .ok()?;
+                let json = only_file(&tar, limits)?;
+                (digest_like(Some(digest), &json) == *digest)
+                    .then(|| Toc::parse(&json, Codec::Gzip, at, limits))?
+            }
+            Table::Chunked {
+                at,
+                length,
+                size,
+                digest,
+            } => {
+                let compressed = self.bytes(*at, at + length)?;
+                if digest_like(Some(digest), &compressed) != *digest {
+                    return None;
+                }
+                let size = usize::try_from(*size).ok()?;
+                let json = zstd::bulk::decompress(&compressed, size).ok()?;
+                Toc::parse(&json, Codec::Zstd, *at, limits)
+            }
+        }
+    }
+
+    /// A part, if the registry gives parts.
+    fn bytes(&self, at: u64, end: u64) -> Option<Vec<u8>> {
+        if end.checked_sub(at)? > LARGEST {
+            return None;
+        }
+        let mut bytes = Vec::new();
+        let mut reader =
+            BlobReader::part(self.client, self.endpoints.clone(), &self.digest, at, end);
+        if !reader.is_partial().ok()? {
+            return None;
+        }
+        reader.read_to_end(&mut bytes).ok()?;
+        self.transferred.fetch_add(bytes.len() as u64, Relaxed);
+        (bytes.len() as u64 == end - at).then_some(bytes)
+    }
+}
+
+impl Ranges for Parts<'_> {
+    fn range(&self, at: u64, end: u64) -> Box<dyn Read + '_> {
+        let endpoints = self.endpoints.clone();
+        let reader = BlobReader::part(self.client, endpoints, &self.digest, at, end);
+        Box::new(Counted {
+            reader,
+            transferred: &self.transferred,
+        })
+    }
+
+    fn transferred(&self) -> u64 {
+        self.transferred.load(Relaxed)
+    }
+}
+
+struct Counted<'a> {
+    reader: BlobReader<'a>,
+    transferred: &'a AtomicU64,
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.reader.read(buffer)?;
+        self.transferred.fetch_add(count as u64, Relaxed);
+        Ok(count)
+    }
+}
+
+/// Where the table of an eStargz blob begins: 16 hexadecimal digits before `STARGZ`, in the extra
+/// field of an empty gzip member.
+fn footer_offset(footer: &[u8]) -> Option<u64> {
+    let digits = footer.get(16..32)?;
+    if footer.get(..4)? != [0x1f, 0x8b, 8, 4]
+        || footer.get(12..14)? != b"SG"
+        || footer.get(32..38)? != b"STARGZ"
+    {
+        return None;
+    }
+    u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+}
+
+/// The content of the table's file, in a tar of its own.
+fn only_file(tar: &[u8], limits: &Limits) -> Option<Vec<u8>> {
+    use std::io::Write as _;
+    let mut spool = tempfile::tempfile().ok()?;
+    spool.write_all(tar).ok()?;
+    let region = Region::whole(spool).ok()?;
+    let mut members = Tar::new(Window::new(&region), limits);
+    let mut member = Member::default();
+    while members.next(&mut member).ok()?.is_none() {
+        if member.kind == Kind::File && member.name == b"stargz.index.json" {
+            return region.part(member.data, member.size)?.bytes().ok();
+        }
+    }
+    None
+}

@@ -1,0 +1,313 @@
+//! Layers with a table of contents: only what is wanted is fetched, and what is seen is the same.
+
+use std::io::Write as _;
+
+use pellucid_image::{OpenOptions, Verify, open};
+use pellucid_model::DigestState;
+use pellucid_testkit::registry::{Registry, digest};
+use serde_json::{Value, json};
+
+use crate::seen::{Line, Seen, chain};
+
+/// A layer and what its descriptor says of it.
+struct Made {
+    blob: Vec<u8>,
+    diff_id: String,
+    annotations: Value,
+    media_type: &'static str,
+}
+
+fn noise(seed: u32, count: u32) -> Vec<u8> {
+    let mut state = seed | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state
+    };
+    (0..count).map(|_| next().to_le_bytes()[0]).collect()
+}
+
+/// Names and contents: a large one that no one wants, small ones, one of two chunks.
+fn files() -> Vec<(&'static str, Vec<u8>)> {
+    vec![
+        ("etc/os-release", b"ID=debian\n".to_vec()),
+        ("big", noise(1, 3_000_000)),
+        ("empty", Vec::new()),
+        ("two-chunks", noise(2, 5000)),
+        ("usr/bin/tool", noise(3, 100_000)),
+    ]
+}
+
+const CHUNK: usize = 4000;
+
+fn header(name: &str, size: usize, kind: tar::EntryType, link: &str) -> Vec<u8> {
+    let mut header = tar::Header::new_gnu();
+    header.set_path(name).unwrap();
+    header.set_size(size as u64);
+    header.set_mode(0o755);
+    header.set_entry_type(kind);
+    if !link.is_empty() {
+        header.set_link_name(link).unwrap();
+    }
+    header.set_cksum();
+    header.as_bytes().to_vec()
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zstd(bytes: &[u8]) -> Vec<u8> {
+    zstd::bulk::compress(bytes, 3).unwrap()
+}
+
+/// The tar in pieces that are compressed one by one, and the entries of the table.
+fn pieces(compress: fn(&[u8]) -> Vec<u8>) -> (Vec<u8>, Vec<u8>, Vec<Value>) {
+    let (mut blob, mut tar, mut entries) = (Vec::new(), Vec::new(), Vec::new());
+    let mut add = |bytes: &[u8]| {
+        let at = blob.len();
+        blob.extend(compress(bytes));
+        tar.extend_from_slice(bytes);
+        (at, blob.len())
+    };
+    add(&header("etc/", 0, tar::EntryType::Directory, ""));
+    entries.push(json!({"name": "etc/", "type": "dir", "mode": 0o755}));
+    for (name, content) in files() {
+        add(&header(name, content.len(), tar::EntryType::Regular, ""));
+        let size = if name == "two-chunks" {
+            CHUNK
+        } else {
+            content.len().max(1)
+        };
+        let mut at = 0;
+        for chunk in content.chunks(size) {
+            let (offset, end) = add(chunk);
+            let mut entry = json!({
+                "name": name, "type": "reg", "size": content.len(), "mode": 0o755, "offset": offset,
+                "endOffset": end, "digest": digest(&content), "chunkOffset": at, "chunkSize": chunk.len(),
+            });
+            if at > 0 {
+                entry["type"] = "chunk".into();
+            }
+            at += chunk.len();
+            entries.push(entry);
+        }
+        if content.is_empty() {
+            entries.push(json!({"name": name, "type": "reg", "size": 0, "mode": 0o755}));
+        }
+        let padding = content.len().next_multiple_of(512) - content.len();
+        if padding > 0 {
+            add(&vec![0; padding]);
+        }
+    }
+    for (name, kind, word, link) in [
+        ("link", tar::EntryType::Symlink, "symlink", "etc/os-release"),
+        ("hard", tar::EntryType::Link, "hardlink", "etc/os-release"),
+        ("etc/.wh.gone", tar::EntryType::Regular, "reg", ""),
+    ] {
+        add(&header(name, 0, kind, link));
+        entries.push(json!({"name": name, "type": word, "linkName": link, "mode": 0o755}));
+    }
+    (blob, tar, entries)
+}
+
+fn stargz() -> Made {
+    let (mut blob, mut tar, mut entries) = pieces(gzip);
+    for entry in &mut entries {
+        entry.as_object_mut().unwrap().remove("endOffset");
+    }
+    let toc = json!({"version": 1, "entries": entries})
+        .to_string()
+        .into_bytes();
+    let at = blob.len();
+    let mut table = header("stargz.index.json", toc.len(), tar::EntryType::Regular, "");
+    table.extend(&toc);
+    table.resize(table.len().next_multiple_of(512) + 1024, 0);
+    blob.extend(gzip(&table));
+    tar.extend(table);
+    blob.extend([
+        0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 0xff, 26, 0, b'S', b'G', 22, 0,
+    ]);
+    blob.extend(format!("{at:016x}STARGZ").into_bytes());
+    blob.extend([1, 0, 0, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0]);
+    Made {
+        blob,
+        diff_id: digest(&tar),
+        annotations: json!({"containerd.io/snapshot/stargz/toc.digest": digest(&toc)}),
+        media_type: "application/vnd.oci.image.layer.v1.tar+gzip",
+    }
+}
+
+fn chunked() -> Made {
+    let (mut blob, mut tar, entries) = pieces(zstd);
+    blob.extend(zstd(&[0; 1024]));
+    tar.extend([0; 1024]);
+    let toc = json!({"version": 1, "entries": entries})
+        .to_string()
+        .into_bytes();
+    let compressed = zstd(&toc);
+    let mut frame = |bytes: &[u8]| {
+        blob.extend([0x50, 0x2a, 0x4d, 0x18]);
+        blob.extend(u32::try_from(bytes.len()).unwrap().to_le_bytes());
+        let at = blob.len();
+        blob.extend(bytes);
+        at
+    };
+    let at = frame(&compressed);
+    frame(&[0; 64]);
+    let position = format!("{at}:{}:{}:1", compressed.len(), toc.len());
+    Made {
+        blob,
+        diff_id: digest(&tar),
+        annotations: json!({
+            "io.github.containers.zstd-chunked.manifest-checksum": digest(&compressed),
+            "io.github.containers.zstd-chunked.manifest-position": position,
+        }),
+        media_type: "application/vnd.oci.image.layer.v1.tar+zstd",
+    }
+}
+
+fn push(registry: &Registry, made: &Made) {
+    let config = json!({
+        "os": "linux", "architecture": "amd64",
+        "rootfs": {"type": "layers", "diff_ids": [made.diff_id]},
+    });
+    let config = config.to_string().into_bytes();
+    let layer = digest(&made.blob);
+    let manifest = json!({
+        "schemaVersion": 2,
+        "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": digest(&config), "size": config.len()},
+        "layers": [{"mediaType": made.media_type, "digest": layer, "size": made.blob.len(), "annotations": made.annotations}],
+    });
+    registry.put(
+        &format!("app/blobs/{}", digest(&config)),
+        "x",
+        config.clone(),
+    );
+    registry.put(&format!("app/blobs/{layer}"), "x", made.blob.clone());
+    let kind = "application/vnd.oci.image.manifest.v1+json";
+    registry.put(
+        "app/manifests/latest",
+        kind,
+        manifest.to_string().into_bytes(),
+    );
+}
+
+/// Wants everything but the large file, whose beginning it looks at.
+#[derive(Default)]
+struct Most(Seen);
+
+impl pellucid_image::LayerVisitor for Most {
+    fn entry(&mut self, entry: &pellucid_image::Entry<'_>) -> pellucid_image::Want {
+        let want = self.0.entry(entry);
+        match entry.path {
+            b"big" => pellucid_image::Want::Head(16),
+            _ => want,
+        }
+    }
+
+    fn head(&mut self, _: &pellucid_image::Entry<'_>, head: &[u8]) -> pellucid_image::Want {
+        self.0.heads.push(head.to_vec());
+        pellucid_image::Want::Skip
+    }
+
+    fn file(&mut self, entry: &pellucid_image::Entry<'_>, body: &pellucid_image::Body) {
+        self.0.file(entry, body);
+    }
+
+    fn too_large(&mut self, entry: &pellucid_image::Entry<'_>, limit: u64) {
+        self.0.too_large(entry, limit);
+    }
+}
+
+/// What is seen, whether the digest is verified, and the bytes of the blob that were sent.
+fn read(registry: &Registry, verify: Verify) -> Result<(Vec<Line>, bool, u64), String> {
+    let mut options = OpenOptions {
+        verify,
+        ..OpenOptions::default()
+    };
+    options.registry.plain_http = vec![registry.host()];
+    options.registry.pause = std::time::Duration::from_millis(1);
+    options.registry.retries = 1;
+    let opened = open(&format!("{}/app", registry.host()), &options).map_err(|e| chain(&e))?;
+    let before = registry.content().sent;
+    let mut seen = Most::default();
+    let read = opened
+        .read_layer(0, &mut seen, &())
+        .map_err(|e| chain(&e))?;
+    let sent = registry.content().sent - before;
+    assert_eq!(seen.0.heads, [&files()[1].1[..16]]);
+    let mut lines = seen.0.lines;
+    // The table itself is a file of the tar.
+    lines.retain(|(line, _)| !line.contains("stargz.index.json"));
+    Ok((lines, read.digest_state == DigestState::Verified, sent))
+}
+
+#[test]
+fn only_what_is_wanted_is_fetched() {
+    for made in [stargz(), chunked()] {
+        let registry = Registry::new();
+        push(&registry, &made);
+        let (whole, is_verified, sent) = read(&registry, Verify::Full).unwrap();
+        assert!(is_verified);
+        assert_eq!(sent, made.blob.len() as u64);
+        let (part, is_verified, sent) = read(&registry, Verify::Read).unwrap();
+        assert_eq!(part, whole);
+        assert!(!is_verified);
+        assert!(
+            sent < made.blob.len() as u64 / 20,
+            "{sent} of {}",
+            made.blob.len()
+        );
+        assert!(
+            whole
+                .iter()
+                .any(|(line, body)| line.starts_with("file two-chunks") && *body == files()[3].1)
+        );
+        assert!(whole.iter().any(|(line, _)| line == "whiteout etc/gone"));
+        // A registry that gives no parts gives the whole.
+        registry.content().no_ranges = true;
+        let (again, is_verified, _) = read(&registry, Verify::Read).unwrap();
+        assert_eq!(again, whole);
+        assert!(is_verified);
+    }
+}
+
+#[test]
+fn a_table_that_is_not_vouched_for_is_not_used() {
+    for mut made in [stargz(), chunked()] {
+        for value in made.annotations.as_object_mut().unwrap().values_mut() {
+            if value.as_str().unwrap().starts_with("sha256:") {
+                *value = format!("sha256:{}", "1".repeat(64)).into();
+            }
+        }
+        let registry = Registry::new();
+        push(&registry, &made);
+        let (_, is_verified, _) = read(&registry, Verify::Read).unwrap();
+        assert!(is_verified, "the whole blob was read");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_its_digest_is_an_error() {
+    for mut made in [stargz(), chunked()] {
+        let registry = Registry::new();
+        push(&registry, &made);
+        // The payload of the tool is noise, so it stands in the blob nearly as it is.
+        let at = made.blob.len() - 30_000;
+        made.blob[at] ^= 1;
+        let own: Vec<String> = registry.content().documents.keys().cloned().collect();
+        for path in own {
+            let mut content = registry.content();
+            let document = content.documents.get_mut(&path).unwrap();
+            if document.1.len() == made.blob.len() {
+                document.1.clone_from(&made.blob);
+            }
+        }
+        let said = read(&registry, Verify::Read).unwrap_err();
+        assert!(said.contains("layer 0"), "{said}");
+    }
+}
