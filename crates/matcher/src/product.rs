@@ -144,7 +144,7 @@ impl Id {
             return is_own(&version);
         }
         let names = image.tags.iter().chain(std::iter::once(&image.reference));
-        let is_named = names.map(|name| repository(name)).any(|(repository, tag)| {
+        names.map(|name| repository(name)).any(|(repository, tag)| {
             let last = repository.rsplit('/').next().unwrap_or_default();
             let is_place = purl.qualifiers().get("repository_url").is_none_or(|url| {
                 url.trim_end_matches('/') == repository
@@ -156,8 +156,7 @@ impl Id {
             last.eq_ignore_ascii_case(purl.name())
                 && is_place
                 && wanted_tag.is_none_or(|wanted| Some(wanted) == tag)
-        });
-        is_named
+        })
     }
 }
 

@@ -100,7 +100,6 @@ enum Scalar {
 /// OpenVEX's words for why a product is not affected.
 #[derive(Clone, Copy, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(clippy::enum_variant_names, reason = "the words are OpenVEX's")]
 enum Justification {
     ComponentNotPresent,
     VulnerableCodeNotPresent,

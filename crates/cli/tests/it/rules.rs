@@ -63,7 +63,7 @@ fn the_file_is_found_upward_and_its_rules_hold() {
 #[test]
 fn a_file_that_cannot_be_is_an_error_that_helps() {
     let bench = Bench::new();
-    let mut wrong = |yaml: &str, says: &str| {
+    let wrong = |yaml: &str, says: &str| {
         bench.file("pellucid.yaml", yaml);
         let told = bench.scan(&[]).failed(2);
         assert!(told.contains(says), "{told}");
