@@ -10,8 +10,8 @@ use crate::engine::{End, Tx};
 use crate::leases::seconds;
 use crate::notifications::NotificationId;
 use crate::statements::{
-    COUNTER_BUMP_GENERATION, DELIVERY_BACKLOG, DELIVERY_CLAIM, DELIVERY_DEAD,
-    DELIVERY_DELETE_OF_RECEIVER, DELIVERY_FAIL, DELIVERY_INSERT_BACKLOG, DELIVERY_REPLAY,
+    COUNTER_BUMP_GENERATION, DELIVERY_BACKLOG, DELIVERY_CLAIM, DELIVERY_DELETE_OF_RECEIVER,
+    DELIVERY_FAIL, DELIVERY_INSERT_BACKLOG, DELIVERY_LIST, DELIVERY_REPLAY, DELIVERY_REPLAY_ALL,
     DELIVERY_SUCCEED, NOTIFICATION_SET_NOTIFIED, RECEIVER_DELETE, RECEIVER_INSERT,
 };
 use crate::value::Value;
@@ -28,24 +28,59 @@ pub struct Delivery {
     pub receiver: String,
     /// How often it was tried since it last succeeded, this time included.
     pub attempt: u32,
+    /// When the notification was made, in seconds since 1970.
+    pub created_at: i64,
     token: i64,
 }
 
-/// A delivery that was given up.
+/// How far the delivery of a notification is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DeliveryState {
+    /// To be sent, or sent again.
+    Pending,
+    /// Sent, and not to be sent again.
+    Done,
+    /// Given up.
+    Dead,
+    /// One of too many that an update made: an operator decides.
+    Held,
+}
+
+impl DeliveryState {
+    /// As the database and the command line write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Done => "done",
+            Self::Dead => "dead",
+            Self::Held => "held",
+        }
+    }
+}
+
+/// A notification on its way to a receiver. Times are seconds since 1970.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct DeadLetter {
+pub struct Posting {
     /// The notification's number.
     pub notification: NotificationId,
     /// The notification's name.
     pub name: String,
-    /// Who did not get it.
+    /// Namespace of the vulnerability.
+    pub namespace: String,
+    /// Name of the vulnerability.
+    pub vulnerability: String,
+    /// Who is to get it.
     pub receiver: String,
-    /// How often it was tried.
+    /// How often it was tried since it last succeeded.
     pub attempts: u32,
-    /// When it was given up, in seconds since 1970.
-    pub since: i64,
+    /// When it is due; of one given up when that was.
+    pub next_at: i64,
+    /// When it last succeeded.
+    pub delivered_at: Option<i64>,
     /// What the last try met.
     pub error: Option<String>,
+    /// Key of the snapshot whose update it tells of; `None` for an edit through the API.
+    pub feed: Option<String>,
 }
 
 /// How far behind a receiver is.
@@ -120,6 +155,7 @@ impl Store {
                 receiver: receiver.to_owned(),
                 attempt: u32::try_from(row.int(2)?).unwrap_or(u32::MAX),
                 token: row.int(3)?,
+                created_at: row.int(4)?,
             });
         }
         claimed.sort_unstable_by_key(|delivery| delivery.notification);
@@ -185,31 +221,38 @@ impl Store {
             .is_empty())
     }
 
-    /// One page of the deliveries to a receiver that were given up, from the one after `after`.
+    /// One page of the deliveries to a receiver in a state, in the order in which the notifications
+    /// were made, from the one after `after`.
     ///
     /// # Errors
     /// The database is away or damaged.
-    pub async fn dead_letters(
+    pub async fn deliveries(
         &self,
         receiver: &str,
+        state: DeliveryState,
         after: NotificationId,
         limit: u32,
-    ) -> Result<Vec<DeadLetter>, StoreError> {
+    ) -> Result<Vec<Posting>, StoreError> {
         let values = vec![
             Value::from(receiver),
+            Value::from(state.name()),
             Value::from(after.0),
             Value::from(limit),
         ];
-        let rows = self.inner.engine.query_long(&DELIVERY_DEAD, values).await?;
+        let rows = self.inner.engine.query_long(&DELIVERY_LIST, values).await?;
         rows.into_iter()
             .map(|mut row| {
-                Ok(DeadLetter {
+                Ok(Posting {
                     notification: NotificationId(row.int(0)?),
                     name: row.text(1)?,
-                    receiver: row.text(2)?,
-                    attempts: u32::try_from(row.int(3)?).unwrap_or(u32::MAX),
-                    since: row.int(4)?,
-                    error: row.opt_text(5)?,
+                    namespace: row.text(2)?,
+                    vulnerability: row.text(3)?,
+                    receiver: row.text(4)?,
+                    attempts: u32::try_from(row.int(5)?).unwrap_or(u32::MAX),
+                    next_at: row.int(6)?,
+                    delivered_at: row.opt_int(7)?,
+                    error: row.opt_text(8)?,
+                    feed: row.opt_text(9)?,
                 })
             })
             .collect()
@@ -227,6 +270,16 @@ impl Store {
             .write_one(&DELIVERY_REPLAY, values)
             .await?
             .is_empty())
+    }
+
+    /// Makes every delivery that was given up due again, and gives how many.
+    ///
+    /// # Errors
+    /// The database is away or damaged.
+    pub async fn replay_all(&self, receiver: &str) -> Result<usize, StoreError> {
+        let values = vec![Value::from(receiver)];
+        let engine = &self.inner.engine;
+        Ok(engine.write_one(&DELIVERY_REPLAY_ALL, values).await?.len())
     }
 
     /// How far behind a receiver is.

@@ -7,8 +7,8 @@ use crate::engine::Tx;
 use crate::feature::{Feature, FeatureVersionId, Identity};
 use crate::layers::LayerId;
 use crate::statements::{
-    FEATURE_VERSION_FIND, FEATURE_VERSION_GET, FEATURE_VERSION_INSERT, FEATURE_VERSION_NAMED,
-    INTRODUCED_LAYERS, INTRODUCED_LAYERS_OF_ONE,
+    FEATURE_VERSION_ABOUT, FEATURE_VERSION_FIND, FEATURE_VERSION_GET, FEATURE_VERSION_INSERT,
+    FEATURE_VERSION_NAMED, INTRODUCED_LAYERS, INTRODUCED_LAYERS_OF_ONE,
 };
 use crate::value::{Row, Value, list};
 use crate::{Inner, Store, StoreError};
@@ -47,15 +47,27 @@ impl Store {
             .engine
             .query_long(&FEATURE_VERSION_NAMED, values)
             .await?;
-        rows.into_iter()
-            .map(|mut row| {
-                let (id, feature) = Feature::from_row(&mut row)?;
-                Ok(FeatureVersion {
-                    id: FeatureVersionId(id),
-                    feature: Arc::new(feature),
-                })
-            })
-            .collect()
+        rows.into_iter().map(found).collect()
+    }
+
+    /// Every feature version of a namespace that some layer brings in and that has one of these
+    /// names, or was built from a source of that name, by ascending number.
+    ///
+    /// # Errors
+    /// The database is away or damaged.
+    pub async fn feature_versions_about(
+        &self,
+        namespace: &str,
+        names: &[&str],
+    ) -> Result<Vec<FeatureVersion>, StoreError> {
+        let names = list(names.iter().map(|name| (crate::text::Clean(name),)));
+        let values = vec![Value::from(namespace), names];
+        let rows = self
+            .inner
+            .engine
+            .query_long(&FEATURE_VERSION_ABOUT, values)
+            .await?;
+        rows.into_iter().map(found).collect()
     }
 
     /// One page of the layers that themselves bring in any of these, by ascending number, from the
@@ -207,6 +219,14 @@ impl Inner {
             .collect::<Result<Vec<_>, _>>()?;
         Ok((ids, found.into_iter().collect()))
     }
+}
+
+fn found(mut row: Row) -> Result<FeatureVersion, StoreError> {
+    let (id, feature) = Feature::from_row(&mut row)?;
+    Ok(FeatureVersion {
+        id: FeatureVersionId(id),
+        feature: Arc::new(feature),
+    })
 }
 
 async fn lookup(

@@ -6,8 +6,11 @@
 
 use std::time::Duration;
 
-use crate::engine::Tx;
-use crate::statements::{LEASE_ACQUIRE, LEASE_FENCE, LEASE_GET, LEASE_RELEASE, LEASE_RENEW};
+use crate::engine::{End, Tx};
+use crate::statements::{
+    DELIVERY_END_CLAIMS, LEASE_ACQUIRE, LEASE_END_ALL, LEASE_FENCE, LEASE_GET, LEASE_RELEASE,
+    LEASE_RENEW,
+};
 use crate::value::Value;
 use crate::{Store, StoreError};
 
@@ -89,6 +92,24 @@ impl Store {
             .write_one(&LEASE_RELEASE, values)
             .await?
             .is_empty())
+    }
+
+    /// Ends every lease and every claim of a delivery. Only for whoever knows that all holders are
+    /// gone: what they would still write is refused.
+    ///
+    /// # Errors
+    /// The database is away or damaged.
+    pub async fn end_leases(&self) -> Result<(), StoreError> {
+        self.inner
+            .engine
+            .write(|tx| {
+                Box::pin(async move {
+                    tx.query(&LEASE_END_ALL, &[]).await?;
+                    tx.query(&DELIVERY_END_CLAIMS, &[]).await?;
+                    Ok(End::Commit(()))
+                })
+            })
+            .await
     }
 
     /// Who holds a lease now.

@@ -22,6 +22,7 @@ mod leases;
 mod migrate;
 mod namespaces;
 mod notifications;
+mod outbox;
 mod snapshots;
 mod statement;
 mod statements;
@@ -33,13 +34,14 @@ mod vulnerability;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use deliveries::{Backlog, DeadLetter, Delivery};
+pub use deliveries::{Backlog, Delivery, DeliveryState, Posting};
 pub use error::StoreError;
 pub use feature::{Feature, FeatureVersionId, Namespace};
 pub use feature_versions::{FeatureVersion, IntroducingLayer};
 pub use layers::{Added, ChainLink, EffectiveFeature, LayerId, LayerView, NewLayer, Replaced};
 pub use leases::{Lease, LeaseHolder};
 pub use notifications::{NewNotification, Notification, NotificationId};
+pub use outbox::{Held, Outbox, Told};
 pub use snapshots::{NewSnapshot, PublishedSnapshot};
 pub use vulnerabilities::{
     Edited, FeedRecord, Hidden, Overlay, StoredVulnerability, VulnerabilityId,
@@ -130,6 +132,19 @@ impl Store {
             .next()
             .ok_or(StoreError::Damaged { what: "counter" })?;
         Ok(row.int(0)?.unsigned_abs())
+    }
+
+    /// What time the database has, in seconds since 1970: the one clock of all replicas.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn now(&self) -> Result<i64, StoreError> {
+        let rows = self.inner.engine.query(&statements::CLOCK_NOW, &[]).await?;
+        let mut row = rows
+            .into_iter()
+            .next()
+            .ok_or(StoreError::Damaged { what: "clock" })?;
+        row.int(0)
     }
 
     /// Prepares every statement of this crate: the schema has all that this release asks of it.

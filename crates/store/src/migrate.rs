@@ -10,8 +10,14 @@ use crate::statements::{SCHEMA_VERSION_INSERT, SCHEMA_VERSION_LATEST};
 use crate::value::Value;
 
 /// Every migration in order: number, name, text.
-const MIGRATIONS: &[(i64, &str, &str)] =
-    &[(1, "init", include_str!("../migrations/0001_init.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "init", include_str!("../migrations/0001_init.sql")),
+    (
+        2,
+        "feed_notifications",
+        include_str!("../migrations/0002_feed_notifications.sql"),
+    ),
+];
 
 /// Made by whoever comes first; the loser of a race is told that it exists.
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_version (

@@ -55,6 +55,10 @@ pub struct Notification {
     pub notified_at: Option<i64>,
     /// When a client first deleted it.
     pub deleted_at: Option<i64>,
+    /// Key of the snapshot whose update it tells of; `None` for an edit through the API.
+    pub feed: Option<String>,
+    /// Whether it waits for an operator, as one of too many.
+    pub held: bool,
     /// What the vulnerability was.
     pub old: Option<Vulnerability>,
     /// What the vulnerability is.
@@ -133,9 +137,34 @@ impl Store {
     }
 }
 
-/// Adds notifications, with a delivery for each receiver. The transaction holds the generation
-/// counter, so that a receiver that registers meanwhile misses none.
+/// Adds notifications of edits, with a delivery for each receiver, due at once. The transaction
+/// holds the generation counter, so that a receiver that registers meanwhile misses none.
 pub(crate) async fn insert(tx: &mut Tx, new: &[NewNotification]) -> Result<(), StoreError> {
+    insert_as(tx, new, &Terms::default()).await
+}
+
+/// On which terms notifications are made.
+#[derive(Default)]
+pub(crate) struct Terms<'a> {
+    /// Key of the snapshot they come from.
+    pub(crate) feed: Option<&'a str>,
+    /// Held back until an operator says what becomes of them.
+    pub(crate) held: bool,
+    /// Time before they are sent.
+    pub(crate) wait: Duration,
+    /// The same where the subject was told of within this time.
+    pub(crate) hold: Duration,
+}
+
+/// As [`insert`], on other terms.
+pub(crate) async fn insert_as(
+    tx: &mut Tx,
+    new: &[NewNotification],
+    terms: &Terms<'_>,
+) -> Result<(), StoreError> {
+    let feed = Value::from(terms.feed);
+    let held = Value::from(i64::from(terms.held));
+    let (wait, hold) = (seconds(terms.wait), seconds(terms.hold));
     for batch in new.chunks(BATCH) {
         let mut rows = Vec::with_capacity(batch.len());
         for change in batch {
@@ -151,19 +180,21 @@ pub(crate) async fn insert(tx: &mut Tx, new: &[NewNotification]) -> Result<(), S
             ));
         }
         let names = list(rows.iter().map(|row| (&row.0,)));
-        tx.query(&NOTIFICATION_INSERT, &[list(rows)]).await?;
-        tx.query(&DELIVERY_INSERT_FOR, &[names]).await?;
+        let values = [list(rows), feed.clone(), held.clone()];
+        tx.query(&NOTIFICATION_INSERT, &values).await?;
+        let values = [names, Value::from(wait), Value::from(hold)];
+        tx.query(&DELIVERY_INSERT_FOR, &values).await?;
     }
     Ok(())
 }
 
-fn json(body: &impl Serialize) -> Result<String, StoreError> {
+pub(crate) fn json(body: &impl Serialize) -> Result<String, StoreError> {
     serde_json::to_string(body).map_err(|_| StoreError::Damaged {
         what: "notification",
     })
 }
 
-fn body(text: Option<String>) -> Result<Option<Vulnerability>, StoreError> {
+pub(crate) fn body(text: Option<String>) -> Result<Option<Vulnerability>, StoreError> {
     text.map(|text| {
         serde_json::from_str(&text).map_err(|_| StoreError::Damaged {
             what: "notification",
@@ -183,6 +214,8 @@ fn read(mut row: Row) -> Result<Notification, StoreError> {
         deleted_at: row.opt_int(6)?,
         old: body(row.opt_text(7)?)?,
         new: body(row.opt_text(8)?)?,
+        feed: row.opt_text(9)?,
+        held: row.int(10)? != 0,
     })
 }
 

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use crate::engine::{End, Tx};
 use crate::leases::{self, Lease, seconds};
-use crate::notifications::{self, NewNotification};
+use crate::notifications::NewNotification;
+use crate::outbox::{self, Outbox, Told};
 use crate::statements::{
     COUNTER_BUMP_GENERATION, SNAPSHOT_CHUNK_COUNT, SNAPSHOT_CHUNK_GET, SNAPSHOT_CHUNK_PRUNE,
     SNAPSHOT_CHUNK_PUT, SNAPSHOT_GET, SNAPSHOT_LIST, SNAPSHOT_PUBLISH, SNAPSHOT_SET_STATE,
@@ -108,15 +109,16 @@ impl Store {
         snapshot: NewSnapshot,
         lease: &Lease,
         notifications: Vec<NewNotification>,
-    ) -> Result<(), StoreError> {
-        let work = Arc::new((snapshot, lease.clone(), notifications));
+        outbox: Outbox,
+    ) -> Result<Told, StoreError> {
+        let work = Arc::new((snapshot, lease.clone(), notifications, outbox));
         self.inner
             .engine
             .write(move |tx| {
                 let work = Arc::clone(&work);
                 Box::pin(async move {
-                    let (snapshot, lease, notifications) = &*work;
-                    publish(tx, snapshot, lease, notifications).await
+                    let (snapshot, lease, notifications, outbox) = &*work;
+                    publish(tx, snapshot, lease, notifications, outbox).await
                 })
             })
             .await
@@ -187,7 +189,8 @@ async fn publish(
     snapshot: &NewSnapshot,
     lease: &Lease,
     new: &[NewNotification],
-) -> Result<End<()>, StoreError> {
+    outbox: &Outbox,
+) -> Result<End<Told>, StoreError> {
     leases::fence(tx, lease).await?;
     tx.query(&COUNTER_BUMP_GENERATION, &[]).await?;
     let digest = Value::from(snapshot.digest.as_str());
@@ -216,8 +219,8 @@ async fn publish(
         Value::from(snapshot.state.as_str()),
     ];
     tx.query(&SNAPSHOT_PUBLISH, &values).await?;
-    notifications::insert(tx, new).await?;
-    Ok(End::Commit(()))
+    let told = outbox::post(tx, &snapshot.key, new, outbox).await?;
+    Ok(End::Commit(told))
 }
 
 fn read(mut row: Row) -> Result<PublishedSnapshot, StoreError> {

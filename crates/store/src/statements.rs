@@ -12,6 +12,8 @@ pub(crate) static ANALYSIS_GET: Statement =
     Statement::new("analysis/get", include_str!("sql/analysis/get.sql"));
 pub(crate) static ANALYSIS_INSERT: Statement =
     Statement::new("analysis/insert", include_str!("sql/analysis/insert.sql"));
+pub(crate) static CLOCK_NOW: Statement =
+    Statement::new("clock/now", include_str!("sql/clock/now.sql"));
 pub(crate) static COUNTER_BUMP_GENERATION: Statement = Statement::new(
     "counter/bump_generation",
     include_str!("sql/counter/bump_generation.sql"),
@@ -30,11 +32,13 @@ pub(crate) static DELIVERY_BACKLOG: Statement =
     Statement::new("delivery/backlog", include_str!("sql/delivery/backlog.sql"));
 pub(crate) static DELIVERY_CLAIM: Statement =
     Statement::new("delivery/claim", include_str!("sql/delivery/claim.sql"));
-pub(crate) static DELIVERY_DEAD: Statement =
-    Statement::new("delivery/dead", include_str!("sql/delivery/dead.sql"));
 pub(crate) static DELIVERY_DELETE_OF_RECEIVER: Statement = Statement::new(
     "delivery/delete_of_receiver",
     include_str!("sql/delivery/delete_of_receiver.sql"),
+);
+pub(crate) static DELIVERY_END_CLAIMS: Statement = Statement::new(
+    "delivery/end_claims",
+    include_str!("sql/delivery/end_claims.sql"),
 );
 pub(crate) static DELIVERY_FAIL: Statement =
     Statement::new("delivery/fail", include_str!("sql/delivery/fail.sql"));
@@ -50,10 +54,22 @@ pub(crate) static DELIVERY_INSERT_FOR: Statement = Statement::new(
     "delivery/insert_for",
     include_str!("sql/delivery/insert_for.sql"),
 );
+pub(crate) static DELIVERY_LIST: Statement =
+    Statement::new("delivery/list", include_str!("sql/delivery/list.sql"));
+pub(crate) static DELIVERY_RELEASE: Statement =
+    Statement::new("delivery/release", include_str!("sql/delivery/release.sql"));
 pub(crate) static DELIVERY_REPLAY: Statement =
     Statement::new("delivery/replay", include_str!("sql/delivery/replay.sql"));
+pub(crate) static DELIVERY_REPLAY_ALL: Statement = Statement::new(
+    "delivery/replay_all",
+    include_str!("sql/delivery/replay_all.sql"),
+);
 pub(crate) static DELIVERY_SUCCEED: Statement =
     Statement::new("delivery/succeed", include_str!("sql/delivery/succeed.sql"));
+pub(crate) static FEATURE_VERSION_ABOUT: Statement = Statement::new(
+    "feature_version/about",
+    include_str!("sql/feature_version/about.sql"),
+);
 pub(crate) static FEATURE_VERSION_FIND: Statement = Statement::new(
     "feature_version/find",
     include_str!("sql/feature_version/find.sql"),
@@ -128,6 +144,8 @@ pub(crate) static LAYER_UPDATE: Statement =
     Statement::new("layer/update", include_str!("sql/layer/update.sql"));
 pub(crate) static LEASE_ACQUIRE: Statement =
     Statement::new("lease/acquire", include_str!("sql/lease/acquire.sql"));
+pub(crate) static LEASE_END_ALL: Statement =
+    Statement::new("lease/end_all", include_str!("sql/lease/end_all.sql"));
 pub(crate) static LEASE_FENCE: Statement =
     Statement::new("lease/fence", include_str!("sql/lease/fence.sql"));
 pub(crate) static LEASE_GET: Statement =
@@ -148,11 +166,23 @@ pub(crate) static NOTIFICATION_DELETE: Statement = Statement::new(
     "notification/delete",
     include_str!("sql/notification/delete.sql"),
 );
+pub(crate) static NOTIFICATION_DISCARD: Statement = Statement::new(
+    "notification/discard",
+    include_str!("sql/notification/discard.sql"),
+);
 pub(crate) static NOTIFICATION_GET: Statement =
     Statement::new("notification/get", include_str!("sql/notification/get.sql"));
+pub(crate) static NOTIFICATION_HELD: Statement = Statement::new(
+    "notification/held",
+    include_str!("sql/notification/held.sql"),
+);
 pub(crate) static NOTIFICATION_INSERT: Statement = Statement::new(
     "notification/insert",
     include_str!("sql/notification/insert.sql"),
+);
+pub(crate) static NOTIFICATION_MERGE: Statement = Statement::new(
+    "notification/merge",
+    include_str!("sql/notification/merge.sql"),
 );
 pub(crate) static NOTIFICATION_PAGE: Statement = Statement::new(
     "notification/page",
@@ -162,6 +192,14 @@ pub(crate) static NOTIFICATION_PRUNE: Statement = Statement::new(
     "notification/prune",
     include_str!("sql/notification/prune.sql"),
 );
+pub(crate) static NOTIFICATION_RELEASE: Statement = Statement::new(
+    "notification/release",
+    include_str!("sql/notification/release.sql"),
+);
+pub(crate) static NOTIFICATION_REMOVE: Statement = Statement::new(
+    "notification/remove",
+    include_str!("sql/notification/remove.sql"),
+);
 pub(crate) static NOTIFICATION_SET_NOTIFIED: Statement = Statement::new(
     "notification/set_notified",
     include_str!("sql/notification/set_notified.sql"),
@@ -170,6 +208,10 @@ pub(crate) static RECEIVER_DELETE: Statement =
     Statement::new("receiver/delete", include_str!("sql/receiver/delete.sql"));
 pub(crate) static RECEIVER_INSERT: Statement =
     Statement::new("receiver/insert", include_str!("sql/receiver/insert.sql"));
+pub(crate) static NOTIFICATION_UNSENT: Statement = Statement::new(
+    "notification/unsent",
+    include_str!("sql/notification/unsent.sql"),
+);
 pub(crate) static SCHEMA_VERSION_INSERT: Statement = Statement::new(
     "schema_version/insert",
     include_str!("sql/schema_version/insert.sql"),
@@ -243,20 +285,25 @@ pub(crate) static ALL: &[&Statement] = &[
     &ANALYSIS_FIND,
     &ANALYSIS_GET,
     &ANALYSIS_INSERT,
+    &CLOCK_NOW,
     &COUNTER_BUMP_GENERATION,
     &COUNTER_BUMP_OVERLAY,
     &COUNTER_GENERATION,
     &COUNTER_OVERLAY,
     &DELIVERY_BACKLOG,
     &DELIVERY_CLAIM,
-    &DELIVERY_DEAD,
     &DELIVERY_DELETE_OF_RECEIVER,
+    &DELIVERY_END_CLAIMS,
     &DELIVERY_FAIL,
     &DELIVERY_FINISH_ALL,
     &DELIVERY_INSERT_BACKLOG,
     &DELIVERY_INSERT_FOR,
+    &DELIVERY_LIST,
+    &DELIVERY_RELEASE,
     &DELIVERY_REPLAY,
+    &DELIVERY_REPLAY_ALL,
     &DELIVERY_SUCCEED,
+    &FEATURE_VERSION_ABOUT,
     &FEATURE_VERSION_FIND,
     &FEATURE_VERSION_GET,
     &FEATURE_VERSION_INSERT,
@@ -282,6 +329,7 @@ pub(crate) static ALL: &[&Statement] = &[
     &LAYER_REMOVED,
     &LAYER_UPDATE,
     &LEASE_ACQUIRE,
+    &LEASE_END_ALL,
     &LEASE_FENCE,
     &LEASE_GET,
     &LEASE_RELEASE,
@@ -291,13 +339,19 @@ pub(crate) static ALL: &[&Statement] = &[
     &NAMESPACE_GET,
     &NAMESPACE_LIST,
     &NOTIFICATION_DELETE,
+    &NOTIFICATION_DISCARD,
     &NOTIFICATION_GET,
+    &NOTIFICATION_HELD,
     &NOTIFICATION_INSERT,
+    &NOTIFICATION_MERGE,
     &NOTIFICATION_PAGE,
     &NOTIFICATION_PRUNE,
+    &NOTIFICATION_RELEASE,
+    &NOTIFICATION_REMOVE,
     &NOTIFICATION_SET_NOTIFIED,
     &RECEIVER_DELETE,
     &RECEIVER_INSERT,
+    &NOTIFICATION_UNSENT,
     &SCHEMA_VERSION_INSERT,
     &SCHEMA_VERSION_LATEST,
     &SECRET_GET,

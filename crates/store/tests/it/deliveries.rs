@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use pellucid_model::Severity;
-use pellucid_store::{Delivery, Edit, NotificationId, Store};
+use pellucid_store::{Delivery, DeliveryState, Edit, NotificationId, Store};
 
 use crate::fixture::{Fixture, debian};
 
@@ -178,7 +178,7 @@ pub(crate) async fn dead_letters_are_replayed(fixture: Fixture) {
             .is_empty()
     );
     let dead = store
-        .dead_letters("hook", NotificationId(0), 9)
+        .deliveries("hook", DeliveryState::Dead, NotificationId(0), 9)
         .await
         .unwrap();
     let [letter] = dead.as_slice() else {
@@ -190,7 +190,7 @@ pub(crate) async fn dead_letters_are_replayed(fixture: Fixture) {
     );
     assert!(
         store
-            .dead_letters("hook", letter.notification, 9)
+            .deliveries("hook", DeliveryState::Dead, letter.notification, 9)
             .await
             .unwrap()
             .is_empty()
@@ -202,6 +202,7 @@ pub(crate) async fn dead_letters_are_replayed(fixture: Fixture) {
         [name.as_str()]
     );
 
+    assert_eq!(store.replay_all("other").await.unwrap(), 0);
     assert!(store.replay("hook", &name).await.unwrap());
     assert!(!store.replay("hook", &name).await.unwrap());
     let again = store.claim_deliveries("hook", 9, LEASE).await.unwrap();

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use pellucid_model::Severity;
-use pellucid_store::{NewNotification, NewSnapshot, NotificationId, StoreError, Vulnerability};
+use pellucid_store::{
+    NewNotification, NewSnapshot, NotificationId, Outbox, StoreError, Vulnerability,
+};
 
 use crate::fixture::Fixture;
 
@@ -79,6 +81,12 @@ pub(crate) async fn one_holds_a_lease(fixture: Fixture) {
         winners += usize::from(task.await.unwrap().is_some());
     }
     assert_eq!(winners, 1);
+    // Whoever knows that all holders are gone need not wait for them.
+    replica.end_leases().await.unwrap();
+    assert_eq!(store.lease_holder("updater").await.unwrap(), None);
+    let next = replica.acquire_lease("updater", "two", LONG).await.unwrap();
+    assert!(next.unwrap().token > again.token);
+    assert!(!store.release_lease(&again).await.unwrap());
 }
 
 fn snapshot(digest: &str, chunks: u32) -> NewSnapshot {
@@ -121,7 +129,12 @@ pub(crate) async fn snapshots_are_published_whole(fixture: Fixture) {
     store.put_snapshot_chunk("d1", 0, b"abc").await.unwrap();
     store.put_snapshot_chunk("d1", 0, b"abc").await.unwrap();
     let early = store
-        .publish_snapshot(snapshot("d1", 2), &lease, vec![change(0)])
+        .publish_snapshot(
+            snapshot("d1", 2),
+            &lease,
+            vec![change(0)],
+            Outbox::default(),
+        )
         .await;
     assert!(
         matches!(
@@ -147,7 +160,12 @@ pub(crate) async fn snapshots_are_published_whole(fixture: Fixture) {
     let generation = store.generation().await.unwrap();
     let changes: Vec<_> = (0..1200).map(change).collect();
     store
-        .publish_snapshot(snapshot("d1", 2), &lease, changes.clone())
+        .publish_snapshot(
+            snapshot("d1", 2),
+            &lease,
+            changes.clone(),
+            Outbox::default(),
+        )
         .await
         .unwrap();
     assert!(store.generation().await.unwrap() > generation);
@@ -178,7 +196,7 @@ pub(crate) async fn snapshots_are_published_whole(fixture: Fixture) {
         store.put_snapshot_chunk(digest, 0, b"x").await.unwrap();
         for _ in 0..2 {
             store
-                .publish_snapshot(snapshot(digest, 1), &lease, Vec::new())
+                .publish_snapshot(snapshot(digest, 1), &lease, Vec::new(), Outbox::default())
                 .await
                 .unwrap();
         }
@@ -208,7 +226,12 @@ pub(crate) async fn snapshots_are_published_whole(fixture: Fixture) {
         .unwrap()
         .unwrap();
     let late = store
-        .publish_snapshot(snapshot("d2", 1), &lease, vec![change(0)])
+        .publish_snapshot(
+            snapshot("d2", 1),
+            &lease,
+            vec![change(0)],
+            Outbox::default(),
+        )
         .await;
     assert!(
         matches!(late, Err(StoreError::LeaseLost { .. })),

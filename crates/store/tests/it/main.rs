@@ -9,5 +9,6 @@ mod layers;
 mod leases;
 mod namespaces;
 mod outage;
+mod outbox;
 mod suite;
 mod vulnerabilities;

@@ -7,7 +7,7 @@ use pellucid_store::Database;
 use pellucid_testkit::postgres::PostgresServer;
 
 use crate::fixture::Fixture;
-use crate::{deliveries, layers, leases, namespaces, vulnerabilities};
+use crate::{deliveries, layers, leases, namespaces, outbox, vulnerabilities};
 
 type Case = fn(Fixture) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -55,6 +55,15 @@ const CASES: &[(&str, Case)] = &[
         Box::pin(deliveries::in_order_per_vulnerability(f))
     }),
     ("claims", |f| Box::pin(deliveries::claims_do_not_overlap(f))),
+    ("flapping", |f| {
+        Box::pin(outbox::bursts_are_one_and_flapping_is_none(f))
+    }),
+    ("sent", |f| {
+        Box::pin(outbox::what_was_sent_is_not_touched(f))
+    }),
+    ("held", |f| {
+        Box::pin(outbox::too_many_wait_for_an_operator(f))
+    }),
     ("lease", |f| Box::pin(leases::one_holds_a_lease(f))),
     ("snapshots", |f| {
         Box::pin(leases::snapshots_are_published_whole(f))

@@ -23,4 +23,5 @@ WHERE receiver = ?1 AND notification_id IN (SELECT due.notification_id FROM due)
 RETURNING
   notification_id,
   (SELECT m.name FROM notification m WHERE m.id = delivery.notification_id),
-  attempts, lease_token
+  attempts, lease_token,
+  (SELECT m.created_at FROM notification m WHERE m.id = delivery.notification_id)

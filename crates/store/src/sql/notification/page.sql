@@ -1,6 +1,6 @@
 SELECT
   m.id, m.name, m.namespace, m.vulnerability, m.created_at, m.notified_at, m.deleted_at, m.old_body,
-  m.new_body
+  m.new_body, m.feed, m.held
 FROM notification m
 WHERE m.id > ?1 AND m.deleted_at IS NULL
 ORDER BY m.id
