@@ -62,6 +62,9 @@ pub(crate) enum Command {
     /// Check or print a configuration of the service.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// List the service's notifications, and send again what was given up or held back.
+    #[command(subcommand)]
+    Notifications(crate::commands::notifications::NotificationsCommand),
     /// Compare two versions as an ecosystem orders them.
     VersionCompare(VersionCompareArgs),
     /// Have a Clair-like server analyse an image of the local docker or podman.

@@ -6,6 +6,7 @@ pub(crate) mod convert;
 pub(crate) mod db;
 pub(crate) mod diff;
 pub(crate) mod explain;
+pub(crate) mod notifications;
 pub(crate) mod packages;
 mod saved;
 pub(crate) mod scan;

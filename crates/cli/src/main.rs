@@ -63,6 +63,7 @@ fn run(args: &Args) -> anyhow::Result<Exit> {
         Command::Db(DbCommand::Status(status)) => commands::db::status(status),
         Command::Serve(serve) => commands::serve::run(serve),
         Command::Config(config) => commands::config::run(config),
+        Command::Notifications(command) => commands::notifications::run(command),
         Command::VersionCompare(compare) => commands::version_compare::run(compare),
         Command::AnalyzeLocalImages(_) => Err(Usage(format!(
             "write {} before other options",

@@ -7,6 +7,7 @@
 //! Silence is never safety: a namespace without data is *not covered*, a version that cannot be
 //! placed is a warning, a damaged snapshot is an error.
 
+mod affects;
 mod coverage;
 mod end_of_life;
 mod enrichment;
@@ -22,6 +23,7 @@ mod statement;
 mod vex;
 mod waiver;
 
+pub use affects::affects;
 pub use end_of_life::end_of_life;
 pub use find::{MatchError, MatchOptions, Matched, find};
 pub use pattern::{Pattern, PatternError};

@@ -10,10 +10,12 @@ use crate::fetch::Fetcher;
 use crate::metrics::Metrics;
 use crate::process::Scanner;
 use crate::snapshots::Snapshots;
+use crate::updates::Updates;
 use crate::v1;
 
 /// Shared by all requests.
 pub(crate) struct App {
+    pub(crate) updates: std::sync::Arc<Updates>,
     pub(crate) store: Store,
     pub(crate) snapshots: Snapshots,
     pub(crate) fetcher: Fetcher,

@@ -12,11 +12,12 @@ use pellucid_store::Store;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::config::{Clair, Notifications};
 use crate::metrics::Metrics;
+use crate::notifier;
 use crate::snapshots::Snapshots;
+use crate::updates::Updates;
 
-/// How often the catalog on disk is looked at for what another process published.
-const LOOK: Duration = Duration::from_secs(10);
 /// Pause before a loop that failed is started again.
 const PAUSE: Duration = Duration::from_secs(5);
 
@@ -39,9 +40,24 @@ pub(crate) type Loop = Arc<
 >;
 
 /// Starts every loop.
-pub(crate) fn start(background: &Background, others: &[(&'static str, Loop)], tasks: &TaskTracker) {
-    let own: Loop = Arc::new(|background| Box::pin(follow(background)));
-    let own = [("snapshots", own)];
+pub(crate) fn start(
+    background: &Background,
+    clair: &Clair,
+    notifications: &Notifications,
+    updates: &Arc<Updates>,
+    others: &[(&'static str, Loop)],
+    tasks: &TaskTracker,
+) {
+    let (fetch, follow) = (Arc::clone(updates), Arc::clone(updates));
+    let fetch: Loop = Arc::new(move |it| Box::pin(Arc::clone(&fetch).fetch(it.stop)));
+    let follow: Loop = Arc::new(move |it| Box::pin(Arc::clone(&follow).follow(it.stop)));
+    let mut own = vec![("snapshots", follow), ("updater", fetch)];
+    if let Some(options) = notifier::options(clair) {
+        let settings = notifier::settings(clair, notifications);
+        let send: Loop =
+            Arc::new(move |it| Box::pin(notifier::run(it, options.clone(), settings.clone())));
+        own.push(("notifier", send));
+    }
     for (name, run) in own.iter().chain(others) {
         tasks.spawn(keep(name, Arc::clone(run), background.clone()));
     }
@@ -59,26 +75,6 @@ async fn keep(name: &'static str, run: Loop, background: Background) {
         tokio::select! {
             () = background.stop.cancelled() => return,
             () = tokio::time::sleep(PAUSE) => {}
-        }
-    }
-}
-
-/// Takes up what another process published in the catalog.
-async fn follow(background: Background) -> Result<(), String> {
-    loop {
-        tokio::select! {
-            () = background.stop.cancelled() => return Ok(()),
-            () = tokio::time::sleep(LOOK) => {}
-        }
-        let snapshots = background.snapshots.clone();
-        let looked = tokio::task::spawn_blocking(move || snapshots.refresh()).await;
-        match looked {
-            Ok(Ok(true)) => tracing::info!("advisory data was swapped"),
-            Ok(Ok(false)) | Err(_) => {}
-            Ok(Err(error)) => tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "the new advisory data cannot be used"
-            ),
         }
     }
 }

@@ -7,6 +7,7 @@
 
 mod clair;
 mod duration;
+mod feeds;
 mod own;
 mod print;
 pub(crate) mod suggest;
@@ -19,6 +20,7 @@ use serde::Deserialize;
 pub(crate) use clair::pagination_key;
 pub use clair::{Api, Clair, DatabaseSection, Notifier, NotifierHttp, Token, Updater};
 pub use duration::GoDuration;
+pub use feeds::{Feeds, Notifications};
 pub use own::{Features, HostRule, LayerSources, Scans};
 
 /// Everything that can be configured.
@@ -35,6 +37,10 @@ pub struct Config {
     pub scans: Scans,
     /// Which packages the API shows.
     pub features: Features,
+    /// Which advisories are followed.
+    pub feeds: Feeds,
+    /// When news of them is sent.
+    pub notifications: Notifications,
     /// The file it was read from; `None` when there is none.
     #[serde(skip)]
     pub origin: Option<PathBuf>,
@@ -129,7 +135,9 @@ impl Config {
     pub fn check(&self) -> Result<(), ConfigError> {
         self.clair.check()?;
         self.layer_sources.check()?;
-        self.scans.check()
+        self.scans.check()?;
+        self.feeds.check()?;
+        self.notifications.check()
     }
 
     /// The addresses that the API binds, the first that can be bound wins.

@@ -10,6 +10,7 @@
 //! - While the database is away the process stays, says so, and goes on when it is back.
 
 mod answers;
+mod api;
 mod app;
 mod audit;
 mod auth;
@@ -20,22 +21,24 @@ mod health;
 mod listen;
 mod log;
 mod metrics;
+mod notifier;
 mod process;
 mod reply;
 mod serve;
 mod snapshots;
 mod tls;
+mod updates;
 mod v1;
 
 pub use auth::Scope;
 pub use background::Background;
 pub use config::suggest::explain as explain_key;
 pub use config::{
-    Api, Clair, Config, ConfigError, DatabaseSection, Features, GoDuration, HostRule, LayerSources,
-    Notifier, NotifierHttp, Scans, Token, Updater,
+    Api, Clair, Config, ConfigError, DatabaseSection, Features, Feeds, GoDuration, HostRule,
+    LayerSources, Notifications, Notifier, NotifierHttp, Scans, Token, Updater,
 };
 pub use fetch::{Resolve, Resolved};
 pub use log::JsonLines;
 pub use metrics::Metrics;
-pub use serve::{Options, ServeError, Server, Stop};
+pub use serve::{Options, ServeError, Server, Stop, database};
 pub use snapshots::Snapshots;

@@ -45,6 +45,24 @@ pub struct Metrics {
     /// Notifications that could not be delivered.
     pub notifier_errors: AtomicU64,
     notifier_latency: Mutex<Histogram>,
+    feeds: Mutex<BTreeMap<String, FeedNumbers>>,
+    /// Notifications that the receiver never got and still may.
+    notifications_waiting: AtomicU64,
+    /// When the oldest of them was made, in seconds since the epoch; 0 for none.
+    notifications_oldest: AtomicU64,
+    /// Notifications given up.
+    notifications_dead: AtomicU64,
+    /// Notifications that wait for an operator.
+    notifications_held: AtomicU64,
+}
+
+/// What is known of a followed key. Keys are drawn from the table of feeds.
+#[derive(Debug, Default)]
+struct FeedNumbers {
+    advisories: u64,
+    /// When it was last found up to date, in seconds since the epoch.
+    checked_at: Option<i64>,
+    errors: u64,
 }
 
 #[derive(Debug, Default)]
@@ -110,6 +128,41 @@ impl Metrics {
         latencies.observe(latency);
     }
 
+    /// Counts an update of a key.
+    pub(crate) fn updated(&self, key: &str, failed: bool, took: Duration) {
+        self.updater_seconds.store(took.as_secs(), Relaxed);
+        if failed {
+            add_one(&self.updater_errors);
+            let mut feeds = self.feeds.lock().unwrap_or_else(PoisonError::into_inner);
+            feeds.entry(key.to_owned()).or_default().errors += 1;
+        }
+    }
+
+    /// Notes what all replicas know of a key.
+    pub(crate) fn feed(&self, key: &str, advisories: u64, checked_at: Option<i64>) {
+        let mut feeds = self.feeds.lock().unwrap_or_else(PoisonError::into_inner);
+        let feed = feeds.entry(key.to_owned()).or_default();
+        feed.advisories = advisories;
+        feed.checked_at = checked_at;
+        if let Some(last) = checked_at.and_then(|at| u64::try_from(at).ok()) {
+            self.updater_last_success.fetch_max(last, Relaxed);
+        }
+    }
+
+    /// Notes how many notifications wait for an operator.
+    pub(crate) fn held(&self, count: u64) {
+        self.notifications_held.store(count, Relaxed);
+    }
+
+    /// Notes how far behind the receiver of notifications is.
+    pub(crate) fn behind(&self, waiting: u64, oldest: Option<i64>, dead: u64) {
+        let oldest = oldest.and_then(|at| u64::try_from(at).ok());
+        self.notifications_waiting.store(waiting, Relaxed);
+        self.notifications_oldest
+            .store(oldest.unwrap_or(0), Relaxed);
+        self.notifications_dead.store(dead, Relaxed);
+    }
+
     /// The text of all of them.
     pub(crate) fn text(&self, auth_mode: &str) -> String {
         let mut out = String::with_capacity(8 << 10);
@@ -151,6 +204,8 @@ impl Metrics {
             latency.write(&mut out, name, "");
         }
         self.simple(&mut out);
+        self.feeds(&mut out);
+        self.notifications(&mut out);
         head(
             &mut out,
             "pellucid_auth_mode",
@@ -168,6 +223,80 @@ impl Metrics {
         let _ = writeln!(out, "pellucid_build_info{{version=\"{version}\"}} 1");
         process(&mut out);
         out
+    }
+
+    fn feeds(&self, out: &mut String) {
+        let feeds = self.feeds.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = now();
+        let checked = |feed: &FeedNumbers| feed.checked_at.and_then(|at| u64::try_from(at).ok());
+        for (name, kind, help, value) in [
+            (
+                "pellucid_feed_advisories",
+                "gauge",
+                "Advisories of the snapshot in use.",
+                &(|feed: &FeedNumbers| Some(feed.advisories))
+                    as &dyn Fn(&FeedNumbers) -> Option<u64>,
+            ),
+            (
+                "pellucid_feed_last_success_timestamp_seconds",
+                "gauge",
+                "When a feed was last found up to date.",
+                &checked,
+            ),
+            (
+                "pellucid_feed_age_seconds",
+                "gauge",
+                "Time since a feed was last found up to date.",
+                &|feed| Some(now.saturating_sub(checked(feed)?)),
+            ),
+            (
+                "pellucid_feed_errors_total",
+                "counter",
+                "Updates of a feed that failed in this process.",
+                &|feed| Some(feed.errors),
+            ),
+        ] {
+            head(out, name, kind, help);
+            for (key, feed) in feeds.iter() {
+                if let Some(value) = value(feed) {
+                    let _ = writeln!(out, "{name}{{feed=\"{key}\"}} {value}");
+                }
+            }
+        }
+    }
+
+    fn notifications(&self, out: &mut String) {
+        let oldest = self.notifications_oldest.load(Relaxed);
+        let age = if oldest == 0 {
+            0
+        } else {
+            now().saturating_sub(oldest)
+        };
+        for (name, help, value) in [
+            (
+                "pellucid_notifications_waiting",
+                "Notifications that the receiver never got and still may.",
+                self.notifications_waiting.load(Relaxed),
+            ),
+            (
+                "pellucid_notification_oldest_seconds",
+                "Age of the oldest notification that waits.",
+                age,
+            ),
+            (
+                "pellucid_notifications_dead",
+                "Notifications given up.",
+                self.notifications_dead.load(Relaxed),
+            ),
+            (
+                "pellucid_notifications_held",
+                "Notifications of too large updates, which wait for an operator.",
+                self.notifications_held.load(Relaxed),
+            ),
+        ] {
+            head(out, name, "gauge", help);
+            let _ = writeln!(out, "{name} {value}");
+        }
     }
 
     fn simple(&self, out: &mut String) {
@@ -275,6 +404,11 @@ impl Metrics {
             self.connections.load(Relaxed)
         );
     }
+}
+
+/// Seconds since the epoch.
+fn now() -> u64 {
+    u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0)
 }
 
 fn head(out: &mut String, name: &str, kind: &str, help: &str) {

@@ -23,7 +23,8 @@ use crate::fetch::{Fetcher, Resolve};
 use crate::health::{self, Phase};
 use crate::process::Scanner;
 use crate::snapshots::Snapshots;
-use crate::{listen, tls, v1};
+use crate::updates::Updates;
+use crate::{api, listen, tls, v1};
 
 /// Connections to PostgreSQL where the configuration does not say.
 const CONNECTIONS: usize = 20;
@@ -133,7 +134,8 @@ impl Server {
             path: data_dir.clone(),
             source,
         })?;
-        let store = open(&database(config, &data_dir), &stop).await?;
+        let database = database(config, &data_dir);
+        let store = open(&database, &stop).await?;
         let key = match api
             .paginationkey
             .as_deref()
@@ -169,7 +171,16 @@ impl Server {
         )
         .map_err(ServeError::Client)?;
         warn(config, &auth);
+        let updates = Arc::new(Updates::new(
+            config,
+            store.clone(),
+            snapshots.clone(),
+            Arc::clone(&metrics),
+            matches!(database, Database::Postgres { .. }),
+        ));
+        updates.begin().await.map_err(ServeError::Store)?;
         let app = Arc::new(App {
+            updates: Arc::clone(&updates),
             store: store.clone(),
             snapshots: snapshots.clone(),
             fetcher,
@@ -187,7 +198,7 @@ impl Server {
         let token = stop.0.clone();
         {
             let app = Arc::clone(&app);
-            let handle = move |peer, request| v1::handle(Arc::clone(&app), peer, request);
+            let handle = move |peer, request| api::handle(Arc::clone(&app), peer, request);
             let metrics = Arc::clone(&metrics);
             tasks.spawn(listen::serve(
                 api_listener,
@@ -229,7 +240,14 @@ impl Server {
             metrics,
             stop: token,
         };
-        background::start(&background, &options.loops, &tasks);
+        background::start(
+            &background,
+            &config.clair,
+            &config.notifications,
+            &updates,
+            &options.loops,
+            &tasks,
+        );
         tasks.close();
         tracing::info!(address = %api_address, "starting main API");
         tracing::info!(address = %health_address, "starting health API");
@@ -254,7 +272,8 @@ impl Server {
     }
 }
 
-fn database(config: &Config, data_dir: &std::path::Path) -> Database {
+/// The database that a configuration means; the embedded one is in `data_dir` unless it says where.
+pub fn database(config: &Config, data_dir: &std::path::Path) -> Database {
     let section = config.clair.database.clone().unwrap_or_default();
     let is_postgres =
         config.clair.database.is_some() && section.kind.as_deref().unwrap_or("pgsql") == "pgsql";

@@ -108,6 +108,30 @@ impl View {
         })
     }
 
+    /// This view, but for the snapshot of one key; `None` is none.
+    pub(crate) fn with(&self, key: &str, snapshot: Option<Arc<Snapshot>>) -> Self {
+        let mut current = self.current.clone();
+        match snapshot {
+            Some(snapshot) => current.insert(key.to_owned(), (snapshot, 0)),
+            None => current.remove(key),
+        };
+        Self {
+            number: self.number,
+            current,
+            by_namespace: Mutex::default(),
+        }
+    }
+
+    /// Whether any snapshot knows a namespace.
+    pub(crate) fn covers(&self, namespace: &str) -> bool {
+        self.sources_of(&Namespace::new(namespace))
+            .iter()
+            .any(|source| {
+                let known = source.snapshot.namespaces();
+                known.iter().any(|it| it.namespace == source.namespace)
+            })
+    }
+
     fn digests(&self) -> impl Iterator<Item = (&str, pellucid_model::Digest)> {
         self.current
             .iter()

@@ -3,6 +3,7 @@
 //! Where Clair was wrong and we are not, `docs/clair-compatibility.md` says so and why. Nothing
 //! outside of this room knows how Clair spells anything.
 
+pub(crate) mod changes;
 mod decode;
 mod error;
 mod feed;

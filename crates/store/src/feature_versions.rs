@@ -8,7 +8,7 @@ use crate::feature::{Feature, FeatureVersionId, Identity};
 use crate::layers::LayerId;
 use crate::statements::{
     FEATURE_VERSION_ABOUT, FEATURE_VERSION_FIND, FEATURE_VERSION_GET, FEATURE_VERSION_INSERT,
-    FEATURE_VERSION_NAMED, INTRODUCED_LAYERS, INTRODUCED_LAYERS_OF_ONE,
+    FEATURE_VERSION_NAMED, FEATURE_VERSION_NAMES, INTRODUCED_LAYERS, INTRODUCED_LAYERS_OF_ONE,
 };
 use crate::value::{Row, Value, list};
 use crate::{Inner, Store, StoreError};
@@ -68,6 +68,17 @@ impl Store {
             .query_long(&FEATURE_VERSION_ABOUT, values)
             .await?;
         rows.into_iter().map(found).collect()
+    }
+
+    /// Every name that a feature of a namespace ever had.
+    ///
+    /// # Errors
+    /// The database is away or damaged.
+    pub async fn feature_names(&self, namespace: &str) -> Result<Vec<String>, StoreError> {
+        let values = vec![Value::from(namespace)];
+        let engine = &self.inner.engine;
+        let rows = engine.query_long(&FEATURE_VERSION_NAMES, values).await?;
+        rows.into_iter().map(|mut row| row.text(0)).collect()
     }
 
     /// One page of the layers that themselves bring in any of these, by ascending number, from the

@@ -86,6 +86,10 @@ pub(crate) static FEATURE_VERSION_NAMED: Statement = Statement::new(
     "feature_version/named",
     include_str!("sql/feature_version/named.sql"),
 );
+pub(crate) static FEATURE_VERSION_NAMES: Statement = Statement::new(
+    "feature_version/names",
+    include_str!("sql/feature_version/names.sql"),
+);
 pub(crate) static HIDDEN_VULNERABILITY_ALL: Statement = Statement::new(
     "hidden_vulnerability/all",
     include_str!("sql/hidden_vulnerability/all.sql"),
@@ -308,6 +312,7 @@ pub(crate) static ALL: &[&Statement] = &[
     &FEATURE_VERSION_GET,
     &FEATURE_VERSION_INSERT,
     &FEATURE_VERSION_NAMED,
+    &FEATURE_VERSION_NAMES,
     &HIDDEN_VULNERABILITY_ALL,
     &HIDDEN_VULNERABILITY_DELETE,
     &HIDDEN_VULNERABILITY_GET,

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use pellucid_server::{Config, ConfigError, JsonLines, Options, ServeError, Server, Stop};
@@ -15,10 +16,12 @@ use crate::exit::{Exit, Usage};
 
 /// Where Clair looks for its configuration.
 const CLAIR: &str = "/etc/clair/config.yaml";
+/// Time that work on other threads gets to end by itself.
+const GRACE: Duration = Duration::from_secs(1);
 /// Flags that Clair's users write with one dash.
 const FLAGS: [&str; 4] = ["-config", "-cpu-profile", "-insecure-tls", "-log-level"];
 
-/// Gives Go's one-dash flags of `serve` and `config` their second dash.
+/// Gives Go's one-dash flags of `serve`, `config` and `notifications` their second dash.
 pub(crate) fn go_flags(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut is_ours = false;
     args.enumerate()
@@ -26,7 +29,7 @@ pub(crate) fn go_flags(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
             let Some(text) = arg.to_str() else {
                 return arg;
             };
-            is_ours |= index > 0 && matches!(text, "serve" | "config");
+            is_ours |= index > 0 && matches!(text, "serve" | "config" | "notifications");
             let name = text.split('=').next().unwrap_or(text);
             if is_ours && FLAGS.contains(&name) {
                 format!("-{text}").into()
@@ -78,7 +81,7 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         let stop = Stop::new();
         tokio::spawn(signals(stop.clone()));
         let server = match Server::start(&config, options, stop).await {
@@ -89,7 +92,10 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
         };
         server.ended().await;
         Ok(Exit::Clean)
-    })
+    });
+    // A feed that is being read now is read again at the next start.
+    runtime.shutdown_timeout(GRACE);
+    served
 }
 
 /// The configuration that a flag names; none where it is empty, Clair's where it is absent and that

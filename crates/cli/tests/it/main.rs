@@ -11,6 +11,7 @@ mod db;
 mod formats;
 mod hostile;
 mod hostile_set;
+mod notifications;
 mod real_feeds;
 mod rules;
 mod scan;

@@ -109,6 +109,25 @@ pub(super) fn yaml(config: &Config) -> String {
     out.plain(1, "queue", config.scans.queue());
     out.line(0, "features:");
     out.plain(1, "languages", config.features.languages);
+    let feeds = &config.feeds;
+    out.line(0, "feeds:");
+    let follow = feeds.follow.iter().flatten();
+    out.list(1, "follow", follow.map(|name| quoted(name)));
+    out.text(1, "mirror", feeds.mirror.as_deref().unwrap_or_default());
+    if !feeds.intervals.is_empty() {
+        out.line(1, "intervals:");
+        for (name, interval) in &feeds.intervals {
+            out.plain(2, &quoted(name), interval);
+        }
+    }
+    out.plain(1, "parallel", feeds.parallel);
+    let notifications = &config.notifications;
+    out.line(0, "notifications:");
+    out.plain(1, "wait", notifications.wait);
+    out.plain(1, "hold", notifications.hold);
+    out.plain(1, "most", notifications.most);
+    out.plain(1, "give_up", notifications.give_up);
+    out.plain(1, "parallel", notifications.parallel);
     out.0
 }
 

@@ -1,6 +1,7 @@
 //! A feed's advisory in the words of Clair's API.
 
 use pellucid_model::{Advisory, Namespace, Status};
+use pellucid_snapshot::SnapshotError;
 use pellucid_store::{FeedRecord, Fix, Vulnerability};
 use pellucid_version::Scheme;
 use sha2::{Digest as _, Sha256};
@@ -21,23 +22,33 @@ pub(crate) fn record(
     namespace: &str,
     name: &str,
 ) -> Result<Option<FeedRecord>, ApiError> {
+    let found = advisory(view, namespace, name).map_err(damaged)?;
+    Ok(found.map(|advisory| of_advisory(&advisory, namespace, name)))
+}
+
+/// The advisory behind [`record`], with all it says about the namespace.
+pub(crate) fn advisory(
+    view: &View,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<Advisory>, SnapshotError> {
     let space = Namespace::new(namespace);
     for source in view.sources_of(&space).iter() {
         let snapshot = &source.snapshot;
         let inside = source.namespace.as_str();
-        let mut found = snapshot.get(inside, name).map_err(damaged)?;
+        let mut found = snapshot.get(inside, name)?;
         if found.is_none() {
             // Answers about layers name a bulletin by its only vulnerability.
-            for advisory in snapshot.aliased(name).map_err(damaged)? {
-                let whole = snapshot.advisory(advisory).map_err(damaged)?;
-                found = snapshot.get(inside, &whole.id).map_err(damaged)?;
+            for advisory in snapshot.aliased(name)? {
+                let whole = snapshot.advisory(advisory)?;
+                found = snapshot.get(inside, &whole.id)?;
                 if found.is_some() {
                     break;
                 }
             }
         }
-        if let Some(advisory) = found {
-            return Ok(Some(of_advisory(&advisory, namespace, name)));
+        if found.is_some() {
+            return Ok(found);
         }
     }
     Ok(None)
@@ -112,7 +123,7 @@ fn meaning(shown: &Vulnerability, advisory: &Advisory) -> String {
 }
 
 /// A snapshot that cannot be read, as a caller sees it.
-pub(crate) fn damaged(error: pellucid_snapshot::SnapshotError) -> ApiError {
+pub(crate) fn damaged(error: SnapshotError) -> ApiError {
     tracing::error!(
         error = &error as &dyn std::error::Error,
         "a snapshot cannot be read"

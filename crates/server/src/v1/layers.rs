@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::StatusCode;
+use http::{HeaderName, HeaderValue, StatusCode};
 use pellucid_store::LayerView;
 
 use super::error::ApiError;
@@ -14,6 +14,9 @@ use crate::app::App;
 use crate::metrics::add_one;
 use crate::process::{ENGINE_VERSION, Incoming, process};
 use crate::reply::{self, Reply};
+
+/// Names the namespace of a layer of which there is no advisory data.
+const NOT_COVERED: HeaderName = HeaderName::from_static("pellucid-not-covered");
 
 /// `POST /v1/layers`: reads a layer and stores what is in it.
 pub(crate) async fn post(app: &App, asked: &Asked) -> Result<Reply, ApiError> {
@@ -66,9 +69,23 @@ pub(crate) async fn get(app: &Arc<App>, name: &str, asked: &Asked) -> Result<Rep
         vulnerabilities,
         gzip: asked.gzip,
     };
+    // Clair answered before its first update as if all were well; its clients know no other answer,
+    // but whoever looks finds the header.
+    let uncovered = layer
+        .namespace
+        .clone()
+        .filter(|namespace| vulnerabilities && !view.covers(namespace));
+    let answered = |answer| {
+        let mut reply = sent(StatusCode::OK, asked.gzip, answer);
+        let name = uncovered.as_ref().map(|it| HeaderValue::from_str(it));
+        if let Some(Ok(name)) = name {
+            reply.headers_mut().insert(NOT_COVERED, name);
+        }
+        reply
+    };
     if let Some(answer) = app.answers.get(&key) {
         add_one(&app.metrics.answers_cached);
-        return Ok(sent(StatusCode::OK, asked.gzip, answer));
+        return Ok(answered(answer));
     }
     let features = features(app, &layer, vulnerabilities.then_some(view)).await?;
     let answer = rendered(asked.gzip, |it| {
@@ -76,7 +93,7 @@ pub(crate) async fn get(app: &Arc<App>, name: &str, asked: &Asked) -> Result<Rep
     });
     add_one(&app.metrics.answers_made);
     app.answers.put(key, answer.clone());
-    Ok(sent(StatusCode::OK, asked.gzip, answer))
+    Ok(answered(answer))
 }
 
 /// `DELETE /v1/layers/{name}`: the layer and all that are built on it.

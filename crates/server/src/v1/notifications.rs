@@ -4,6 +4,8 @@
 //! themselves, not those that inherit it. Old and New are paged side by side; -1 in a token is a
 //! side that is done.
 
+use std::collections::BTreeSet;
+
 use http::StatusCode;
 use pellucid_store::{
     FeatureVersionId, IntroducingLayer, LayerId, Notification, Vulnerability as Stored,
@@ -13,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::error::ApiError;
 use super::json::Object;
 use super::vulnerabilities::shown;
-use super::{Asked, json, page};
+use super::{Asked, changes, json, page};
 use crate::app::App;
 use crate::reply::{self, Reply};
 
@@ -149,6 +151,21 @@ async fn side(
 
 /// The feature versions that a vulnerability affects.
 async fn affected(app: &App, vulnerability: &Stored) -> Result<Vec<FeatureVersionId>, ApiError> {
+    if let Some(said) = changes::said(vulnerability) {
+        // A feed's advisory: it may speak of sources, architectures and ranges, as Clair's fixes
+        // cannot.
+        let names: BTreeSet<String> = said.iter().map(|it| it.package.clone()).collect();
+        let names = changes::installed(&app.store, &vulnerability.namespace, &names).await?;
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let known = app
+            .store
+            .feature_versions_about(&vulnerability.namespace, &names)
+            .await?;
+        let affected = known
+            .iter()
+            .filter(|one| pellucid_matcher::affects(&said, &one.feature.package));
+        return Ok(affected.map(|one| one.id).collect());
+    }
     let mut affected = Vec::new();
     for fix in &vulnerability.fixed_in {
         let known = app

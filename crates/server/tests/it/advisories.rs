@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::service::{Service, config, debian};
 
 /// `CVE-2024-N` in bash, fixed in `5.2-N`.
-fn advisory(number: u32) -> Advisory {
+pub(crate) fn advisory(number: u32) -> Advisory {
     let mut advisory = Advisory::new(format!("CVE-2024-{number}"));
     advisory.severity = Severity::High;
     advisory.description = format!("flaw {number}");
@@ -31,7 +31,12 @@ fn advisory(number: u32) -> Advisory {
     advisory
 }
 
-fn publish(folder: &TempDir, advisories: &[Advisory]) {
+pub(crate) fn publish(folder: &TempDir, advisories: &[Advisory]) {
+    publish_at(folder, advisories, 1);
+}
+
+/// As [`publish`], fetched at this time.
+pub(crate) fn publish_at(folder: &TempDir, advisories: &[Advisory], fetched_at: i64) {
     let catalog = Catalog::open(folder.path()).unwrap();
     let meta = Meta {
         key: "debian".to_owned(),
@@ -45,7 +50,7 @@ fn publish(folder: &TempDir, advisories: &[Advisory]) {
     }
     let built = builder.finish().unwrap();
     catalog
-        .publish("debian", built, 1, FeedStatus::default())
+        .publish("debian", built, fetched_at, FeedStatus::default())
         .unwrap();
 }
 

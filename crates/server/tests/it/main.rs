@@ -8,8 +8,10 @@
 mod advisories;
 mod auth;
 mod config;
+mod debian_pair;
 mod errors;
 mod fetch;
 mod layers;
 mod service;
 mod stop;
+mod updates;

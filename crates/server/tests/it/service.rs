@@ -22,6 +22,8 @@ pub(crate) fn config() -> Config {
     let mut config = Config::default();
     config.clair.api_mut().port = 0;
     config.clair.api_mut().healthport = 0;
+    // Nothing is fetched but what a test provides.
+    config.clair.updater = None;
     config
 }
 
