@@ -30,7 +30,7 @@ def wait_published(log, count):
 
 def report(log, address, expected):
     line = published(log)[-1]
-    milliseconds = int(line["duration_ms"])
+    milliseconds = int(line["duration ms"])
     server = http.client.HTTPConnection(address)
 
     def get(target):

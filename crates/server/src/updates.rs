@@ -264,10 +264,10 @@ impl Updates {
             self.store.release_lease(&lease).await?;
             return Ok(None);
         }
-        if let (true, Some(row), Some(state)) = (self.shared, row, state) {
-            if let Err(error) = self.catch_up(&row, &state).await {
-                told(&error, "the snapshot of another replica cannot be used");
-            }
+        if let (true, Some(row), Some(state)) = (self.shared, row, state)
+            && let Err(error) = self.catch_up(&row, &state).await
+        {
+            told(&error, "the snapshot of another replica cannot be used");
         }
         Ok(Some(lease))
     }

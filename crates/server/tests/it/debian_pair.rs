@@ -134,13 +134,15 @@ fn layer(release: &str, packages: &BTreeMap<String, String>) -> LayerBuilder {
         .file("var/lib/dpkg/status", status)
 }
 
+/// A package that a layer brings in: namespace, name, version.
+type Own = (String, String, String);
 /// What is said of a package in a layer: by layer, package, version and vulnerability.
 type Said =
     BTreeMap<(String, String, String, String, String), (Severity, Option<String>, FixState)>;
 
 /// Scans the packages of every layer with a snapshot. Keys: namespace, vulnerability, layer, package,
 /// version.
-fn scan(layers: &[(String, Vec<(String, String, String)>)], snapshot: &Arc<Snapshot>) -> Said {
+fn scan(layers: &[(String, Vec<Own>)], snapshot: &Arc<Snapshot>) -> Said {
     let mut said = Said::new();
     for (layer, features) in layers {
         let packages: Vec<PackageEntry> = features
