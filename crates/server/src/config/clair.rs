@@ -26,6 +26,17 @@ pub struct Clair {
     worker: Option<Ignored>,
 }
 
+/// A path; an empty one is none, as in Clair.
+fn path<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
+    text(deserializer).map(|text| text.map(PathBuf::from))
+}
+
+/// A text; an empty one is none.
+fn text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    Ok(text.filter(|text| !text.is_empty()))
+}
+
 /// Something that Clair's files have and that has no effect.
 #[derive(Clone, Debug)]
 struct Ignored;
@@ -88,12 +99,16 @@ pub struct Api {
     /// After this time a request is answered with 503.
     pub timeout: GoDuration,
     /// Key that page tokens are signed with; one kept in the database if absent.
+    #[serde(deserialize_with = "text")]
     pub paginationkey: Option<String>,
     /// The server's certificates, PEM.
+    #[serde(deserialize_with = "path")]
     pub certfile: Option<PathBuf>,
     /// Their key, PEM.
+    #[serde(deserialize_with = "path")]
     pub keyfile: Option<PathBuf>,
     /// Certificate authorities of clients, PEM; a client must then show a certificate.
+    #[serde(deserialize_with = "path")]
     pub cafile: Option<PathBuf>,
     servername: Option<Ignored>,
     /// Whether anybody who reaches the API may change advisories and delete layers.
@@ -181,18 +196,25 @@ impl Default for Notifier {
 #[serde(default, deny_unknown_fields)]
 pub struct NotifierHttp {
     /// URL of the receiver; empty is none.
+    #[serde(deserialize_with = "text")]
     pub endpoint: Option<String>,
     /// Name that the receiver's certificate must have.
+    #[serde(deserialize_with = "text")]
     pub servername: Option<String>,
     /// Authorities of the receiver's certificate, PEM.
+    #[serde(deserialize_with = "path")]
     pub cafile: Option<PathBuf>,
     /// Our key, PEM.
+    #[serde(deserialize_with = "path")]
     pub keyfile: Option<PathBuf>,
     /// Our certificate, PEM.
+    #[serde(deserialize_with = "path")]
     pub certfile: Option<PathBuf>,
     /// Proxy to the receiver.
+    #[serde(deserialize_with = "text")]
     pub proxy: Option<String>,
     /// Secret that messages are signed with.
+    #[serde(deserialize_with = "text")]
     pub secret: Option<String>,
 }
 
@@ -209,12 +231,8 @@ impl Clair {
 
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         let api = self.api();
-        let given = |path: &Option<PathBuf>| {
-            path.as_ref()
-                .is_some_and(|path| !path.as_os_str().is_empty())
-        };
-        let pair = (given(&api.certfile), given(&api.keyfile));
-        if given(&api.cafile) && pair != (true, true) {
+        let pair = (api.certfile.is_some(), api.keyfile.is_some());
+        if api.cafile.is_some() && pair != (true, true) {
             return Err(ConfigError::value(
                 "clair.api.cafile",
                 "client certificates can be asked for only with certfile and keyfile; without them \
@@ -227,7 +245,7 @@ impl Clair {
                 "certfile and keyfile belong together",
             ));
         }
-        if let Some(key) = api.paginationkey.as_deref().filter(|key| !key.is_empty())
+        if let Some(key) = api.paginationkey.as_deref()
             && pagination_key(key).is_none()
         {
             return Err(ConfigError::value(

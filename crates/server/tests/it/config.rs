@@ -141,3 +141,12 @@ fn bare_numbers_are_nanoseconds() {
     let config = parse("clair:\n  api:\n    timeout: 1000000\n").unwrap();
     assert_eq!(config.clair.api().timeout.0, Duration::from_millis(1));
 }
+
+#[test]
+fn empty_texts_are_none() {
+    // An empty cafile must not pass for authentication by certificates.
+    let text = "clair:\n  api: {certfile: '', keyfile: '', cafile: '', paginationkey: ''}\n";
+    let api = parse(text).unwrap().clair.api();
+    assert_eq!((api.certfile, api.keyfile, api.cafile), (None, None, None));
+    assert_eq!(api.paginationkey, None);
+}

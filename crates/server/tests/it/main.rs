@@ -11,6 +11,7 @@ mod config;
 mod debian_pair;
 mod errors;
 mod fetch;
+mod golden;
 mod layers;
 mod service;
 mod stop;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -25,6 +26,15 @@ pub(crate) fn config() -> Config {
     // Nothing is fetched but what a test provides.
     config.clair.updater = None;
     config
+}
+
+/// The same, with its data in PostgreSQL.
+pub(crate) fn on_postgres(source: &str) -> Config {
+    let text = format!(
+        "clair:\n  api: {{port: 0, healthport: 0, address: 127.0.0.1}}\n  database: {{type: pgsql, \
+         options: {{source: \"{source}\"}}}}\n"
+    );
+    Config::parse(&text, Path::new("test.yaml")).unwrap()
 }
 
 impl Service {
