@@ -2,11 +2,15 @@
 //!
 //! A key holds everything that an answer depends on, so an entry is never wrong, only unused; two
 //! halves bound the memory: when the young one is full the old one is forgotten.
+//!
+//! Answers are made a few at a time: when many ask for the same at once, one makes it and the others
+//! find it; when they ask for many different ones, memory stays bounded.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Bytes of answers in each half.
 const HALF: usize = 8 << 20;
@@ -36,12 +40,30 @@ struct Halves {
 }
 
 /// The answers.
-#[derive(Default)]
-pub(crate) struct Answers(Mutex<Halves>);
+pub(crate) struct Answers {
+    halves: Mutex<Halves>,
+    making: Semaphore,
+}
+
+impl Default for Answers {
+    fn default() -> Self {
+        let processors = std::thread::available_parallelism().map_or(2, usize::from);
+        Self {
+            halves: Mutex::default(),
+            making: Semaphore::new(processors.max(2)),
+        }
+    }
+}
 
 impl Answers {
+    /// Waits until one more answer may be made; look again then whether it was. `None` never comes:
+    /// the turns are not closed.
+    pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.making.acquire().await.ok()
+    }
+
     pub(crate) fn get(&self, key: &Key) -> Option<Bytes> {
-        let halves = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let halves = self.halves.lock().unwrap_or_else(PoisonError::into_inner);
         let found = halves.young.get(key).or_else(|| halves.old.get(key));
         found.cloned()
     }
@@ -50,7 +72,7 @@ impl Answers {
         if answer.len() > LARGEST {
             return;
         }
-        let mut halves = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut halves = self.halves.lock().unwrap_or_else(PoisonError::into_inner);
         if halves.bytes + answer.len() > HALF {
             halves.old = std::mem::take(&mut halves.young);
             halves.bytes = 0;

@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use http::Request;
 use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -36,6 +36,12 @@ const HEADER_BYTES: usize = 64 << 10;
 const STREAMS: u32 = 128;
 /// Connections at once; further ones wait to be taken.
 const CONNECTIONS: usize = 8192;
+
+/// The protocol of a connection.
+enum Speaks {
+    Http1,
+    Http2,
+}
 
 /// Opens a port on the first of these addresses that can be had.
 pub(crate) fn bind(addresses: &[IpAddr], port: u16) -> std::io::Result<TcpListener> {
@@ -98,11 +104,15 @@ pub(crate) async fn serve<H, F>(
                         address,
                         certificate: None,
                     };
-                    connection(stream, peer, handle, watcher).await;
+                    connection(stream, Speaks::Http1, peer, handle, watcher).await;
                 }
                 Some(acceptor) => {
                     if let Some((stream, peer)) = handshake(&acceptor, stream, address).await {
-                        connection(stream, peer, handle, watcher).await;
+                        let speaks = match stream.get_ref().1.alpn_protocol() {
+                            Some(b"h2") => Speaks::Http2,
+                            _ => Speaks::Http1,
+                        };
+                        connection(stream, speaks, peer, handle, watcher).await;
                     }
                 }
             }
@@ -147,8 +157,11 @@ async fn handshake(
     ))
 }
 
+/// Speaks HTTP/2 only where a handshake agreed on it: to find out from the first bytes which it is
+/// would mean to wait for them without a limit.
 async fn connection<S, H, F>(
     stream: S,
+    speaks: Speaks,
     peer: Peer,
     handle: H,
     watcher: hyper_util::server::graceful::Watcher,
@@ -157,25 +170,36 @@ async fn connection<S, H, F>(
     H: Fn(Peer, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Reply> + Send + 'static,
 {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER)
-        .max_buf_size(HEADER_BYTES);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(STREAMS)
-        .max_header_list_size(u32::try_from(HEADER_BYTES).unwrap_or(u32::MAX))
-        .keep_alive_interval(Duration::from_secs(30))
-        .keep_alive_timeout(Duration::from_secs(20));
     let service = service_fn(move |request: Request<Incoming>| {
         let reply = handle(peer.clone(), request);
         async move { Ok::<_, std::convert::Infallible>(reply.await) }
     });
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = watcher.watch(connection.into_owned()).await {
+    let stream = TokioIo::new(stream);
+    let ended = match speaks {
+        Speaks::Http1 => {
+            let mut builder = http1::Builder::new();
+            builder
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEADER)
+                .max_buf_size(HEADER_BYTES);
+            watcher
+                .watch(builder.serve_connection(stream, service))
+                .await
+        }
+        Speaks::Http2 => {
+            let mut builder = http2::Builder::new(TokioExecutor::new());
+            builder
+                .timer(TokioTimer::new())
+                .max_concurrent_streams(STREAMS)
+                .max_header_list_size(u32::try_from(HEADER_BYTES).unwrap_or(u32::MAX))
+                .keep_alive_interval(Duration::from_secs(30))
+                .keep_alive_timeout(Duration::from_secs(20));
+            watcher
+                .watch(builder.serve_connection(stream, service))
+                .await
+        }
+    };
+    if let Err(error) = ended {
         tracing::debug!(error = error.to_string().as_str(), "a connection broke");
     }
 }

@@ -20,7 +20,7 @@ mod wire;
 mod written;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Method, Request, StatusCode, header};
@@ -38,6 +38,8 @@ use error::ApiError;
 use json::Object;
 use route::{Found, Route};
 
+/// The longest time for a body to come.
+const BODY_TIME: Duration = Duration::from_secs(60);
 /// Bytes of a body that are read; what follows is as if it were not there.
 const BODY: usize = 1 << 20;
 
@@ -103,9 +105,13 @@ async fn answer(app: &Arc<App>, peer: &Peer, request: Request<Incoming>) -> (Rep
     };
     let query = request.uri().query().unwrap_or_default().to_owned();
     let body = if matches!(method, Method::POST | Method::PUT) {
-        match read_body(request.into_body()).await {
-            Ok(body) => body,
-            Err(error) => return (error.reply(gzip), Some(route)),
+        match tokio::time::timeout(BODY_TIME, read_body(request.into_body())).await {
+            Ok(Ok(body)) => body,
+            Ok(Err(error)) => return (error.reply(gzip), Some(route)),
+            Err(_) => {
+                let error = ApiError::new(StatusCode::REQUEST_TIMEOUT, "the body did not come");
+                return (error.reply(gzip), Some(route));
+            }
         }
     } else {
         Bytes::new()

@@ -15,6 +15,7 @@ mod notifications;
 mod real_feeds;
 mod rules;
 mod scan;
+mod serve;
 mod shared;
 mod sources;
 mod usage;

@@ -83,9 +83,17 @@ pub(crate) async fn get(app: &Arc<App>, name: &str, asked: &Asked) -> Result<Rep
         }
         reply
     };
-    if let Some(answer) = app.answers.get(&key) {
+    let known = || {
+        let answer = app.answers.get(&key)?;
         add_one(&app.metrics.answers_cached);
-        return Ok(answered(answer));
+        Some(answered(answer))
+    };
+    if let Some(reply) = known() {
+        return Ok(reply);
+    }
+    let _turn = app.answers.turn().await;
+    if let Some(reply) = known() {
+        return Ok(reply);
     }
     let features = features(app, &layer, vulnerabilities.then_some(view)).await?;
     let answer = rendered(asked.gzip, |it| {

@@ -7,9 +7,7 @@ use pellucid_server::{Config, Options};
 use pellucid_store::{Database, NotificationId, Store, StoreError};
 use pellucid_testkit::golden::Transcript;
 use pellucid_testkit::postgres::PostgresServer;
-use pellucid_testkit::replay::{
-    Outcome, Outcomes, Permitted, Stage, Surroundings, Target, replay,
-};
+use pellucid_testkit::replay::{Outcome, Outcomes, Permitted, Stage, Surroundings, Target, replay};
 use tokio::runtime::Runtime;
 
 use crate::service::{self, Service};

@@ -2,17 +2,21 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::print_stdout,
     reason = "a panic is a test's report"
 )]
 
 mod advisories;
 mod auth;
 mod config;
+mod connections;
 mod debian_pair;
 mod errors;
 mod fetch;
 mod golden;
 mod layers;
+mod replicas;
 mod service;
 mod stop;
+mod tls;
 mod updates;

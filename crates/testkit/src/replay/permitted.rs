@@ -17,6 +17,7 @@ pub struct Permitted {
 struct Rule {
     pairs: Vec<(u32, u32)>,
     places: Vec<String>,
+    entry: String,
     reason: String,
 }
 
@@ -52,10 +53,16 @@ impl Permitted {
                     .split(',')
                     .map(|place| place.trim().to_owned())
                     .collect(),
-                reason: format!("{reason} ({entry})"),
+                entry: (*entry).to_owned(),
+                reason: (*reason).to_owned(),
             });
         }
         Ok(Self { rules })
+    }
+
+    /// The reasons, in words, without the entry of the contract.
+    pub fn reasons(&self) -> impl Iterator<Item = &str> {
+        self.rules.iter().map(|rule| rule.reason.as_str())
     }
 
     /// Sorts a pair's differences into what is permitted and what is not, and tells which rules say
@@ -79,7 +86,10 @@ impl Permitted {
                     .any(|place| is_below(&found.place, place))
             })
         });
-        let reasons = rules.iter().map(|rule| rule.reason.clone()).collect();
+        let reasons = rules
+            .iter()
+            .map(|rule| format!("{} ({})", rule.reason, rule.entry))
+            .collect();
         Judged {
             permitted,
             wrong,

@@ -1,4 +1,5 @@
 //! The kit's own tests.
 #![expect(clippy::unwrap_used, reason = "a panic is a test's report")]
 
+mod permitted;
 mod replay;

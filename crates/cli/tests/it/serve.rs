@@ -1,0 +1,330 @@
+//! `serve` as a process: signals, kill -9, its command lines, and Clair's local client against it.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use pellucid_testkit::LayerBuilder;
+use pellucid_testkit::postgres::PostgresServer;
+use serde_json::{Value, json};
+
+use crate::bench::{Bench, OS_RELEASE, Run, debian, status};
+
+/// The served process; killed when it goes out of scope.
+struct Serving {
+    child: Child,
+    api: SocketAddr,
+}
+
+impl Serving {
+    /// Starts it with this `database:` section and waits until it listens.
+    fn start(bench: &Bench, database: &str) -> Self {
+        let config = format!(
+            "clair:\n  api: {{port: 0, healthport: 0, address: 127.0.0.1}}\n  updater: {{interval: \
+             0}}\n  database: {database}\n"
+        );
+        bench.file("config.yaml", config);
+        let mut child = bench
+            .command(&["serve", "-config=config.yaml", "-log-level", "info"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let api = lines.by_ref().find_map(|line| {
+            let line: Value = serde_json::from_str(&line.unwrap()).unwrap();
+            (line["Event"] == "starting main API")
+                .then(|| line["address"].as_str().unwrap().parse().unwrap())
+        });
+        // Read on, or it would wait for somebody to.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self {
+            child,
+            api: api.unwrap(),
+        }
+    }
+
+    /// Status and body of an answer; none when the connection ends first.
+    fn ask(&self, method: &str, target: &str, body: &str) -> Option<(u16, String)> {
+        let mut stream = TcpStream::connect(self.api).ok()?;
+        let length = body.len();
+        let head = format!("{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n");
+        let request = format!("{head}Content-Length: {length}\r\n\r\n{body}");
+        stream.write_all(request.as_bytes()).ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        let status = head.split(' ').nth(1)?.parse().ok()?;
+        Some((status, body.to_owned()))
+    }
+
+    fn post_layer(&self, name: &str, path: &str, parent: &str) -> Option<u16> {
+        let layer = json!({"Layer": {
+            "Name": name, "Path": path, "ParentName": parent, "Format": "Docker"}});
+        let (status, _) = self.ask("POST", "/v1/layers", &layer.to_string())?;
+        Some(status)
+    }
+
+    fn signal(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args([signal, &id]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    fn ended(mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn layer(bench: &Bench) -> String {
+    let packages: Vec<(String, String)> = (0..40)
+        .map(|number| (format!("package{number}"), format!("1.{number}-1")))
+        .collect();
+    let packages: Vec<(&str, &str, &str)> = packages
+        .iter()
+        .map(|(name, version)| (name.as_str(), version.as_str(), name.as_str()))
+        .collect();
+    let layer = LayerBuilder::new()
+        .file("etc/os-release", OS_RELEASE)
+        .file("var/lib/dpkg/status", status(&packages));
+    bench.file("layer.tar", layer.tar());
+    bench.path("layer.tar").to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_signal_lets_it_end_cleanly_and_a_second_one_at_once() {
+    let bench = Bench::new();
+    for signal in ["-TERM", "-INT"] {
+        let serving = Serving::start(&bench, "{type: sqlite}");
+        serving.signal(signal);
+        assert_eq!(serving.ended().code(), Some(0), "{signal}");
+    }
+    let serving = Serving::start(&bench, "{type: sqlite}");
+    // A layer that never comes keeps a request running.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let path = format!("http://{}/x", listener.local_addr().unwrap());
+    let mut request = TcpStream::connect(serving.api).unwrap();
+    let body = json!({"Layer": {"Name": "a", "Path": path, "Format": "Docker"}}).to_string();
+    let length = body.len();
+    let head = "POST /v1/layers HTTP/1.1\r\nHost: x\r\n";
+    let text = format!("{head}Content-Length: {length}\r\n\r\n{body}");
+    request.write_all(text.as_bytes()).unwrap();
+    let _held = listener.accept().unwrap();
+    serving.signal("-TERM");
+    while TcpStream::connect(serving.api).is_ok() {
+        std::thread::yield_now();
+    }
+    serving.signal("-TERM");
+    assert_eq!(serving.ended().code(), Some(1));
+}
+
+/// Kills it in the middle of posting layers, again and again: what was answered with 201 is there,
+/// whole, and nothing else is there in part.
+fn kill_while_posting(bench: &Bench, database: &str, rounds: usize) {
+    let path = layer(bench);
+    let serving = Serving::start(bench, database);
+    assert_eq!(serving.post_layer("first", &path, ""), Some(201));
+    let features = |serving: &Serving, name: &str| {
+        let (status, body) = serving
+            .ask("GET", &format!("/v1/layers/{name}?features"), "")
+            .unwrap();
+        let answer: Value = serde_json::from_str(&body).unwrap();
+        (status == 200).then(|| answer["Layer"]["Features"].clone())
+    };
+    let whole = features(&serving, "first").unwrap();
+    assert_eq!(whole.as_array().unwrap().len(), 40);
+    drop(serving);
+    let mut asked = Vec::new();
+    for round in 0..rounds {
+        let mut serving = Serving::start(bench, database);
+        let posting = std::thread::scope(|scope| {
+            let poster = scope.spawn(|| {
+                let mut done = Vec::new();
+                for number in 0.. {
+                    let name = format!("r{round}n{number}");
+                    let status = serving.post_layer(&name, &path, "");
+                    done.push((name, status == Some(201)));
+                    if status.is_none() {
+                        break;
+                    }
+                }
+                done
+            });
+            // A moment that differs from round to round, without a clock.
+            for _ in 0..round * 3 {
+                let _ = serving.ask("GET", "/v1/namespaces", "");
+            }
+            serving.signal("-KILL");
+            poster.join().unwrap()
+        });
+        serving.child.wait().unwrap();
+        asked.extend(posting);
+    }
+    let serving = Serving::start(bench, database);
+    for (name, is_acknowledged) in asked {
+        let found = features(&serving, &name);
+        if is_acknowledged || found.is_some() {
+            let renamed = whole
+                .to_string()
+                .replace("\"first\"", &format!("\"{name}\""));
+            assert_eq!(found.unwrap().to_string(), renamed, "{name}");
+        }
+    }
+}
+
+#[test]
+fn what_was_acknowledged_survives_kill_on_sqlite() {
+    kill_while_posting(&Bench::new(), "{type: sqlite}", 6);
+}
+
+#[test]
+fn what_was_acknowledged_survives_kill_on_postgresql() {
+    let postgres = match PostgresServer::start() {
+        Ok(postgres) => postgres,
+        Err(reason) => return println!("skipped: {reason}"),
+    };
+    let source = postgres.source();
+    let database = format!("{{type: pgsql, options: {{source: \"{source}\"}}}}");
+    kill_while_posting(&Bench::new(), &database, 6);
+}
+
+#[test]
+fn a_configuration_is_checked_and_printed() {
+    let bench = Bench::new();
+    bench.file("good.yaml", "clair:\n  api: {port: 7000}\n");
+    bench.file("bad.yaml", "clair:\n  api: {prot: 7000}\n");
+    bench
+        .run(&["config", "check", "-config=good.yaml"])
+        .ended(0);
+    let printed = bench
+        .run(&["config", "print", "--config", "good.yaml"])
+        .ended(0);
+    assert!(printed.contains("port: 7000"), "{printed}");
+    for command in [&["serve"][..], &["config", "check"]] {
+        let run = bench.run(&[command, &["-config=bad.yaml"]].concat());
+        assert_eq!(run.status, 2);
+        let told = format!("{}{}", run.stdout, run.stderr);
+        assert!(told.contains("did you mean `port`?"), "{told}");
+    }
+    let missing = bench.run(&["serve", "-config=none.yaml"]);
+    assert_eq!(missing.status, 2);
+}
+
+/// `docker` as far as the client uses it: `save` gives the archive of the image's name.
+fn put_docker(bench: &Bench) {
+    let script = "#!/bin/sh\n[ \"$1\" = save ] && [ -f \"$HOME/$2.tar\" ] && exec cat \"$HOME/$2.tar\"\n\
+                  echo \"Error response from daemon: reference does not exist\" >&2\nexit 1\n";
+    std::fs::create_dir_all(bench.path("bin")).unwrap();
+    bench.file("bin/docker", script);
+    let mode = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(bench.path("bin/docker"), mode).unwrap();
+}
+
+/// The Debian image as `docker save` wrote it before version 25.
+fn legacy() -> Vec<u8> {
+    let packages = [
+        ("libssl3", "3.0.11-1~deb12u1", "openssl"),
+        ("tar", "1.34+dfsg-1.2", "tar"),
+    ];
+    let base = LayerBuilder::new()
+        .file("etc/os-release", OS_RELEASE)
+        .file("var/lib/dpkg/status", status(&packages[..1]));
+    let top = LayerBuilder::new().file("var/lib/dpkg/status", status(&packages));
+    let (a, b) = ("a".repeat(64), "b".repeat(64));
+    let manifest = json!([{"Config": "config.json", "RepoTags": ["legacy:latest"],
+        "Layers": [format!("{a}/layer.tar"), format!("{b}/layer.tar")]}]);
+    LayerBuilder::new()
+        .file(&format!("{a}/layer.tar"), base.tar())
+        .file(&format!("{b}/layer.tar"), top.tar())
+        .file("manifest.json", manifest.to_string())
+        .tar()
+}
+
+fn analyse(bench: &Bench, arguments: &[&str]) -> Run {
+    let path = format!("{}:/usr/bin:/bin", bench.path("bin").display());
+    let mut command = bench.command(&[&["analyze-local-images"], arguments].concat());
+    Run::of(command.env("PATH", path).output().unwrap())
+}
+
+#[test]
+fn the_local_client_works_against_it() {
+    let bench = Bench::new();
+    put_docker(&bench);
+    let updated = bench.run(&["db", "update", "debian", "--mirror", "mirror"]);
+    assert_eq!(updated.status, 0, "{}", updated.stderr);
+    bench.file("legacy.tar", legacy());
+    bench.file("oci.tar", debian().docker_archive());
+    let serving = Serving::start(&bench, "{type: sqlite}");
+    let endpoint = format!("http://{}", serving.api);
+    for image in ["legacy", "oci"] {
+        let run = analyse(&bench, &["-endpoint", &endpoint, "-color", "never", image]);
+        assert_eq!(run.status, 0, "{image}: {}", run.stderr);
+        assert!(
+            run.stderr.contains(" I | Analyzing 2 layers... \n"),
+            "{}",
+            run.stderr
+        );
+        let (title, report) = run.stdout.split_once('\n').unwrap();
+        assert!(
+            title.starts_with(&format!("Clair report for image {image} (")),
+            "{title}"
+        );
+        let lines: Vec<&str> = report
+            .lines()
+            .filter(|line| !line.starts_with("\tLayer: ") && !line.starts_with("\tLink: "))
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                "CVE-2024-0001 (High)",
+                "\tA hole.",
+                "",
+                "\tPackage:       openssl @ 3.0.11-1~deb12u1",
+                "\tFixed version: 3.0.15-1~deb12u1",
+                "",
+                "CVE-2005-2541 (Low)",
+                "\tSet-user-id files.",
+                "",
+                "\tPackage:       tar @ 1.34+dfsg-1.2",
+                "",
+            ]
+        );
+    }
+    let only = [
+        "-endpoint",
+        &endpoint,
+        "-minimum-severity",
+        "High",
+        "-color",
+        "always",
+        "oci",
+    ];
+    let run = analyse(&bench, &only);
+    assert!(run.stdout.contains("CVE-2024-0001") && !run.stdout.contains("CVE-2005-2541"));
+    assert!(run.stdout.contains("\u{1b}["), "{:?}", run.stdout);
+    let missing = analyse(&bench, &["-endpoint", &endpoint, "none"]);
+    assert_eq!(missing.status, 1);
+    assert!(
+        missing
+            .stderr
+            .contains("Could not save image: Error response from daemon"),
+        "{}",
+        missing.stderr
+    );
+    drop(serving);
+    let refused = analyse(&bench, &["-endpoint", &endpoint, "oci"]);
+    assert_eq!(refused.status, 1);
+    assert!(
+        refused.stderr.contains("connection refused"),
+        "{}",
+        refused.stderr
+    );
+}
