@@ -175,3 +175,145 @@ fn contains(network: IpAddr, prefix: u8, address: IpAddr) -> bool {
     let cut = |bits: u128| bits.checked_shr(shift).unwrap_or_default();
     cut(network) == cut(address)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reqwest::Url;
+
+    fn allows(policy: &Policy, url: &str) -> bool {
+        let url = Url::parse(url).unwrap();
+        let port = url.port_or_known_default().unwrap();
+        policy.allows_host(url.host_str().unwrap(), port)
+    }
+
+    fn policy(text: &str, allow_loopback: bool) -> Policy {
+        let sources: LayerSources = serde_saphyr::from_str(text).unwrap();
+        Policy::new(&sources, allow_loopback, vec![6060])
+    }
+
+    /// Never, however it is spelt and whatever is configured.
+    const NEVER: [&str; 36] = [
+        "http://169.254.169.254/latest/meta-data/",
+        "http://user:word@169.254.169.254/",
+        "http://169.254.169.254./",
+        "http://2852039166/",
+        "http://0xa9fea9fe/",
+        "http://0xa9.0xfe.0xa9.0xfe/",
+        "http://0251.0376.0251.0376/",
+        "http://169.254.43518/",
+        "http://169.254.170.2/v2/credentials",
+        "http://[::ffff:169.254.169.254]/",
+        "http://[::ffff:a9fe:a9fe]/",
+        "http://[::169.254.169.254]/",
+        "http://[::ffff:0:a9fe:a9fe]/",
+        "http://[64:ff9b::a9fe:a9fe]/",
+        "http://[64:ff9b:1::a9fe:a9fe]/",
+        "http://[2002:a9fe:a9fe::]/",
+        "http://[2001:0:4136:e378:8000:63bf:5601:5601]/",
+        "http://[fe80::1]/",
+        "http://[febf::1]/",
+        "http://[fec0::1]/",
+        "http://[fd00:ec2::254]/",
+        "http://[ff02::1]/",
+        "http://[::]/",
+        "http://0.0.0.0/",
+        "http://0/",
+        "http://0.1.2.3/",
+        "http://100.100.100.200/",
+        "http://168.63.129.16/",
+        "http://192.0.0.192/",
+        "http://224.0.0.1/",
+        "http://239.255.255.250/",
+        "http://240.0.0.1/",
+        "http://255.255.255.255/",
+        "http://metadata.google.internal/",
+        "http://METADATA.google.internal./",
+        "http://metadata/",
+    ];
+    const LOOPBACK: [&str; 8] = [
+        "http://127.0.0.1/",
+        "http://127.1/",
+        "http://127.255.255.254/",
+        "http://0x7f000001/",
+        "http://2130706433/",
+        "http://017700000001/",
+        "http://[::1]/",
+        "http://[::ffff:127.0.0.1]/",
+    ];
+    const PRIVATE: [&str; 7] = [
+        "http://10.0.0.1/",
+        "http://172.31.255.255/",
+        "http://192.168.1.1:5000/",
+        "http://100.64.0.1/",
+        "http://[fd12::1]/",
+        "http://[::ffff:10.0.0.1]/",
+        "http://[64:ff9b::10.0.0.1]/",
+    ];
+    const PUBLIC: [&str; 5] = [
+        "https://registry.example.com/v2/",
+        "http://8.8.8.8/",
+        "http://172.32.0.1/",
+        "http://100.128.0.1/",
+        "http://[2606:4700::1111]/",
+    ];
+
+    #[test]
+    fn each_address_is_judged_whatever_its_spelling() {
+        let outside = policy("{}", false);
+        let inside = policy("{}", true);
+        let public = policy("{allow_private: false}", false);
+        for url in NEVER {
+            let listed = policy(
+                "{hosts: ['0.0.0.0/0', '::/0', 'metadata', '*.internal']}",
+                true,
+            );
+            for policy in [&outside, &inside, &public, &listed] {
+                assert!(!allows(policy, url), "{url}");
+            }
+        }
+        for url in LOOPBACK {
+            assert!(!allows(&outside, url) && !allows(&public, url), "{url}");
+            assert!(allows(&inside, url), "{url}");
+            let own = format!("{}:6060/", url.trim_end_matches('/'));
+            assert!(!allows(&inside, &own), "{own}");
+        }
+        for url in PRIVATE {
+            assert!(allows(&outside, url) && !allows(&public, url), "{url}");
+        }
+        for url in PUBLIC {
+            assert!(allows(&outside, url) && allows(&public, url), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_list_of_hosts_lets_no_other_through() {
+        let text = "{hosts: ['registry.example.com:443', '*.internal.example', '10.1.0.0/16', '127.0.0.1']}";
+        let policy = policy(text, false);
+        for url in [
+            "https://registry.example.com/",
+            "http://a.b.internal.example:5000/",
+            "http://10.1.2.3/",
+            "http://127.0.0.1:5000/",
+        ] {
+            assert!(allows(&policy, url), "{url}");
+        }
+        for url in [
+            "http://10.2.0.1/",
+            "http://8.8.8.8/",
+            "http://127.0.0.2/",
+            "http://127.0.0.1:6060/",
+        ] {
+            assert!(!allows(&policy, url), "{url}");
+        }
+        // Names are judged again with the address they led to, as a network may be listed.
+        let leads =
+            |host: &str, address: &str| policy.allows_address(host, None, address.parse().unwrap());
+        assert!(leads("anything.example", "10.1.9.9"));
+        assert!(leads("registry.example.com", "8.8.8.8"));
+        assert!(!leads("anything.example", "8.8.8.8"));
+        assert!(!leads("registry.example.com.evil.example", "8.8.8.8"));
+        assert!(!leads("internal.example", "8.8.8.8"));
+        assert!(!leads("registry.example.com", "169.254.169.254"));
+    }
+}

@@ -67,8 +67,18 @@ pub(crate) fn is_hidden(
     Ok(record(view, namespace, name)?.is_some_and(|record| record.meaning == meaning))
 }
 
-/// An advisory as the API's vulnerability of a namespace.
+/// An advisory as the API's vulnerability of a namespace, with what decides whether it changes.
 pub(crate) fn of_advisory(advisory: &Advisory, namespace: &str, name: &str) -> FeedRecord {
+    let vulnerability = vulnerability(advisory, namespace, name);
+    let meaning = meaning(&vulnerability, advisory);
+    FeedRecord {
+        vulnerability,
+        meaning,
+    }
+}
+
+/// An advisory as the API's vulnerability of a namespace.
+pub(crate) fn vulnerability(advisory: &Advisory, namespace: &str, name: &str) -> Vulnerability {
     let format = format::of_namespace(namespace).unwrap_or_default();
     let order = format::scheme(format).unwrap_or(Scheme::Dpkg);
     let mut fixed_in: Vec<Fix> = Vec::new();
@@ -98,7 +108,7 @@ pub(crate) fn of_advisory(advisory: &Advisory, namespace: &str, name: &str) -> F
         }
     }
     fixed_in.sort();
-    let vulnerability = Vulnerability {
+    Vulnerability {
         namespace: namespace.to_owned(),
         version_format: format.to_owned(),
         name: name.to_owned(),
@@ -108,11 +118,6 @@ pub(crate) fn of_advisory(advisory: &Advisory, namespace: &str, name: &str) -> F
         metadata: None,
         fixed_in,
         detail: None,
-    };
-    let meaning = meaning(&vulnerability, advisory);
-    FeedRecord {
-        vulnerability,
-        meaning,
     }
 }
 

@@ -22,6 +22,8 @@ use crate::snapshots::View;
 
 /// Entries of a page at most, whatever the caller asks for.
 const PAGE: usize = 10_000;
+/// Advisories of a page that are held whole at once: much of one is not shown.
+const AT_ONCE: usize = 256;
 /// Characters of a name, as in Clair.
 const NAME: usize = 128;
 /// Characters of a link, as in Clair.
@@ -117,9 +119,13 @@ fn collect(
             }
             let advisories = source
                 .snapshot
-                .list(source.namespace.as_str(), after.as_deref(), room)
+                .list(
+                    source.namespace.as_str(),
+                    after.as_deref(),
+                    room.min(AT_ONCE),
+                )
                 .map_err(feed::damaged)?;
-            let is_end = advisories.len() < room;
+            let is_end = advisories.len() < room.min(AT_ONCE);
             for advisory in advisories {
                 after = Some(advisory.id.clone());
                 let name = advisory.id.as_str();
@@ -133,8 +139,8 @@ fn collect(
                 if is_covered || feed::is_hidden(view, written, namespace, name)? {
                     continue;
                 }
-                let record = feed::of_advisory(&advisory, namespace, name);
-                found.push(shown(&record.vulnerability, false));
+                let one = feed::vulnerability(&advisory, namespace, name);
+                found.push(shown(&one, false));
             }
             if is_end {
                 break;

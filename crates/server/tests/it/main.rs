@@ -15,6 +15,7 @@ mod errors;
 mod fetch;
 mod golden;
 mod layers;
+mod quay;
 mod replicas;
 mod service;
 mod stop;

@@ -1,0 +1,305 @@
+#!/usr/bin/env bash
+# The service under faults and crowds: what is promised, tried many times. Ends with 1 if a promise was broken.
+#
+# usage: benches/faults.sh [kill|outage|crowd|slowloris]...     (default: all)
+#   kill       kill -9 at a random moment of posting layers, KILLS times (100) on each database: every
+#              acknowledged layer is there and equal, no other is there in part
+#   outage     PostgreSQL stopped as by a crash and started, OUTAGES times (20), under load: no exit, 503
+#              within 2 s, recovery within 10 s, no acknowledged layer lost
+#   crowd      1,000 kept connections that read and 50 clients that post, for CROWD_SECONDS (60): no
+#              5xx but 503, memory said
+#   slowloris  2,000 connections whose header never ends: p99 of a client beside them, before and during
+#   STATUS     layer to post (default ../shared/golden/layers/debian12-minbase.tar.gz)
+#   PELLUCID   the binary (default: built here with --release)
+#
+# Needs: python3; postgresql for kill and outage. Short forms of kill and outage are among the tests.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. benches/postgres.sh
+case ${1:-} in -*) sed -n '2,16p' "$0"; exit 2 ;; esac
+[ $# -gt 0 ] || set -- kill outage crowd slowloris
+export STATUS=${STATUS:-../shared/golden/layers/debian12-minbase.tar.gz}
+STATUS=$(realpath "$STATUS")
+if [ -z "${PELLUCID:-}" ]; then
+  cargo build --release --locked --quiet -p pellucid
+  PELLUCID=${CARGO_TARGET_DIR:-target}/release/pellucid
+fi
+export PELLUCID
+work=$(mktemp -d)
+chmod 755 "$work"
+finish() { [ -z "${pg_dir:-}" ] || postgres_stop immediate 2>/dev/null || true; rm -rf "$work"; }
+trap finish EXIT
+ulimit -n "$(ulimit -Hn)"
+
+cat >"$work/service.py" <<'PY'
+"""A service to torment, and a client for it."""
+import asyncio, atexit, http.client, json, os, random, signal, subprocess, sys, time
+
+STATUS, PORT = os.environ["STATUS"], 16060
+
+class Service:
+    def __init__(self, work, database, more=""):
+        self.work = work
+        os.makedirs(f"{work}/data", exist_ok=True)
+        with open(f"{work}/config.yaml", "w") as file:
+            file.write(f"clair:\n  api: {{port: {PORT}, healthport: {PORT + 1}, address: 127.0.0.1}}\n"
+                       f"  updater: {{interval: 0}}\n  database: {database}\n{more}")
+
+    def start(self):
+        self.process = subprocess.Popen(
+            [os.environ["PELLUCID"], "serve", f"-config={self.work}/config.yaml", "-log-level", "warning",
+             "--data-dir", f"{self.work}/data"],
+            stdout=open(f"{self.work}/log", "a"), stderr=subprocess.STDOUT)
+        atexit.register(self.process.kill)
+        for _ in range(600):
+            try:
+                if ask("GET", "/v1/namespaces")[0] == 200:
+                    return
+            except OSError:
+                pass
+            time.sleep(0.05)
+        sys.exit("the service does not start: " + open(f"{self.work}/log").read()[-2000:])
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def memory(self):
+        wanted = ("VmRSS:", "VmHWM:", "RssAnon:")
+        lines = map(str.split, open(f"/proc/{self.process.pid}/status"))
+        return "  ".join(f"{line[0]} {int(line[1]) // 1024} MiB" for line in lines if line[0] in wanted)
+
+def ask(method, path, body=None, timeout=30):
+    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=timeout)
+    connection.request(method, path, body and json.dumps(body))
+    answer = connection.getresponse()
+    return answer.status, answer.read()
+
+def layer(name, parent=""):
+    return {"Layer": {"Name": name, "Path": STATUS, "ParentName": parent, "Format": "Docker"}}
+
+def features(name):
+    status, body = ask("GET", f"/v1/layers/{name}?features")
+    if status == 404:
+        return None
+    assert status == 200, (name, status, body)
+    return [(f["Name"], f["Version"], f["AddedBy"] == name) for f in json.loads(body)["Layer"]["Features"]]
+
+def check(is_kept, what):
+    if not is_kept:
+        print("BROKEN:", what)
+        sys.exit(1)
+
+async def request(reader, writer, method, path, body=b""):
+    """One request on a kept connection; its status."""
+    writer.write(f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = next(int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length"))
+    await reader.readexactly(length)
+    return int(head.split(b" ")[1])
+PY
+
+on() { # on NAME DATABASE: runs the Python on standard input with a service in $work/NAME
+  mkdir -p "$work/$1"
+  PYTHONPATH=$work python3 - "$work/$1" "$2"
+}
+
+kill_9() {
+  on "$1" "$2" <<'PY'
+from service import *
+import threading
+service = Service(*sys.argv[1:])
+service.start()
+assert ask("POST", "/v1/layers", layer("first"))[0] == 201
+whole = features("first")
+rounds, said, unsaid, there = int(os.environ.get("KILLS", 100)), [], [], 0
+started = time.time()
+for number in range(rounds):
+    acknowledged, open_ = [], []
+    def post(thread):
+        for step in range(10_000):
+            name = f"r{number}t{thread}s{step}"
+            try:
+                status, _ = ask("POST", "/v1/layers", layer(name))
+            except (OSError, http.client.HTTPException):
+                open_.append(name)
+                return
+            if status == 201:
+                acknowledged.append(name)
+    threads = [threading.Thread(target=post, args=(thread,)) for thread in range(2)]
+    for thread in threads:
+        thread.start()
+    time.sleep(random.uniform(0.005, 0.25))
+    service.kill()
+    for thread in threads:
+        thread.join()
+    service.start()
+    for name in acknowledged:
+        check(features(name) == whole, f"{name} was acknowledged and is not as it was posted")
+    for name in open_:
+        found = features(name)
+        there += found is not None
+        check(found in (None, whole), f"half of {name} is there")
+    said += acknowledged
+    unsaid += open_
+for name in said:
+    check(features(name) == whole, f"{name} is lost")
+service.kill()
+print(f"{rounds} kills in {time.time() - started:.0f} s: {len(said)} layers acknowledged, all there and equal; "
+      f"{len(unsaid)} cut off, {there} of them whole, none in part")
+PY
+}
+
+for what in "$@"; do
+  echo "== $what"
+  case $what in
+    kill)
+      echo "sqlite:"; kill_9 kill-sqlite '{type: sqlite}'
+      echo "pgsql:"; postgres_make "$work/postgres-kill"
+      kill_9 kill-pgsql "{type: pgsql, options: {source: \"$pg_source\"}}"
+      postgres_stop; pg_dir= ;;
+    outage)
+      postgres_make "$work/postgres"
+      export -f postgres_start postgres_stop pg_as; export pg_dir pg_bin
+      on outage "{type: pgsql, options: {source: \"$pg_source\"}}" <<'PY'
+from service import *
+import threading
+service = Service(*sys.argv[1:])
+service.start()
+shell = lambda command: subprocess.run(["bash", "-c", command], check=True)
+acknowledged, counts, ending, slowest, lock = [], {}, False, 0.0, threading.Lock()
+
+def load(thread):
+    global slowest
+    for step in range(1_000_000):
+        if ending:
+            return
+        name = f"t{thread}s{step}"
+        writes = step % 3 == 0
+        start = time.time()
+        try:
+            status, _ = ask("POST", "/v1/layers", layer(name)) if writes else ask("GET", "/v1/namespaces")
+        except (OSError, http.client.HTTPException) as error:
+            status = repr(error)
+        with lock:
+            counts[status] = counts.get(status, 0) + 1
+            slowest = max(slowest, time.time() - start)
+            if writes and status == 201:
+                acknowledged.append(name)
+        time.sleep(0.01)
+
+threads = [threading.Thread(target=load, args=(number,)) for number in range(8)]
+for thread in threads:
+    thread.start()
+first, back, rounds = [], [], int(os.environ.get("OUTAGES", 20))
+for _ in range(rounds):
+    time.sleep(random.uniform(0.2, 0.6))
+    shell("postgres_stop immediate")
+    stopped = time.time()
+    while ask("GET", "/v1/layers/x")[0] != 503:
+        check(time.time() - stopped < 10, "no 503")
+    first.append(time.time() - stopped)
+    status, _ = ask("GET", "/v1/namespaces")
+    check(status == 503, f"{status} while the database is away")
+    time.sleep(random.uniform(0.1, 0.5))
+    shell("postgres_start")
+    started = time.time()
+    while ask("GET", "/v1/namespaces")[0] != 200:
+        check(time.time() - started < 30, "no recovery")
+        time.sleep(0.01)
+    back.append(time.time() - started)
+    check(service.process.poll() is None, "the service has ended")
+ending = True
+for thread in threads:
+    thread.join()
+whole = features(acknowledged[0])
+for name in acknowledged:
+    check(features(name) == whole, f"{name} is lost")
+check(max(first) <= 2 and max(back) <= 10, f"503 after {max(first):.2f} s, recovery after {max(back):.2f} s")
+check(set(counts) <= {200, 201, 503}, f"answers {counts}")
+print(f"{rounds} outages: 503 after {max(first):.2f} s at most, recovery after {max(back):.2f} s at most, slowest answer "
+      f"{slowest:.2f} s, answers {counts}, {len(acknowledged)} acknowledged layers all there; {service.memory()}")
+service.kill()
+PY
+      postgres_stop; pg_dir= ;;
+    crowd)
+      on crowd '{type: sqlite}' <<'PY'
+from service import *
+service = Service(*sys.argv[1:])
+service.start()
+assert ask("POST", "/v1/layers", layer("first"))[0] == 201
+seconds, counts, broken, highest = float(os.environ.get("CROWD_SECONDS", 60)), {}, 0, ""
+
+async def client(until, make):
+    global broken
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", PORT)
+        step = 0
+        while time.time() < until:
+            method, path, body = make(step)
+            status = await request(reader, writer, method, path, body)
+            counts[method, status] = counts.get((method, status), 0) + 1
+            step += 1
+        writer.close()
+    except (OSError, asyncio.IncompleteReadError):
+        broken += 1
+
+async def main():
+    until = time.time() + seconds
+    read = lambda _: ("GET", "/v1/layers/first?vulnerabilities", b"")
+    post = lambda poster: lambda step: ("POST", "/v1/layers", json.dumps(layer(f"p{poster}s{step}")).encode())
+    await asyncio.gather(*(client(until, read) for _ in range(1000)), *(client(until, post(it)) for it in range(50)))
+
+asyncio.run(main())
+bad = {key: count for key, count in counts.items() if key[1] >= 500 and key[1] != 503}
+print(f"1,000 readers and 50 posters for {seconds:.0f} s: {counts}, {broken} broken connections; {service.memory()}")
+check(not bad and not broken, f"{bad} {broken}")
+service.kill()
+PY
+      ;;
+    slowloris)
+      on slowloris '{type: sqlite}' <<'PY'
+from service import *
+service = Service(*sys.argv[1:])
+service.start()
+assert ask("POST", "/v1/layers", layer("first"))[0] == 201
+
+async def healthy(count):
+    reader, writer = await asyncio.open_connection("127.0.0.1", PORT)
+    times = []
+    for _ in range(count):
+        start = time.perf_counter()
+        assert await request(reader, writer, "GET", "/v1/layers/first?vulnerabilities") == 200
+        times.append((time.perf_counter() - start) * 1000)
+    writer.close()
+    times.sort()
+    return times[count // 2], times[count * 99 // 100]
+
+async def main():
+    await healthy(500)
+    before = await healthy(5000)
+    memory = service.memory()
+    open_ = []
+    for _ in range(2000):
+        _, writer = await asyncio.open_connection("127.0.0.1", PORT)
+        writer.write(b"GET /v1/namespaces HTTP/1.1\r\nX-a: b\r\n")
+        open_.append(writer)
+    async def drip():
+        while True:
+            for writer in open_:
+                writer.write(b"X: y\r\n")
+            await asyncio.sleep(1)
+    dripping = asyncio.create_task(drip())
+    during = await healthy(5000)
+    dripping.cancel()
+    print(f"p50 and p99 of a client: {before[0]:.3f} {before[1]:.3f} ms alone, {during[0]:.3f} {during[1]:.3f} ms beside "
+          f"2,000 half-open connections; {memory} before, {service.memory()} during")
+    check(during[1] <= max(2 * before[1], before[1] + 0.5), "p99 is more than doubled")
+
+asyncio.run(main())
+service.kill()
+PY
+      ;;
+    *) echo "unknown: $what" >&2; exit 2 ;;
+  esac
+done
