@@ -31,7 +31,7 @@ pub(crate) fn config() -> Config {
 /// The same, with its data in PostgreSQL.
 pub(crate) fn on_postgres(source: &str) -> Config {
     let text = format!(
-        "clair:\n  api: {{port: 0, healthport: 0, address: 127.0.0.1}}\n  database: {{type: pgsql, \
+        "clair:\n  api: {{port: 0, healthport: 0, address: 127.0.0.1}}\n  updater:\n  database: {{type: pgsql, \
          options: {{source: \"{source}\"}}}}\n"
     );
     Config::parse(&text, Path::new("test.yaml")).unwrap()
