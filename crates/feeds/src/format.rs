@@ -8,6 +8,7 @@ pub(crate) mod osv;
 pub(crate) mod osv_errata;
 pub(crate) mod osv_packages;
 pub(crate) mod oval;
+pub(crate) mod pro;
 pub(crate) mod rpm;
 pub(crate) mod secdb;
 pub(crate) mod updateinfo;

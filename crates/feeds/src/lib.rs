@@ -24,12 +24,15 @@ pub const FEEDS: &[&dyn Feed] = &[
     &source::almalinux::AlmaLinux,
     &source::alpine::Alpine,
     &source::amazon::Amazon,
+    &source::arch::Arch,
     &source::azurelinux::AzureLinux,
+    &source::chainguard::Chainguard,
     &source::debian::Debian,
     &source::fedora::Fedora,
     &source::friendsofphp::FriendsOfPhp,
     &source::ghsa::Ghsa,
     &source::govulndb::Govulndb,
+    &source::minimos::MinimOs,
     &source::oracle::Oracle,
     &source::osv::Osv,
     &source::photon::Photon,
@@ -40,6 +43,9 @@ pub const FEEDS: &[&dyn Feed] = &[
     &source::rubysec::Rubysec,
     &source::rustsec::Rustsec,
     &source::suse::Suse,
+    &source::ubuntu::Ubuntu,
+    &source::ubuntu_tracker::UbuntuTracker,
+    &source::wolfi::Wolfi,
 ];
 
 /// The snapshots that speak of a namespace; none means that nothing pellucid follows does.

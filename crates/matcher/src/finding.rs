@@ -189,7 +189,10 @@ fn finding(
         .or(ratings.first())?
         .clone();
     let (fixed_version, ends) = match &decider.verdict {
-        Verdict::Affected { fixed, ends, .. } => (fixed.clone(), *ends),
+        Verdict::Affected { fixed, ends, .. } => {
+            let plain = fix_state(decider.statement.status, true, false) == FixState::Fixed;
+            (fixed.clone().filter(|_| plain), *ends)
+        }
         _ => (None, false),
     };
     let mut aliases = BTreeSet::new();
@@ -290,9 +293,10 @@ fn order(a: &(&Hit, &Advisory), b: &(&Hit, &Advisory), scheme: Scheme) -> Orderi
 fn fix_state(status: Status, fixed: bool, ends: bool) -> FixState {
     match status {
         Status::UnderInvestigation => FixState::Unknown,
-        _ if fixed => FixState::Fixed,
+        // Also where a fix is known: it is not for who has what is installed (Ubuntu Pro's).
         Status::WillNotFix | Status::EndOfLife => FixState::WontFix,
         Status::Deferred => FixState::Deferred,
+        _ if fixed => FixState::Fixed,
         // Later versions are free of it, but nobody says which is the first.
         _ if ends => FixState::Unknown,
         _ => FixState::NotFixed,

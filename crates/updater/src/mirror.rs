@@ -6,8 +6,8 @@
 //! than a given date. Without a list, `https://host/path` is at `<mirror>/host/path`.
 //!
 //! `decode` tells how the copy differs from what upstream serves: `xz` and `gz` need no telling, the
-//! bytes show it; `base-subst` puts the upstream host in place of `@BASE@`; work trees that were
-//! packed into one archive (`untar-xz`) are not served.
+//! bytes show it; `base-subst` puts the upstream host in place of `@BASE@`. A work tree that was
+//! packed into one archive stands for its repository's URL, with `(work tree)` behind it or not.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -174,7 +174,6 @@ impl Mirror {
             .get(url)
             .into_iter()
             .flatten()
-            .filter(|copy| copy.decode != "untar-xz")
             .filter(|copy| match (self.as_of, copy.as_of) {
                 (Some(latest), Some(date)) => date <= latest,
                 _ => true,
@@ -234,6 +233,7 @@ fn read(text: &str) -> Result<HashMap<String, Vec<Copy>>, String> {
         {
             return Err(wrong("sha256 is not 64 hex digits"));
         }
+        let url = url.strip_suffix("(work tree)").unwrap_or(url).trim_end();
         copies.entry(url.to_owned()).or_default().push(Copy {
             file: file.to_owned(),
             decode: field(decode_at).unwrap_or_default().to_owned(),
@@ -309,7 +309,10 @@ mod tests {
     fn what_is_not_listed_is_not_there() {
         let listed = mirror(Some(LIST), None).unwrap();
         assert_eq!(place(&listed, "https://b.example/x"), None);
-        assert_eq!(place(&listed, "https://a.example/git (work tree)"), None);
+        assert_eq!(
+            place(&listed, "https://a.example/git").unwrap(),
+            "http://127.0.0.1:1/m/a/tree.tar.xz"
+        );
         let bare = mirror(None, None).unwrap();
         assert_eq!(
             place(&bare, "https://b.example/x/y?z").unwrap(),

@@ -70,6 +70,8 @@ pub(crate) struct AffectedPackage<'a> {
     #[serde(borrow)]
     pub(crate) severity: Option<Vec<Scored<'a>>>,
     #[serde(borrow)]
+    pub(crate) ecosystem_specific: Option<&'a RawValue>,
+    #[serde(borrow)]
     pub(crate) database_specific: Option<&'a RawValue>,
 }
 
@@ -79,6 +81,8 @@ pub(crate) struct PackageName<'a> {
     pub(crate) ecosystem: Text<'a>,
     #[serde(borrow)]
     pub(crate) name: Text<'a>,
+    #[serde(borrow)]
+    pub(crate) purl: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]

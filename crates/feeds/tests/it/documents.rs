@@ -32,7 +32,10 @@ fn a_body_that_is_not_the_document_is_an_error() {
             assert!(
                 matches!(
                     error(body.as_bytes()),
-                    FeedError::Json { .. } | FeedError::Xml { .. } | FeedError::Yaml { .. }
+                    FeedError::Json { .. }
+                        | FeedError::Xml { .. }
+                        | FeedError::Yaml { .. }
+                        | FeedError::NoRecords { .. }
                 ),
                 "{key}: {body}"
             );

@@ -53,6 +53,31 @@ fn a_namespace_leads_to_the_snapshots_that_speak_of_it() {
     check("alpine:v3.20/../../x", &[]);
     check("alpine:3.20", &[]);
     check("ubuntu:12", &[]);
+    check(
+        "ubuntu:22.04",
+        &[
+            ("ubuntu", "ubuntu:22.04"),
+            ("ubuntu-tracker", "ubuntu:22.04"),
+        ],
+    );
+    check("wolfi", &[("wolfi", "wolfi")]);
+    check("chainguard", &[("chainguard", "chainguard")]);
+    check("minimos:20250101", &[("minimos", "minimos")]);
+    check("arch", &[("arch", "arch")]);
+    check("archarm", &[("arch", "arch")]);
+    check("manjaro", &[]);
+    for clone in ["rhel:8", "centos:8", "scientific:8"] {
+        check(clone, &[("redhat", "rhel:8"), ("redhat-oval/8", "rhel:8")]);
+    }
+    check("centos-stream:9", &[]);
+    check("almalinux:9", &[("almalinux", "almalinux:9")]);
+    check("rocky:9", &[("rocky", "rocky:9")]);
+    check("oracle:9", &[("oracle", "oracle:9")]);
+    check("amzn:2017.09", &[("amazon/2018.03", "amzn:2018.03")]);
+    check("sles:15.5", &[("suse/server.15", "sles:15.5")]);
+    check("mariner:2.0", &[("azurelinux/mariner-2.0", "mariner:2.0")]);
+    check("photon:5.0", &[("photon/5", "photon:5.0")]);
+    check("fedora:41", &[("fedora/41", "fedora:41")]);
 }
 
 #[test]
