@@ -7,7 +7,8 @@
 //!
 //! `decode` tells how the copy differs from what upstream serves: `xz` and `gz` need no telling, the
 //! bytes show it; `base-subst` puts the upstream host in place of `@BASE@`. A work tree that was
-//! packed into one archive stands for its repository's URL, with `(work tree)` behind it or not.
+//! packed into one archive stands for its repository's URL; a remark in brackets behind a URL is no
+//! part of it.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -233,7 +234,10 @@ fn read(text: &str) -> Result<HashMap<String, Vec<Copy>>, String> {
         {
             return Err(wrong("sha256 is not 64 hex digits"));
         }
-        let url = url.strip_suffix("(work tree)").unwrap_or(url).trim_end();
+        let url = match url.split_once(" (") {
+            Some((url, remark)) if remark.ends_with(')') => url,
+            _ => url,
+        };
         copies.entry(url.to_owned()).or_default().push(Copy {
             file: file.to_owned(),
             decode: field(decode_at).unwrap_or_default().to_owned(),

@@ -27,6 +27,8 @@ pub(crate) struct Secdb<'a> {
     pub(crate) release: Option<&'a str>,
     /// Start of the page about an id.
     pub(crate) page: &'a str,
+    /// Whether an entry may also be of an installed package's own name, beside its origin's.
+    pub(crate) own_names: bool,
 }
 
 impl Secdb<'_> {
@@ -102,7 +104,7 @@ impl Secdb<'_> {
             });
             join(&mut advisory.aliases, fixes.aliases);
             join(&mut advisory.related, fixes.related);
-            advisory.affected.push(Affected {
+            let of_origin = Affected {
                 namespace: self.namespace.clone(),
                 package: name.to_owned(),
                 name_kind: NameKind::Source,
@@ -114,7 +116,14 @@ impl Secdb<'_> {
                 module: None,
                 cpes: Vec::new(),
                 note,
-            });
+            };
+            if self.own_names {
+                advisory.affected.push(Affected {
+                    name_kind: NameKind::Binary,
+                    ..of_origin.clone()
+                });
+            }
+            advisory.affected.push(of_origin);
         }
     }
 }
@@ -170,6 +179,7 @@ impl Rolling {
             namespace: &Namespace::new(self.name),
             release: None,
             page: self.page,
+            own_names: true,
         }
         .parse(file, out)
     }
@@ -292,11 +302,12 @@ fn cve(word: &str) -> Option<Cow<'_, str>> {
     })
 }
 
-/// Whether a word is an id of some kind: letters, digits and a hyphen, as all of them have.
+/// Whether a word is an id of some kind: letters, digits and a hyphen, as all of them have. Only
+/// GitHub's may be without a digit.
 fn is_id(word: &str) -> bool {
     word.len() <= 80
         && word.contains('-')
-        && word.bytes().any(|byte| byte.is_ascii_digit())
+        && (word.starts_with("GHSA-") || word.bytes().any(|byte| byte.is_ascii_digit()))
         && word
             .bytes()
             .next()
@@ -348,6 +359,7 @@ mod tests {
             &[],
             &["CVE-2020-1", "CVE-20200-11111", "wnpa-sec-2017-18"],
         );
+        check("GHSA-jfhm-vxfg-xmpq", &[], &["GHSA-jfhm-vxfg-xmpq"]);
         check(" ", &[], &[]);
     }
 }

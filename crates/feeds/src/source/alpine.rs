@@ -73,6 +73,7 @@ impl Feed for Alpine {
             namespace: &namespace,
             release: Some(release),
             page: PAGE,
+            own_names: false,
         }
         .parse(file, out)
     }
