@@ -3,7 +3,8 @@
 //! Names: a distribution's advisories speak of source packages (Debian, Alpine, Azure Linux) or of
 //! binary ones (most RPM errata), and say which; the source's version is compared with the one, the
 //! package's own with the other. Modular RPMs: a statement about a module stream holds for packages
-//! of that stream alone, and one without a stream never for a modular package.
+//! of that stream alone, and one without a stream never for a modular package. Oracle's Ksplice and FIPS
+//! builds are compared with versions of their own flavour alone.
 //!
 //! Not here: repository CPEs. A statement for some products is taken to hold for all, so that nothing
 //! is missed; a *not affected* for some products cancels only statements for the same ones.
@@ -172,7 +173,11 @@ fn within(affected: &Affected, subject: &Subject<'_>) -> Result<Verdict, Unplace
         .map_err(|invalid| Unplaced(invalid.clone()))?;
     let mut unplaced = None;
     let mut around: Option<&Range> = None;
+    let own = flavour(&subject.version);
     for range in &affected.ranges {
+        if range.fixed().is_some_and(|fixed| flavour(fixed) != own) {
+            continue;
+        }
         match range.contains(version) {
             Ok(true) if around.is_none_or(|other| outlasts(range, other, version)) => {
                 around = Some(range);
@@ -202,6 +207,17 @@ fn within(affected: &Affected, subject: &Subject<'_>) -> Result<Verdict, Unplace
     match unplaced {
         Some(invalid) => Err(Unplaced(invalid)),
         None => Ok(Verdict::Silent),
+    }
+}
+
+/// What sets a build apart from the plain one of the same version: `2.34-60.0.3.ksplice1.el9_2`,
+/// `10:3.6.16-8.el8_8.3_fips`.
+fn flavour(version: &str) -> &'static str {
+    let is = |mark| version.contains(mark);
+    match (is(".ksplice"), is("_fips")) {
+        (true, _) => "ksplice",
+        (_, true) => "fips",
+        _ => "",
     }
 }
 

@@ -139,9 +139,14 @@ impl Feed for UbuntuTracker {
             source,
         })?;
         let entry = Entry::read(text);
-        let Some(id) = entry.id.filter(|id| rpm::cve(id) == Some(id)) else {
+        let Some(id) = entry.id.filter(|id| id.starts_with("CVE-")) else {
             return Err(FeedError::NoRecords { file: name() });
         };
+        if rpm::cve(id) != Some(id) {
+            // `CVE-2009-NNN2`: the name changes when a CVE is assigned.
+            out.left_out(id, "without a CVE");
+            return Ok(());
+        }
         let advisory = entry.advisory(id, out);
         if advisory.affected.is_empty() {
             out.left_out(id, "no package of a release that is followed");

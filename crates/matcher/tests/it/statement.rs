@@ -308,3 +308,16 @@ fn what_cannot_be_placed_is_a_warning_and_never_silence() {
             .is_empty()
     );
 }
+
+#[test]
+fn a_flavour_is_compared_with_its_own_kind() {
+    let check = |installed: &str, fixed: &str, expected: bool| {
+        let hit = hits(rpm("a", installed), affected("a", Range::before(fixed)));
+        assert_eq!(hit, expected, "{installed} before {fixed}");
+    };
+    check("2:2.34-1.ksplice1.el9", "2:2.34-2.ksplice1.el9", true);
+    check("2:2.34-1.ksplice1.el9", "2.34-2.el9", false);
+    check("2.34-1.el9", "2:2.34-2.ksplice1.el9", false);
+    check("2.34-1.el9", "10:2.34-2.el9_fips", false);
+    check("10:2.34-1.el9_fips", "10:2.34-2.el9_fips", true);
+}
