@@ -4,7 +4,7 @@
 //! `jammy_curl: released (7.81.0-1ubuntu1.14)`. Names are of source packages. Pockets of Ubuntu Pro
 //! (`esm-infra/xenial`, `trusty/esm`) are joined with the standard archive's line (`format/pro.rs`).
 //!
-//! The archive is Launchpad's of the git repository; a mirror's list may name the repository itself.
+//! `ubuntu` has the same statements, so this is only followed on request. The archive is Launchpad's of the git repository; a mirror's list may name the repository itself.
 //!
 //! Not here: `devel`, which means another release every half-year; `upstream`, phones, snaps, FIPS;
 //! CVEs in `ignored/`.
@@ -94,6 +94,10 @@ const NO_RELEASE: &[&str] = &[
 impl Feed for UbuntuTracker {
     fn name(&self) -> &'static str {
         "ubuntu-tracker"
+    }
+
+    fn on_request(&self) -> bool {
+        true
     }
 
     fn parts(&self) -> Vec<String> {
