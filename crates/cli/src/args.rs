@@ -16,7 +16,8 @@ use crate::limits::{self, LimitArg};
 use crate::sources::{Platforms, RegistryArgs};
 use crate::units;
 
-const VERSION: &str = concat!(
+/// Version, commit and target.
+pub(crate) const VERSION: &str = concat!(
     env!("CARGO_PKG_VERSION"),
     " (commit ",
     env!("PELLUCID_COMMIT"),

@@ -11,4 +11,5 @@ pub(crate) mod packages;
 mod saved;
 pub(crate) mod scan;
 pub(crate) mod serve;
+pub(crate) mod version;
 pub(crate) mod version_compare;

@@ -10,6 +10,7 @@ mod bare;
 mod bases;
 mod bill;
 mod commands;
+mod confined;
 mod exit;
 mod hints;
 mod limits;
@@ -36,6 +37,15 @@ fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
     if let Some(args) = commands::analyze_local_images::asked(&args) {
         return commands::analyze_local_images::run(args);
+    }
+    if commands::version::asked(&args) {
+        let printed = commands::version::run();
+        return if printed.is_ok() {
+            Exit::Clean
+        } else {
+            Exit::Failed
+        }
+        .into();
     }
     let args = Args::parse_from(bare::scan(commands::serve::go_flags(args.into_iter())));
     match &args.command {

@@ -67,7 +67,7 @@ pub fn available() -> Confined {
 }
 
 fn restrict(allowed: &Allowed) -> Result<Confined, RulesetError> {
-    let spool = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::MakeReg;
+    let spool = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::MakeReg | AccessFs::Truncate;
     let mut rules = Ruleset::default().handle_access(AccessFs::from_all(KNOWN))?;
     if !allowed.connect {
         rules = rules.handle_access(AccessNet::from_all(KNOWN))?;

@@ -11,7 +11,7 @@ use crate::exit::{Exit, Usage};
 use crate::outputs::Outputs;
 use crate::progress::LayerBar;
 use crate::sources::{self, Platforms};
-use crate::{bill, hints};
+use crate::{bill, confined, hints};
 
 /// Layers fetched at once from a registry.
 const CONNECTIONS: usize = 4;
@@ -99,10 +99,12 @@ fn read(
         // Of a registry's layers more can be on their way than there are processors.
         let is_remote = image.image().reference.starts_with("registry:");
         let detect = DetectOptions {
-            threads: if is_remote { CONNECTIONS } else { 0 },
+            threads: if is_remote { CONNECTIONS } else { processors() },
             ..detect.clone()
         };
-        let found = pellucid_detect::image_sharing(&image, &detect, &progress, known);
+        let found = confined::reading(&image, || {
+            pellucid_detect::image_sharing(&image, &detect, &progress, known)
+        });
         inventories.push(found.with_context(cannot_scan)?);
     }
     let inventory = pellucid_detect::merge(inventories)
@@ -116,6 +118,12 @@ fn read(
         inventory.image.layers.len(),
     );
     Ok(inventory)
+}
+
+/// Layers of a local image read at once. Asked for before reading begins: a confined thread does not
+/// see what the machine allows.
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Which pellucid this is.

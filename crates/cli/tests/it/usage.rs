@@ -48,6 +48,23 @@ fn the_version_names_commit_and_target() {
 }
 
 #[test]
+fn the_version_tells_on_request_what_holds_the_threads_that_parse() {
+    for arguments in [["--version", "-v"], ["-v", "--version"]] {
+        let text = Bench::new().run(&arguments).ended(0);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 3, "{text}");
+        assert!(
+            lines.iter().any(|line| line.starts_with("analysis: ")),
+            "{text}"
+        );
+        assert!(
+            lines.iter().any(|line| line.starts_with("sandbox: ")),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn every_option_is_explained() {
     let bench = Bench::new();
     for command in ["scan", "packages", "version-compare"] {

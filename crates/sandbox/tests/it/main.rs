@@ -77,6 +77,7 @@ fn a_spool_takes_unnamed_files() {
     confined(&allowed, || {
         let mut file = tempfile::tempfile_in(folder.path()).unwrap();
         file.write_all(b"x").unwrap();
+        file.set_len(0).unwrap();
         let elsewhere = OpenOptions::new().write(true).open("/dev/null");
         assert_eq!(elsewhere.unwrap_err().kind(), ErrorKind::PermissionDenied);
     });
