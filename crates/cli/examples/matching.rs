@@ -14,6 +14,10 @@ use pellucid_matcher::{MatchOptions, Source, Sources, find};
 use pellucid_model::Namespace;
 use pellucid_snapshot::Catalog;
 
+// As the binary has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [data, image, runs @ ..] = arguments.as_slice() else {

@@ -45,6 +45,7 @@ impl Feeds {
                 .collect(),
             None => FEEDS
                 .iter()
+                .filter(|feed| !feed.on_request())
                 .filter(|feed| languages || feed.answers(&Namespace::new("npm")).is_none())
                 .flat_map(|feed| feed.parts())
                 .collect(),
@@ -56,7 +57,7 @@ impl Feeds {
         let name = key.split_once('/').map_or(key, |(name, _)| name);
         match &self.follow {
             Some(words) => words.iter().any(|word| word == name || word == key),
-            None => true,
+            None => !pellucid_feeds::is_on_request(key),
         }
     }
 
@@ -134,6 +135,8 @@ mod tests {
         let all = Feeds::default().keys(true);
         assert!(all.contains("debian") && all.iter().any(|key| key.starts_with("alpine/")));
         assert!(all.contains("osv/npm"), "{all:?}");
+        // What another feed passes on is followed where somebody asks for it.
+        assert!(!all.contains("ghsa") && !Feeds::default().is_followed("ghsa"));
         let of_distributions = Feeds::default().keys(false);
         assert!(!of_distributions.iter().any(|key| key.starts_with("osv/")));
         let some = Feeds {
