@@ -66,6 +66,12 @@ pub(crate) enum Command {
     /// List the service's notifications, and send again what was given up or held back.
     #[command(subcommand)]
     Notifications(crate::commands::notifications::NotificationsCommand),
+    /// Ask a service whether it is well.
+    Healthcheck(crate::commands::healthcheck::HealthcheckArgs),
+    /// Print the completions of a shell.
+    Completions(crate::commands::completions::CompletionsArgs),
+    /// Print the man page, or write one for every command.
+    Man(crate::commands::completions::ManArgs),
     /// Compare two versions as an ecosystem orders them.
     VersionCompare(VersionCompareArgs),
     /// Have a Clair-like server analyse an image of the local docker or podman.

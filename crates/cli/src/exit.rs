@@ -45,10 +45,12 @@ impl Exit {
     /// How an error ends the command.
     pub(crate) fn of(error: &anyhow::Error) -> Self {
         use pellucid_image::ImageError;
-        let is_usage = error.chain().any(|cause| {
-            cause.is::<Usage>()
-                || matches!(cause.downcast_ref(), Some(ImageError::Reference { .. }))
-        });
+        // What is said as the context of another error is found only through the error itself.
+        let is_usage = error.is::<Usage>()
+            || error.chain().any(|cause| {
+                cause.is::<Usage>()
+                    || matches!(cause.downcast_ref(), Some(ImageError::Reference { .. }))
+            });
         if is_usage { Self::Usage } else { Self::Failed }
     }
 }

@@ -74,6 +74,9 @@ fn run(args: &Args) -> anyhow::Result<Exit> {
         Command::Serve(serve) => commands::serve::run(serve),
         Command::Config(config) => commands::config::run(config),
         Command::Notifications(command) => commands::notifications::run(command),
+        Command::Healthcheck(healthcheck) => commands::healthcheck::run(healthcheck),
+        Command::Completions(completions) => commands::completions::run(completions),
+        Command::Man(man) => commands::completions::man(man),
         Command::VersionCompare(compare) => commands::version_compare::run(compare),
         Command::AnalyzeLocalImages(_) => Err(Usage(format!(
             "write {} before other options",

@@ -3,10 +3,15 @@
 use pellucid_report::{Report, Style};
 use serde_json::Value;
 
-use crate::sample::{packages, report, shown};
+use crate::sample::{packages, report, shown, suppressed};
+use crate::schema;
 
 fn json(report: &Report, format: &str) -> Value {
-    serde_json::from_str(&shown(report, format, Style::default())).unwrap()
+    json_with(report, format, Style::default())
+}
+
+fn json_with(report: &Report, format: &str, style: Style) -> Value {
+    serde_json::from_str(&shown(report, format, style)).unwrap()
 }
 
 #[test]
@@ -37,6 +42,64 @@ fn equal_reports_are_equal_bytes_and_no_format_asks_the_clock() {
             "{format}"
         );
     }
+}
+
+#[test]
+fn what_other_tools_read_is_as_their_specifications_say() {
+    let every = Style {
+        suppressed: true,
+        ..Style::default()
+    };
+    for format in ["sarif", "cyclonedx", "spdx-json", "gitlab", "openvex"] {
+        let hostile = crate::hostile::PAYLOADS.iter().step_by(9);
+        let hostile = hostile.map(|payload| crate::hostile::poisoned(payload));
+        for report in [report(), packages(), suppressed()]
+            .into_iter()
+            .chain(hostile)
+        {
+            schema::check_format(format, &shown(&report, format, every));
+            schema::check_format(format, &shown(&report, format, Style::default()));
+        }
+    }
+}
+
+#[test]
+fn a_suppressed_finding_is_told_wherever_it_has_a_place() {
+    let report = suppressed();
+    let every = Style {
+        suppressed: true,
+        ..Style::default()
+    };
+    for format in [
+        "table",
+        "markdown",
+        "html",
+        "csv",
+        "sarif",
+        "cyclonedx",
+        "json",
+        "junit",
+    ] {
+        let text = shown(&report, format, every);
+        assert!(text.contains("tar is not run"), "{format}\n{text}");
+    }
+    // Without being asked, every format for people says at least how many.
+    for format in ["table", "markdown", "html", "clair-text", "plan"] {
+        let text = shown(&report, format, Style::default());
+        assert!(text.contains("1 finding suppressed"), "{format}\n{text}");
+    }
+    let sarif = json_with(&report, "sarif", every);
+    let results = sarif["runs"][0]["results"].as_array().unwrap();
+    assert_eq!(
+        results.last().unwrap()["suppressions"][0]["kind"],
+        "external"
+    );
+    let bom = json(&report, "cyclonedx");
+    let analysed = bom["vulnerabilities"].as_array().unwrap().last().unwrap();
+    assert_eq!(analysed["analysis"]["state"], "not_affected");
+    assert_eq!(analysed["analysis"]["justification"], "code_not_reachable");
+    let vex = json(&report, "openvex");
+    assert_eq!(vex["statements"][0]["status"], "not_affected");
 }
 
 #[test]

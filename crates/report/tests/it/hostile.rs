@@ -1,12 +1,12 @@
 //! Names that would take over a terminal, a log or a build.
 
-use pellucid_report::{FORMATS, Format as _, Report, Style, Template, read_json};
+use pellucid_report::{Base, FORMATS, Format as _, Report, Style, Template, read_json};
 
-use crate::sample::{report, shown};
+use crate::sample::{shown, suppressed};
 
 /// Payloads seen in the wild, or meant for what reads reports: terminals, logs of build services,
 /// browsers, readers of XML, spreadsheets, forges, templates.
-const PAYLOADS: &[&str] = &[
+pub(crate) const PAYLOADS: &[&str] = &[
     "\x1b[2J\x1b[H",
     "\x1b]0;title\x07",
     "\x1b]8;;https://evil.example\x1b\\click\x1b]8;;\x1b\\",
@@ -156,8 +156,8 @@ fn no_text_of_an_image_or_feed_reaches_the_terminal_raw() {
 }
 
 /// The report with the payload wherever an image or a feed has its say.
-fn poisoned(payload: &str) -> Report {
-    let mut report = report();
+pub(crate) fn poisoned(payload: &str) -> Report {
+    let mut report = suppressed();
     report.inventory.image.reference.push_str(payload);
     for layer in &mut report.inventory.image.layers {
         layer.created_by = Some(payload.to_owned());
@@ -194,6 +194,20 @@ fn poisoned(payload: &str) -> Report {
             reason.note = Some(payload.to_owned());
         }
     }
+    for one in &mut assessment.suppressed {
+        one.finding.id = payload.to_owned();
+        one.by.origin = payload.to_owned();
+        one.by.rule = payload.to_owned();
+        one.by.reason = Some(payload.to_owned());
+    }
+    if let Some(gate) = &mut assessment.gate {
+        gate.rules[0].rule = payload.to_owned();
+    }
+    assessment.base = Some(Base {
+        name: payload.to_owned(),
+        layers: 1,
+        is_detected: false,
+    });
     for coverage in &mut assessment.coverage {
         coverage.note = Some(payload.to_owned());
         coverage.namespace = Some(payload.into());
@@ -208,11 +222,22 @@ fn styles() -> impl Iterator<Item = Style> {
                 width,
                 unicode,
                 detail,
+                suppressed: detail,
                 ..Style::default()
             })
         })
     })
 }
+
+/// Everything that a format can tell.
+const EVERY: Style = Style {
+    width: None,
+    color: false,
+    unicode: false,
+    detail: false,
+    suppressed: true,
+    time: None,
+};
 
 fn harmless(text: &str, payload: &str) {
     assert!(!text.chars().any(is_raw), "{payload:?}\n{text}");
@@ -247,15 +272,14 @@ fn no_text_changes_the_structure_of_a_page_or_list() {
         [report, packages]
     };
     let expected = both("x").map(|benign| {
-        let skeleton = |(format, skeleton): &(&str, Skeleton)| {
-            skeleton(&shown(&benign, format, Style::default()))
-        };
+        let skeleton =
+            |(format, skeleton): &(&str, Skeleton)| skeleton(&shown(&benign, format, EVERY));
         SKELETONS.iter().map(skeleton).collect::<Vec<_>>()
     });
     for payload in PAYLOADS {
         for (report, expected) in both(payload).iter().zip(&expected) {
             for ((format, skeleton), expected) in SKELETONS.iter().zip(expected) {
-                let text = shown(report, format, Style::default());
+                let text = shown(report, format, EVERY);
                 assert_eq!(&skeleton(&text), expected, "{format} {payload:?}\n{text}");
             }
         }
@@ -271,7 +295,7 @@ fn no_format_lets_a_text_through_raw() {
         packages.assessment = None;
         for report in [&report, &packages] {
             for format in FORMATS {
-                let text = shown(report, format.name(), Style::default());
+                let text = shown(report, format.name(), EVERY);
                 let text = match format.name() {
                     // The tabs at the start of lines are ours.
                     "clair-text" => text.replace("\n\t", "\n"),

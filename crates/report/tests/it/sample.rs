@@ -244,6 +244,30 @@ pub(crate) fn report() -> Report {
     )
 }
 
+/// The same, with a finding that an ignore rule answers for.
+pub(crate) fn suppressed() -> Report {
+    let mut report = report();
+    if let Some(assessment) = &mut report.assessment {
+        let place = assessment
+            .findings
+            .iter()
+            .position(|finding| finding.id == "CVE-2005-2541");
+        assessment.suppressed = vec![Suppressed {
+            finding: assessment.findings.remove(place.unwrap()),
+            by: Suppression {
+                kind: SuppressionKind::Ignored,
+                origin: "pellucid.yaml".into(),
+                rule: "id CVE-2005-2541".into(),
+                status: Some("not_affected".into()),
+                justification: Some("vulnerable_code_not_in_execute_path".into()),
+                reason: Some("tar is not run".into()),
+                expires: Some("2999-01-01".into()),
+            },
+        }];
+    }
+    report
+}
+
 /// The same image without advisories.
 pub(crate) fn packages() -> Report {
     Report::new(report().tool, inventory(), None, Vec::new())

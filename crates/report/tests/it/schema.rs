@@ -1,4 +1,5 @@
-//! A validator for the part of JSON Schema that `docs/pellucid-report-1.schema.json` uses, and no more:
+//! A validator for the part of JSON Schema that `docs/pellucid-report-1.schema.json` and the schemas in
+//! `tests/data/schema` use, and no more:
 //! an unknown keyword in the schema fails the test instead of being skipped.
 //!
 //! Stricter than the schema in one point: every field written must be described there.
@@ -9,8 +10,16 @@ use serde_json::{Map, Value};
 
 /// Checks a document against the schema of the documentation.
 pub(crate) fn check(json: &str) {
-    let path =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/pellucid-report-1.schema.json");
+    check_by("../../docs/pellucid-report-1.schema.json", json);
+}
+
+/// Checks a document against what the specification of a format demands.
+pub(crate) fn check_format(format: &str, json: &str) {
+    check_by(&format!("tests/data/schema/{format}.schema.json"), json);
+}
+
+fn check_by(path: &str, json: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     let schema: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let document: Value = serde_json::from_str(json).unwrap();
     let mut faults = Vec::new();
@@ -42,6 +51,10 @@ fn validate(root: &Value, schema: &Value, value: &Value, at: &str, faults: &mut 
             "type" => has_type(value, rule.as_str().unwrap()),
             "const" => value == rule,
             "enum" => rule.as_array().unwrap().contains(value),
+            "minLength" => letters(value) >= rule.as_u64(),
+            "maxLength" => letters(value) <= rule.as_u64(),
+            "minItems" => value.as_array().map(|list| list.len() as u64) >= rule.as_u64(),
+            "maxItems" => value.as_array().map(|list| list.len() as u64) <= rule.as_u64(),
             "minimum" => value.as_i64() >= rule.as_i64(),
             "required" => {
                 let names = rule.as_array().unwrap().iter().filter_map(Value::as_str);
@@ -87,12 +100,17 @@ fn properties(root: &Value, rule: &Value, value: &Value, at: &str, faults: &mut 
     }
 }
 
+fn letters(value: &Value) -> Option<u64> {
+    value.as_str().map(|text| text.chars().count() as u64)
+}
+
 fn has_type(value: &Value, name: &str) -> bool {
     match name {
         "object" => value.is_object(),
         "array" => value.is_array(),
         "string" => value.is_string(),
         "integer" => value.is_u64() || value.is_i64(),
+        "number" => value.is_number(),
         "boolean" => value.is_boolean(),
         unknown => panic!("the validator does not know the type {unknown:?}"),
     }
