@@ -52,6 +52,8 @@ class Service:
             stdout=open(f"{self.work}/log", "a"), stderr=subprocess.STDOUT)
         atexit.register(self.process.kill)
         for _ in range(600):
+            if self.process.poll() is not None:
+                break
             try:
                 if ask("GET", "/v1/namespaces")[0] == 200:
                     return
