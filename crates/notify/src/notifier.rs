@@ -20,6 +20,8 @@ pub const RECEIVER: &str = "webhook";
 const LEASE: Duration = Duration::from_secs(60);
 /// Time between looks into the outbox while there is nothing to send.
 const LOOK: Duration = Duration::from_secs(2);
+/// Time between counts of the whole outbox.
+const COUNT: Duration = Duration::from_secs(10);
 /// The longest time that a receiver which takes nothing is left alone.
 const LONGEST_REST: Duration = Duration::from_secs(60);
 
@@ -86,6 +88,7 @@ impl Notifier {
         self.store.register_receiver(RECEIVER).await?;
         let mut sending: JoinSet<Result<Sent, StoreError>> = JoinSet::new();
         let mut rest = Rest::default();
+        let mut counted: Option<Instant> = None;
         loop {
             let free = self.options.parallel.max(1) - sending.len();
             let room = if rest.is_over() { free } else { 0 };
@@ -97,7 +100,8 @@ impl Notifier {
             for delivery in claimed {
                 sending.spawn(self.deliver(delivery));
             }
-            if sending.is_empty() {
+            if counted.is_none_or(|at| at.elapsed() >= COUNT) {
+                counted = Some(Instant::now());
                 self.watch.behind(&self.store.backlog(RECEIVER).await?);
             }
             let pause = rest.left().map_or(LOOK, |left| left.min(LOOK));

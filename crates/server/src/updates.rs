@@ -16,7 +16,7 @@ mod state;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, TryLockError};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pellucid_model::Namespace;
 use pellucid_store::{Lease, PublishedSnapshot, Store, StoreError};
@@ -36,6 +36,9 @@ const LEASE: Duration = Duration::from_secs(30);
 const RENEW: Duration = Duration::from_secs(10);
 /// Time between looks at the catalog and the database.
 const LOOK: Duration = Duration::from_secs(2);
+/// How long what was read and what is no longer so is kept, and how often it is looked for.
+const HISTORY: Duration = Duration::from_secs(90 * 24 * 3600);
+const PRUNE: Duration = Duration::from_secs(3600);
 /// Pause after something went wrong that is no feed's fault.
 const PAUSE: Duration = Duration::from_secs(10);
 
@@ -387,13 +390,29 @@ impl Updates {
 
     /// Brings the catalog, the database and the answers together, for ever.
     pub(crate) async fn follow(self: Arc<Self>, stop: CancellationToken) -> Result<(), String> {
+        let mut pruned: Option<Instant> = None;
         loop {
             if let Err(error) = self.look().await {
                 told(&error, "the advisory data cannot be looked at");
             }
+            if pruned.is_none_or(|at| at.elapsed() > PRUNE) {
+                pruned = Some(Instant::now());
+                self.prune_history().await;
+            }
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 () = tokio::time::sleep(LOOK) => {}
+            }
+        }
+    }
+
+    /// Removes notifications that were read, and former versions of vulnerabilities, long ago.
+    async fn prune_history(&self) {
+        loop {
+            match self.store.prune_history(HISTORY).await {
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(error) => return told(&error, "old notifications cannot be removed"),
             }
         }
     }

@@ -113,7 +113,11 @@ pub(super) fn yaml(config: &Config) -> String {
     out.line(0, "feeds:");
     let follow = feeds.follow.iter().flatten();
     out.list(1, "follow", follow.map(|name| quoted(name)));
-    out.text(1, "mirror", feeds.mirror.as_deref().unwrap_or_default());
+    match feeds.mirror.as_deref() {
+        // Credentials.
+        Some(mirror) if mirror.contains('@') => out.secret(1, "mirror", Some(mirror)),
+        mirror => out.text(1, "mirror", mirror.unwrap_or_default()),
+    }
     if !feeds.intervals.is_empty() {
         out.line(1, "intervals:");
         for (name, interval) in &feeds.intervals {
