@@ -57,8 +57,15 @@ async fn until(service: &Service, target: &str, good: impl Fn(&Value) -> bool) -
     }
 }
 
+/// What is said of a key.
+fn feed<'a>(feeds: &'a Value, key: &str) -> &'a Value {
+    let all = feeds["feeds"].as_array().into_iter().flatten();
+    let mut found = all.filter(|feed| feed["key"] == key);
+    found.next().unwrap_or(&Value::Null)
+}
+
 fn digest(feeds: &Value) -> &str {
-    let snapshot = &feeds["feeds"][0]["snapshot"];
+    let snapshot = &feed(feeds, "debian")["snapshot"];
     snapshot["digest"].as_str().unwrap_or_default()
 }
 
@@ -96,11 +103,11 @@ async fn told(service: &Service) -> Vec<(String, String, String)> {
 async fn the_first_update_is_silent_and_the_next_tells_what_changed_for_stored_layers() {
     let folder = tempfile::tempdir().unwrap();
     let mirror = Mirror::new(folder.path());
-    let service = Service::with(
-        following(folder.path().to_str().unwrap()),
-        Options::default(),
-    )
-    .await;
+    let mut config = following(folder.path().to_str().unwrap());
+    // This one is never there, and hides nothing of the other.
+    let follow = config.feeds.follow.as_mut().unwrap();
+    follow.push("alpine/v3.20".to_owned());
+    let service = Service::with(config, Options::default()).await;
     let path = service.layer("base", debian(&[("bash", "5.2-2"), ("zlib", "1.3")]));
     assert_eq!(service.post_layer("base", &path, "").await.status, 201);
     let path = service.layer("top", debian(&[("bash", "5.2-2"), ("zlib", "1.4")]));
@@ -111,11 +118,10 @@ async fn the_first_update_is_silent_and_the_next_tells_what_changed_for_stored_l
     let header = answer.headers.get("pellucid-not-covered");
     assert_eq!(header.map(String::as_str), Some("debian:12"));
     let failing = until(&service, "/api/v1/feeds", |it| {
-        it["feeds"][0]["state"] == "failing"
+        feed(it, "debian")["state"] == "failing" && it["first_update_finished"] == true
     })
     .await;
-    assert_eq!(failing["first_update_finished"], true);
-    assert!(failing["feeds"][0]["error"].is_string());
+    assert!(feed(&failing, "debian")["error"].is_string());
 
     mirror.debian(tracker(&[
         ("CVE-1", "bash", "5.2-3"),
@@ -130,10 +136,11 @@ async fn the_first_update_is_silent_and_the_next_tells_what_changed_for_stored_l
     let first = digest(&feeds).to_owned();
     assert_eq!(
         (
-            feeds["feeds"][0]["state"].as_str(),
-            feeds["feeds"][0]["snapshot"]["advisories"].as_u64()
+            feed(&feeds, "debian")["state"].as_str(),
+            feed(&feeds, "debian")["snapshot"]["advisories"].as_u64(),
+            feed(&feeds, "alpine/v3.20")["state"].as_str(),
         ),
-        (Some("current"), Some(6))
+        (Some("current"), Some(6), Some("failing"))
     );
     assert_eq!(told(&service).await, []);
     let answer = service.get("/v1/layers/base?vulnerabilities").await;
@@ -169,6 +176,8 @@ async fn the_first_update_is_silent_and_the_next_tells_what_changed_for_stored_l
     let store = store(&service).await;
     let last = store.value("updater/last").await.unwrap();
     assert!(last.unwrap().parse::<i64>().unwrap() > 1_500_000_000);
+    let feeds = service.get("/api/v1/feeds").await.json();
+    assert_eq!(feed(&feeds, "alpine/v3.20")["state"], "failing");
     let metrics = service.get("/v1/metrics").await.body;
     for line in [
         "pellucid_feed_advisories{feed=\"debian\"} 6",
@@ -190,13 +199,8 @@ async fn what_is_imported_beside_the_service_is_told_and_too_much_of_it_is_held(
     let service = Service::within(folder, config, Options::default()).await;
     let path = service.layer("base", debian(&[("bash", "5.1")]));
     assert_eq!(service.post_layer("a", &path, "").await.status, 201);
-    let one_of = |it: &Value, advisories: u64| {
-        it["feeds"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .any(|feed| feed["key"] == "debian" && feed["snapshot"]["advisories"] == advisories)
-    };
+    let one_of =
+        |it: &Value, advisories: u64| feed(it, "debian")["snapshot"]["advisories"] == advisories;
     until(&service, "/api/v1/feeds", |it| one_of(it, 2)).await;
     assert_eq!(told(&service).await, []);
 
@@ -208,9 +212,7 @@ async fn what_is_imported_beside_the_service_is_told_and_too_much_of_it_is_held(
     let many: Vec<_> = (1..20).map(advisory).collect();
     publish(&service.folder, &many);
     let feeds = until(&service, "/api/v1/feeds", |it| one_of(it, 19)).await;
-    let feeds = feeds["feeds"].as_array().unwrap();
-    let debian = feeds.iter().find(|feed| feed["key"] == "debian").unwrap();
-    assert_eq!(debian["held_notifications"], 16);
+    assert_eq!(feed(&feeds, "debian")["held_notifications"], 16);
     let held = store(&service).await.held().await.unwrap();
     assert_eq!((held.len(), held[0].count), (1, 16));
     service.server.stop();
