@@ -13,6 +13,9 @@ use crate::args::{DataArgs, FreshnessArgs, StoreArgs, Talk};
 use crate::exit::Usage;
 use crate::progress::FeedBars;
 
+/// Feeds that add to findings and whose first fetch takes too long for a scan.
+const LARGE: [&str; 1] = ["nvd"];
+
 /// Opens the snapshots in the data directory.
 pub(crate) fn catalog(args: &StoreArgs) -> anyhow::Result<Catalog> {
     let folder = data_dir(args)?;
@@ -52,8 +55,8 @@ pub(crate) fn refresh(
     freshness: &FreshnessArgs,
     talk: &Talk,
 ) -> anyhow::Result<Vec<Warning>> {
-    let keys = pellucid_updater::covering(namespaces);
-    let mut due = keys;
+    let mut due = pellucid_updater::covering(namespaces);
+    due.extend(enriching(catalog));
     due.retain(|key| {
         let is_wanted = !pellucid_feeds::is_on_request(key) || is_there(catalog, key);
         is_wanted && is_due(catalog, key, freshness.max_data_age)
@@ -67,35 +70,51 @@ pub(crate) fn refresh(
     let outcomes = fetch(&due, catalog, data, talk)?;
     Ok(outcomes
         .iter()
+        .filter(|outcome| !is_left_out(data, outcome))
         .filter_map(|outcome| failed(catalog, outcome))
         .collect())
 }
 
-/// Brings these snapshots up to date. The only place that starts an asynchronous runtime.
+/// Keys of the feeds that add to findings and are kept fresh by a scan: those that are there, and the
+/// small ones.
+fn enriching(catalog: &Catalog) -> impl Iterator<Item = String> {
+    let keys = pellucid_feeds::enriching().flat_map(|feed| feed.parts());
+    keys.filter(|key| !LARGE.contains(&key.as_str()) || is_there(catalog, key))
+}
+
+/// Brings these snapshots up to date.
 pub(crate) fn fetch(
     keys: &[String],
     catalog: &Catalog,
     data: &DataArgs,
     talk: &Talk,
 ) -> anyhow::Result<Vec<Outcome>> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .context("cannot start the runtime that fetches feeds")?;
     let options = FetchOptions {
         mirror: data.mirror.clone(),
+        mirrors: data.feed_mirror.iter().cloned().collect(),
+        proxy: data.proxy.clone(),
         offline: data.offline,
         ..FetchOptions::default()
     };
     let bars = FeedBars::new(talk);
-    Ok(runtime.block_on(pellucid_updater::update(keys, catalog, &options, &bars)))
+    let outcomes = runtime()?.block_on(pellucid_updater::update(keys, catalog, &options, &bars));
+    Ok(outcomes)
+}
+
+/// What fetching runs on.
+pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime that fetches feeds")
 }
 
 /// Whether anything can be fetched: offline, only a mirror that is a folder can be read.
 pub(crate) fn may_fetch(data: &DataArgs) -> bool {
     let is_url = |mirror: &str| mirror.starts_with("http://") || mirror.starts_with("https://");
-    !data.offline || data.mirror.as_deref().is_some_and(|mirror| !is_url(mirror))
+    let own = data.feed_mirror.iter().map(|(_, mirror)| mirror);
+    !data.offline || data.mirror.iter().chain(own).any(|mirror| !is_url(mirror))
 }
 
 /// Whether there is any data of a key.
@@ -133,6 +152,13 @@ fn stale(catalog: &Catalog, key: &str) -> Option<Warning> {
         ),
         None => format!("{key} was never asked for news"),
     }))
+}
+
+/// Whether a mirror does not have a feed that only adds to findings: whoever made it left it out.
+fn is_left_out(data: &DataArgs, outcome: &Outcome) -> bool {
+    let enriches = pellucid_feeds::feed_of(&outcome.key).is_some_and(|feed| feed.enriches());
+    let is_absent = matches!(&outcome.result, Err(error) if error.is_absence());
+    data.mirror.is_some() && enriches && is_absent
 }
 
 fn failed(catalog: &Catalog, outcome: &Outcome) -> Option<Warning> {

@@ -12,6 +12,7 @@ use pellucid_matcher::FailRule;
 use pellucid_model::Severity;
 use pellucid_version::Scheme;
 
+use crate::commands::db::{DbCommand, FormArgs};
 use crate::limits::{self, LimitArg};
 use crate::sources::{Platforms, RegistryArgs};
 use crate::units;
@@ -88,14 +89,6 @@ pub(crate) struct GoArgs {
         allow_hyphen_values = true
     )]
     _args: Vec<std::ffi::OsString>,
-}
-
-#[derive(Subcommand)]
-pub(crate) enum DbCommand {
-    /// Fetch feeds whose data is not the newest.
-    Update(UpdateArgs),
-    /// Say of each feed's data how old it is, what is in it, and how its last update went.
-    Status(StatusArgs),
 }
 
 #[derive(Subcommand)]
@@ -404,6 +397,17 @@ pub(crate) struct DataArgs {
     /// at HOST/PATH of its URL.
     #[arg(long, value_name = "URL|DIR", env = "PELLUCID_MIRROR")]
     pub(crate) mirror: Option<String>,
+    /// Take one feed from elsewhere: its name, and a folder or URL as for --mirror. May be repeated.
+    #[arg(long, value_name = "FEED=URL|DIR", value_parser = feed_mirror)]
+    pub(crate) feed_mirror: Vec<(String, String)>,
+    /// Fetch through this proxy; the environment's (https_proxy, no_proxy) if absent.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "PELLUCID_PROXY",
+        hide_env_values = true
+    )]
+    pub(crate) proxy: Option<String>,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
     /// Open no socket. A mirror that is a folder is still read.
@@ -438,14 +442,15 @@ pub(crate) struct UpdateArgs {
     #[arg(value_name = "FEED")]
     pub(crate) feeds: Vec<String>,
     #[command(flatten)]
+    pub(crate) form: FormArgs,
+    #[command(flatten)]
     pub(crate) data: DataArgs,
 }
 
 #[derive(clap::Args)]
 pub(crate) struct StatusArgs {
-    /// How to write it.
-    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-    pub(crate) format: StatusFormat,
+    #[command(flatten)]
+    pub(crate) form: FormArgs,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
 }
@@ -472,6 +477,19 @@ pub(crate) struct VersionCompareArgs {
     /// Read lines `A op B` and print only those that are wrong; status 1 if there are any.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["a", "b"])]
     pub(crate) file: Option<PathBuf>,
+}
+
+/// A feed's name and where it is taken from.
+fn feed_mirror(text: &str) -> Result<(String, String), String> {
+    let (name, place) = text
+        .split_once('=')
+        .ok_or("write FEED=URL or FEED=DIR, as debian=https://mirror.example")?;
+    let is_feed = pellucid_feeds::FEEDS.iter().any(|feed| feed.name() == name);
+    if is_feed {
+        Ok((name.to_owned(), place.to_owned()))
+    } else {
+        Err(format!("no feed is called {name:?}"))
+    }
 }
 
 /// The names of the report formats.

@@ -27,7 +27,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::args::{Args, Command, DbCommand};
+use crate::args::{Args, Command};
 use crate::exit::{Exit, Usage};
 
 #[global_allocator]
@@ -69,8 +69,7 @@ fn run(args: &Args) -> anyhow::Result<Exit> {
         Command::Convert(convert) => commands::convert::run(convert),
         Command::Diff(diff) => commands::diff::run(diff, &args.talk),
         Command::Explain(explain) => commands::explain::run(explain, &args.talk),
-        Command::Db(DbCommand::Update(update)) => commands::db::update(update, &args.talk),
-        Command::Db(DbCommand::Status(status)) => commands::db::status(status),
+        Command::Db(command) => commands::db::run(command, &args.talk),
         Command::Serve(serve) => commands::serve::run(serve),
         Command::Config(config) => commands::config::run(config),
         Command::Notifications(command) => commands::notifications::run(command),

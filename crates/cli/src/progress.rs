@@ -84,6 +84,12 @@ impl FeedBars {
         }
     }
 
+    /// Takes all bars away.
+    pub(crate) fn clear(&self) {
+        // Nobody sees it if it fails.
+        let _ = self.bars.clear();
+    }
+
     fn bar(&self, key: &str) -> ProgressBar {
         let mut by_key = self.by_key.lock().unwrap_or_else(PoisonError::into_inner);
         by_key

@@ -57,6 +57,16 @@ pub enum FeedError {
         #[source]
         source: XmlError,
     },
+    /// The body is not the table of lines that it should be.
+    #[error("{file} is not the table it should be: it has {found:?} instead of {expected:?}")]
+    Table {
+        /// Name of the file in its plan.
+        file: String,
+        /// What stands where the heading belongs.
+        found: String,
+        /// The heading.
+        expected: &'static str,
+    },
     /// The body is well formed and holds no record at all.
     #[error("{file} holds no records")]
     NoRecords {

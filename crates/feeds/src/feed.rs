@@ -25,6 +25,12 @@ pub trait Feed: Sync {
     /// tracking has no rows in the snapshot, and is not covered.
     fn answers(&self, namespace: &Namespace) -> Option<Answer>;
 
+    /// Whether its advisories speak of vulnerabilities and not of packages: they add to what other
+    /// feeds say, and are joined by the CVE when somebody asks.
+    fn enriches(&self) -> bool {
+        false
+    }
+
     /// What to download for the snapshot of this key.
     ///
     /// # Errors

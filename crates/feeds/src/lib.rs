@@ -27,12 +27,15 @@ pub const FEEDS: &[&dyn Feed] = &[
     &source::arch::Arch,
     &source::azurelinux::AzureLinux,
     &source::chainguard::Chainguard,
+    &source::cisa_kev::CisaKev,
     &source::debian::Debian,
+    &source::epss::Epss,
     &source::fedora::Fedora,
     &source::friendsofphp::FriendsOfPhp,
     &source::ghsa::Ghsa,
     &source::govulndb::Govulndb,
     &source::minimos::MinimOs,
+    &source::nvd::Nvd,
     &source::oracle::Oracle,
     &source::osv::Osv,
     &source::photon::Photon,
@@ -54,6 +57,11 @@ pub fn covering(namespace: &Namespace) -> Vec<Answer> {
         .iter()
         .filter_map(|feed| feed.answers(namespace))
         .collect()
+}
+
+/// The feeds that add to what others say of a vulnerability.
+pub fn enriching() -> impl Iterator<Item = &'static dyn Feed> {
+    FEEDS.iter().copied().filter(|feed| feed.enriches())
 }
 
 /// The feed that makes the snapshot of this key: what stands before the slash is its name.

@@ -4,7 +4,8 @@
 //! times: each [`Plan::Index`] is fetched and handed back in [`FeedState::indexes`], until the feed
 //! knows what to read (`mirror.list -> repomd.xml -> updateinfo`, `archive_latest.txt` -> archive,
 //! `.meta` -> year file). What a feed wants to remember from one update to the next, such as the
-//! newest line of a `changes.csv` or `modified_id.csv` that it has read, is its *mark*.
+//! newest line of a `changes.csv` or `modified_id.csv` that it has read, is its *mark*. A feed that has
+//! one may ask for [`Plan::Changes`] alone.
 
 /// One file to download.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -25,6 +26,9 @@ pub struct Request {
     /// Members of an archive that are not read, sorted: newer copies of them are files of their own,
     /// or they were withdrawn.
     pub except: Vec<String>,
+    /// Whether upstream may not have it. What is absent is noted as a bad record of the update; an
+    /// index file that is absent is handed back empty.
+    pub may_be_absent: bool,
 }
 
 impl Request {
@@ -38,7 +42,15 @@ impl Request {
             sha256: None,
             member_limit: None,
             except: Vec::new(),
+            may_be_absent: false,
         }
+    }
+
+    /// The same for a file that upstream may not have.
+    #[must_use]
+    pub fn or_absent(mut self) -> Self {
+        self.may_be_absent = true;
+        self
     }
 
     /// A request for an archive at a URL, of at most this many bytes in all and in a member.
@@ -65,6 +77,17 @@ pub enum Plan {
     Advisories {
         /// The files.
         requests: Vec<Request>,
+        /// What [`FeedState::mark`] shall be next time, if this update succeeds.
+        mark: Option<String>,
+    },
+    /// Fetch these and parse them in this order: what they say of an id takes the place of all that
+    /// the current snapshot says of it, and the rest stays. Only where there is a mark, and so a
+    /// snapshot to change.
+    Changes {
+        /// The files.
+        requests: Vec<Request>,
+        /// Ids that upstream has withdrawn. Ids that a parser leaves out go too.
+        removed: Vec<String>,
         /// What [`FeedState::mark`] shall be next time, if this update succeeds.
         mark: Option<String>,
     },

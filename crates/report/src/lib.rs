@@ -13,6 +13,7 @@ mod cvss;
 mod diff;
 mod escape;
 mod explain;
+mod exploitation;
 mod fingerprint;
 mod format;
 mod group;

@@ -3,7 +3,7 @@
 //! Namespace, source package, layer and file decide which advisories match: a list without them, read
 //! back, would find less. Names start with `pellucid:`.
 
-use pellucid_model::{Image, Inventory, PackageEntry};
+use pellucid_model::{Finding, Image, Inventory, PackageEntry};
 
 /// Names and values, in a fixed order.
 pub(crate) type Properties = Vec<(String, String)>;
@@ -48,6 +48,26 @@ pub(crate) fn package(entry: &PackageEntry, inventory: &Inventory) -> Properties
         let digest = layer.and_then(|layer| layer.digest.or(layer.diff_id));
         let digest = digest.map(|digest| digest.to_string());
         properties.push(&format!("location:{number}:layerDigest"), digest.as_deref());
+    }
+    properties.0
+}
+
+/// What is known of a vulnerability's exploitation.
+pub(crate) fn exploitation(finding: &Finding) -> Properties {
+    let mut properties = List::default();
+    if let Some(kev) = &finding.kev {
+        properties.push("kev:cve", Some(&kev.cve));
+        properties.push("kev:dateAdded", Some(&kev.date_added));
+        properties.push("kev:dueDate", kev.due_date.as_deref());
+        properties.push("kev:ransomware", kev.ransomware.then_some("true"));
+    }
+    if let Some(epss) = &finding.epss {
+        properties.push("epss:cve", Some(&epss.cve));
+        properties.push("epss:score", Some(&epss.score.value().to_string()));
+        properties.push(
+            "epss:percentile",
+            Some(&epss.percentile.value().to_string()),
+        );
     }
     properties.0
 }

@@ -173,6 +173,19 @@ impl View {
                 sources.add(namespace.clone(), source.clone());
             }
         }
+        for feed in pellucid_feeds::enriching() {
+            for key in feed.parts() {
+                if let Some((snapshot, fetched_at)) = self.current.get(&key) {
+                    sources.enrich_with(Arc::clone(snapshot), *fetched_at);
+                }
+            }
+        }
         sources
+    }
+
+    /// The snapshot of a key.
+    pub(crate) fn snapshot(&self, key: &str) -> Option<Arc<Snapshot>> {
+        let (snapshot, _) = self.current.get(key)?;
+        Some(Arc::clone(snapshot))
     }
 }

@@ -286,6 +286,8 @@ impl Updates {
         let catalog = Arc::clone(self.snapshots.catalog());
         let options = FetchOptions {
             mirror: self.feeds.mirror.clone(),
+            mirrors: self.feeds.mirrors.clone(),
+            proxy: self.feeds.proxy.clone(),
             parallel: self.feeds.parallel,
             ..FetchOptions::default()
         };

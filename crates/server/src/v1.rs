@@ -13,6 +13,7 @@ mod json;
 mod layers;
 mod matching;
 mod notifications;
+mod nvd;
 mod page;
 mod route;
 mod vulnerabilities;

@@ -22,7 +22,7 @@ use crate::codec::{MAX_ROW, Packer};
 use crate::digest::digest_of;
 use crate::runs::Runs;
 use crate::text_key::text_key;
-use crate::{SnapshotError, advisory_record, package_row};
+use crate::{Snapshot, SnapshotError, advisory_record, package_row};
 
 /// What a snapshot is of.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -151,6 +151,43 @@ impl Builder {
             self.affected
                 .add(&key, &package_row::encode(std::slice::from_ref(&entry)))
                 .map_err(SnapshotError::io("write", &self.path))?;
+        }
+        Ok(())
+    }
+
+    /// Adds every advisory of another snapshot whose id is to be carried over, with all that it says
+    /// of packages; as if each were added by itself.
+    ///
+    /// # Errors
+    /// The other snapshot is damaged, or as for [`Self::add`].
+    pub fn carry_over(
+        &mut self,
+        from: &Snapshot,
+        carried: impl Fn(&str) -> bool,
+    ) -> Result<(), SnapshotError> {
+        let mut ids: Vec<Option<String>> = Vec::new();
+        let mut failed = Ok(());
+        from.each_advisory(|advisory| {
+            let carry = carried(&advisory.id);
+            if carry && failed.is_ok() {
+                failed = self.add(&advisory);
+            }
+            ids.push(carry.then_some(advisory.id));
+        })?;
+        failed?;
+        // Packages in the order of the file: asking for those of one advisory after the other would
+        // decode the row of a common package thousands of times.
+        for namespace in 0..from.namespaces().len() {
+            from.each_package(namespace as u32, |_, entries| {
+                for entry in entries {
+                    if let Some(Some(id)) = ids.get(entry.advisory.index()) {
+                        let mut part = Advisory::new(id.as_str());
+                        part.affected = vec![entry.affected];
+                        self.add(&part)?;
+                    }
+                }
+                Ok(())
+            })?;
         }
         Ok(())
     }

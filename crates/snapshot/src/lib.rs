@@ -11,6 +11,7 @@
 
 mod advisory_record;
 mod builder;
+pub mod bundle;
 mod cache;
 mod catalog;
 mod codec;

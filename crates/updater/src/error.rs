@@ -177,6 +177,19 @@ pub enum UpdateError {
 }
 
 impl UpdateError {
+    /// Whether the server, or the mirror, says that there is no such file.
+    pub const fn is_absence(&self) -> bool {
+        matches!(
+            self,
+            Self::Fetch(
+                FetchError::Status {
+                    status: 404 | 410,
+                    ..
+                } | FetchError::NotInMirror { .. }
+            )
+        )
+    }
+
     /// The error and its causes in one line.
     pub fn chain(&self) -> String {
         let mut text = self.to_string();

@@ -1,14 +1,16 @@
 //! From a request to the bytes: which server or folder, how often, and what counts as unchanged.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::{Read as _, Seek as _};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use pellucid_feeds::Request;
 use sha2::{Digest as _, Sha256};
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 
 use crate::archive::{ArchiveLimits, MemberSink, MembersError, members};
 use crate::http::{self, Download, Get};
@@ -23,13 +25,16 @@ pub(crate) struct Fetcher<'a> {
     progress: &'a dyn UpdateProgress,
     /// Made when the first URL is fetched, so that folders and offline runs make none.
     client: OnceCell<reqwest::Client>,
-    mirror: OnceCell<Option<Mirror>>,
+    /// By where they are, as they are asked for.
+    mirrors: Mutex<HashMap<String, Arc<Mirror>>>,
 }
 
 /// A file and what it was asked for as.
 #[derive(Debug)]
 pub(crate) struct FetchedFile {
     pub(crate) request: Request,
+    /// Where upstream serves it: its URL, or the alternative that answered.
+    url: String,
     download: Download,
     located: Located,
 }
@@ -48,7 +53,7 @@ impl<'a> Fetcher<'a> {
             options,
             progress,
             client: OnceCell::new(),
-            mirror: OnceCell::new(),
+            mirrors: Mutex::default(),
         }
     }
 
@@ -59,18 +64,15 @@ impl<'a> Fetcher<'a> {
         request: &Request,
         previous: Option<&Validators>,
     ) -> Result<Got, FetchError> {
-        let mirror = self
-            .mirror
-            .get_or_try_init(|| self.open_mirror(key))
-            .await?;
+        let mirror = self.mirror(key).await?;
         let mut first_error = None;
         for url in std::iter::once(&request.url).chain(&request.alternatives) {
-            let located = match mirror {
+            let located = match &mirror {
                 Some(mirror) => mirror.locate(url),
                 None => Ok(Located::at(Place::Url(url.clone()))),
             };
             let got = match located {
-                Ok(located) => self.fetch_from(key, request, located, previous).await,
+                Ok(located) => self.fetch_from(key, request, url, located, previous).await,
                 Err(error) => Err(error),
             };
             match got {
@@ -83,10 +85,26 @@ impl<'a> Fetcher<'a> {
         }))
     }
 
+    /// Fetches a file whatever is known of it.
+    pub(crate) async fn fetch_now(
+        &self,
+        key: &str,
+        request: &Request,
+    ) -> Result<FetchedFile, FetchError> {
+        match self.fetch(key, request, None).await? {
+            Got::File(file) => Ok(*file),
+            Got::Unchanged => Err(FetchError::Status {
+                url: request.url.clone(),
+                status: 304,
+            }),
+        }
+    }
+
     async fn fetch_from(
         &self,
         key: &str,
         request: &Request,
+        upstream: &str,
         located: Located,
         previous: Option<&Validators>,
     ) -> Result<Got, FetchError> {
@@ -98,11 +116,11 @@ impl<'a> Fetcher<'a> {
         let download = match &located.place {
             Place::File(path) => {
                 Some(open(path, sha256, request.limit).map_err(|error| {
-                    match (&error, &self.options.mirror) {
+                    match (&error, self.options.mirror_of(key)) {
                         (FetchError::Io { source, .. }, Some(mirror))
                             if source.kind() == std::io::ErrorKind::NotFound =>
                         {
-                            let (url, mirror) = (request.url.clone(), mirror.clone());
+                            let (url, mirror) = (request.url.clone(), mirror.to_owned());
                             FetchError::NotInMirror { url, mirror }
                         }
                         _ => error,
@@ -128,6 +146,7 @@ impl<'a> Fetcher<'a> {
             None => Got::Unchanged,
             Some(download) => Got::File(Box::new(FetchedFile {
                 request: request.clone(),
+                url: upstream.to_owned(),
                 download,
                 located,
             })),
@@ -187,9 +206,24 @@ impl<'a> Fetcher<'a> {
         }
     }
 
+    /// The mirror of a key; its list is read once. `None` if upstream itself is asked.
+    async fn mirror(&self, key: &str) -> Result<Option<Arc<Mirror>>, FetchError> {
+        let text = self.options.mirror_of(key).unwrap_or_default();
+        // Held while the list is fetched: several feeds want the same one.
+        let mut mirrors = self.mirrors.lock().await;
+        if let Some(mirror) = mirrors.get(text) {
+            return Ok(Some(Arc::clone(mirror)));
+        }
+        let Some(mirror) = self.open_mirror(key).await?.map(Arc::new) else {
+            return Ok(None);
+        };
+        mirrors.insert(text.to_owned(), Arc::clone(&mirror));
+        Ok(Some(mirror))
+    }
+
     async fn open_mirror(&self, key: &str) -> Result<Option<Mirror>, FetchError> {
         let as_of = self.options.as_of.as_deref();
-        let Some(text) = &self.options.mirror else {
+        let Some(text) = self.options.mirror_of(key) else {
             return match as_of {
                 None => Ok(None),
                 Some(_) => {
@@ -244,6 +278,7 @@ impl FetchedFile {
             request,
             download,
             located,
+            ..
         } = self;
         let body = read(download, &located.place.to_string(), request.limit)?;
         Ok((request, located.restore(body)))
@@ -267,6 +302,18 @@ impl FetchedFile {
             MembersError::Archive(error) => unpack_error(error, &url, limits.whole).into(),
             MembersError::Sink(error) => error,
         })
+    }
+
+    /// Where upstream serves it.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The bytes as they came.
+    pub(crate) fn raw(&self) -> std::io::Result<File> {
+        let mut file = self.download.file.try_clone()?;
+        file.rewind()?;
+        Ok(file)
     }
 
     /// What to remember of it.

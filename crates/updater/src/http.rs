@@ -58,8 +58,12 @@ pub(crate) fn client(options: &FetchOptions, https: bool) -> Result<reqwest::Cli
             .connect_timeout(options.connect_timeout)
             .pool_idle_timeout(Duration::from_secs(30))
     };
-    match builder().build() {
-        Err(_) if !https => builder().tls_certs_only([]).build(),
+    let builder = || match &options.proxy {
+        Some(proxy) => Ok(builder().proxy(reqwest::Proxy::all(proxy)?)),
+        None => Ok(builder()),
+    };
+    match builder().and_then(reqwest::ClientBuilder::build) {
+        Err(_) if !https => builder().and_then(|builder| builder.tls_certs_only([]).build()),
         built => built,
     }
     .map_err(|source| FetchError::Client { source })

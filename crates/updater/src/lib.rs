@@ -11,6 +11,7 @@ mod error;
 mod fetch;
 mod http;
 mod mirror;
+mod mirroring;
 mod options;
 mod progress;
 mod unpack;
@@ -18,6 +19,7 @@ mod update;
 mod validators;
 
 pub use error::{FetchError, UpdateError};
+pub use mirroring::{Copied, mirror};
 pub use options::FetchOptions;
 pub use progress::UpdateProgress;
 pub use update::{BadRecords, Outcome, Updated, covering, update};

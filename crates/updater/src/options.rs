@@ -1,6 +1,7 @@
 //! How to fetch. Nothing here is read from the environment, but that the HTTP client honours
 //! `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pellucid_snapshot::Gate;
@@ -10,6 +11,11 @@ use pellucid_snapshot::Gate;
 pub struct FetchOptions {
     /// Take every file from here instead of from upstream: a folder, or an `http(s)` URL.
     pub mirror: Option<String>,
+    /// The same for single feeds, by their names; stronger than [`Self::mirror`].
+    pub mirrors: BTreeMap<String, String>,
+    /// Proxy for every URL, with its user and password where it wants them; the environment's if
+    /// `None`.
+    pub proxy: Option<String>,
     /// With a mirror that keeps dated copies: the newest that is not younger than this
     /// `YYYY-MM-DD`. Also allows data older than what is there.
     pub as_of: Option<String>,
@@ -41,10 +47,23 @@ pub struct FetchOptions {
     pub user_agent: String,
 }
 
+impl FetchOptions {
+    /// Where the files of a snapshot key are taken from; upstream if `None`.
+    pub(crate) fn mirror_of(&self, key: &str) -> Option<&str> {
+        let name = key.split_once('/').map_or(key, |(name, _)| name);
+        self.mirrors
+            .get(name)
+            .or(self.mirror.as_ref())
+            .map(String::as_str)
+    }
+}
+
 impl Default for FetchOptions {
     fn default() -> Self {
         Self {
             mirror: None,
+            mirrors: BTreeMap::new(),
+            proxy: None,
             as_of: None,
             offline: false,
             gate: Gate::default(),

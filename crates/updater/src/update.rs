@@ -1,6 +1,6 @@
 //! The update of snapshots: each key on its own, several at a time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,7 +10,9 @@ use pellucid_feeds::{
     AdvisorySink, Feed, FeedError, FeedState, Fetched, IndexFile, Plan, Request, feed_of,
 };
 use pellucid_model::{Advisory, Digest, Namespace};
-use pellucid_snapshot::{Builder, Built, Catalog, FeedStatus, Meta, SnapshotError, UpdateLock};
+use pellucid_snapshot::{
+    Builder, Built, Catalog, FeedStatus, Meta, Snapshot, SnapshotError, UpdateLock,
+};
 use tokio::sync::Semaphore;
 
 use crate::archive::MemberSink;
@@ -107,11 +109,11 @@ pub async fn update(
         let mut seen = BTreeSet::new();
         keys.iter().filter(|key| seen.insert(*key)).collect()
     };
-    let from_folder = options
-        .mirror
-        .as_deref()
-        .is_some_and(|mirror| matches!(Root::new(mirror), Ok(Root::Folder(_))));
-    if options.offline && !from_folder {
+    let from_folder = |key: &str| {
+        let mirror = options.mirror_of(key);
+        mirror.is_some_and(|mirror| matches!(Root::new(mirror), Ok(Root::Folder(_))))
+    };
+    if options.offline && !keys.iter().any(|key| from_folder(key)) {
         return keys
             .into_iter()
             .map(|key| keep(key, catalog, progress))
@@ -232,6 +234,10 @@ struct One<'a> {
 struct Files {
     files: Vec<FetchedFile>,
     state: State,
+    /// Ids that upstream withdrew, where the files are changes to the current snapshot.
+    changes: Option<Vec<String>>,
+    /// Files that upstream does not have.
+    absent: Vec<String>,
 }
 
 impl One<'_> {
@@ -266,7 +272,7 @@ impl One<'_> {
         } else {
             &nothing
         };
-        let Some(Files { files, state }) = self.fetch(feed, remembered, tally).await? else {
+        let Some(files) = self.fetch(feed, remembered, tally).await? else {
             let now = now();
             let status = FeedStatus {
                 last_checked: Some(now),
@@ -278,7 +284,7 @@ impl One<'_> {
             self.catalog.record_status(self.key, status)?;
             return Ok(Updated::Unchanged);
         };
-        let as_of = files.iter().filter_map(FetchedFile::as_of).max();
+        let as_of = files.files.iter().filter_map(FetchedFile::as_of).max();
         let stored = self.catalog.entry(self.key).and_then(|entry| entry.current);
         if let (Some(offered), Some(known), None) = (
             as_of,
@@ -291,9 +297,23 @@ impl One<'_> {
                 current: date(known),
             });
         }
-        let built = self.build(feed, files, as_of, tally).await?;
+        let state = files.state.clone();
+        let is_change = files.changes.is_some();
+        let as_of = if is_change {
+            as_of.max(stored.as_ref().and_then(|stored| stored.as_of))
+        } else {
+            as_of
+        };
+        let built = self
+            .build(feed, files, current.clone(), as_of, tally)
+            .await?;
+        let is_empty = if feed.enriches() {
+            built.advisories == 0
+        } else {
+            built.affected == 0
+        };
         let gate = match &stored {
-            _ if built.affected == 0 => Err(UpdateError::NoAdvisories),
+            _ if is_empty => Err(UpdateError::NoAdvisories),
             // Only what can still be read is worth protecting.
             Some(stored) if current.is_some() => self
                 .options
@@ -305,6 +325,10 @@ impl One<'_> {
         if let Err(error) = gate {
             remove(&built.path);
             return Err(error);
+        }
+        // What was wrong with the records that stay is still wrong.
+        if is_change {
+            tally.bad_records.count += status.bad_records;
         }
         let now = now();
         let status = FeedStatus {
@@ -318,6 +342,8 @@ impl One<'_> {
                 .examples
                 .iter()
                 .map(|(id, reason)| format!("{id}: {reason}"))
+                .chain(status.bad_examples.into_iter().filter(|_| is_change))
+                .take(EXAMPLES)
                 .collect(),
             state,
         };
@@ -347,20 +373,43 @@ impl One<'_> {
         tally: &mut Tally,
     ) -> Result<Option<Files>, UpdateError> {
         let mut indexes: Vec<IndexFile> = Vec::new();
+        let mut marked = validators::mark(remembered);
         for _ in 0..ROUNDS {
             let state = FeedState {
-                mark: validators::mark(remembered),
+                mark: marked,
                 indexes: &indexes,
             };
             match feed.plan(self.key, &state)? {
                 Plan::Index(requests) => {
                     for request in &requests {
-                        let (request, body) = self.fetch_new(request, tally).await?.into_body()?;
+                        let (request, body) = match self.fetch_new(request, tally).await {
+                            Ok(file) => file.into_body()?,
+                            Err(error) if request.may_be_absent && error.is_absence() => {
+                                (request.clone(), Vec::new())
+                            }
+                            Err(error) => return Err(error),
+                        };
                         indexes.push(IndexFile { request, body });
                     }
                 }
                 Plan::Advisories { requests, mark } => {
-                    return self.fetch_all(&requests, mark, remembered, tally).await;
+                    return self
+                        .fetch_all(&requests, mark, None, remembered, tally)
+                        .await;
+                }
+                Plan::Changes {
+                    requests,
+                    removed,
+                    mark,
+                } if state.mark.is_some() => {
+                    let changes = self
+                        .fetch_all(&requests, mark, Some(removed), remembered, tally)
+                        .await;
+                    match changes {
+                        // A mirror has the whole, not every change to it.
+                        Err(error) if error.is_absence() => marked = None,
+                        changes => return changes,
+                    }
                 }
                 // A kind of plan that this room does not know yet.
                 _ => break,
@@ -373,29 +422,47 @@ impl One<'_> {
         &self,
         requests: &[Request],
         mark: Option<String>,
+        changes: Option<Vec<String>>,
         remembered: &State,
         tally: &mut Tally,
     ) -> Result<Option<Files>, UpdateError> {
         let mut got = Vec::with_capacity(requests.len());
+        let mut absent = Vec::new();
         let mut all_known = true;
         for request in requests {
             let previous = Validators::read(remembered, &request.url);
-            all_known &= previous.is_some();
+            let known = previous.is_some();
             let file = self
                 .fetcher
                 .fetch(self.key, request, previous.as_ref())
-                .await?;
-            if let Got::File(file) = &file {
-                tally.downloaded += file.bytes();
+                .await
+                .map_err(UpdateError::from);
+            match file {
+                Ok(file) => {
+                    all_known &= known;
+                    if let Got::File(file) = &file {
+                        tally.downloaded += file.bytes();
+                    }
+                    got.push((request, file));
+                }
+                // A file that was there yesterday is missing, whoever may say that it never was.
+                Err(error) if request.may_be_absent && error.is_absence() && !known => {
+                    absent.push(request.name.clone());
+                }
+                Err(error) => return Err(error),
             }
-            got.push(file);
         }
-        if all_known && got.iter().all(|file| matches!(file, Got::Unchanged)) {
+        // Changes are a step on the way: without any, there is nothing to read but the mark moves.
+        let nothing_new = got.iter().all(|(_, file)| matches!(file, Got::Unchanged));
+        if changes.as_ref().is_none_or(Vec::is_empty) && all_known && nothing_new {
             return Ok(None);
+        }
+        if got.is_empty() && changes.is_none() {
+            return Err(UpdateError::NoAdvisories);
         }
         let mut files = Vec::with_capacity(requests.len());
         let mut state = validators::begin(mark);
-        for (request, got) in requests.iter().zip(got) {
+        for (request, got) in got {
             let file = match got {
                 Got::File(file) => *file,
                 // The snapshot is made anew from all files, also from those that are as they were.
@@ -404,7 +471,12 @@ impl One<'_> {
             file.validators().write(&mut state, &request.url);
             files.push(file);
         }
-        Ok(Some(Files { files, state }))
+        Ok(Some(Files {
+            files,
+            state,
+            changes,
+            absent,
+        }))
     }
 
     /// Fetches a file whether or not it changed.
@@ -413,24 +485,17 @@ impl One<'_> {
         request: &Request,
         tally: &mut Tally,
     ) -> Result<FetchedFile, UpdateError> {
-        match self.fetcher.fetch(self.key, request, None).await? {
-            Got::File(file) => {
-                tally.downloaded += file.bytes();
-                Ok(*file)
-            }
-            Got::Unchanged => Err(crate::FetchError::Status {
-                url: request.url.clone(),
-                status: 304,
-            }
-            .into()),
-        }
+        let file = self.fetcher.fetch_now(self.key, request).await?;
+        tally.downloaded += file.bytes();
+        Ok(file)
     }
 
     /// Reads the files and builds a snapshot of them, off the runtime's threads.
     async fn build(
         &self,
         feed: &'static dyn Feed,
-        files: Vec<FetchedFile>,
+        files: Files,
+        current: Option<Arc<Snapshot>>,
         as_of: Option<i64>,
         tally: &mut Tally,
     ) -> Result<Built, UpdateError> {
@@ -441,7 +506,7 @@ impl One<'_> {
         let key = self.key.to_owned();
         let read = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            build(&key, feed, files, as_of, path)
+            build(&key, feed, files, current.as_deref(), as_of, path)
         });
         let Ok((built, bad_records, left_out)) = read.await else {
             return Err(UpdateError::Panicked);
@@ -503,7 +568,8 @@ impl One<'_> {
 fn build(
     key: &str,
     feed: &dyn Feed,
-    files: Vec<FetchedFile>,
+    files: Files,
+    current: Option<&Snapshot>,
     as_of: Option<i64>,
     path: PathBuf,
 ) -> (Result<Built, UpdateError>, BadRecords, u64) {
@@ -521,17 +587,32 @@ fn build(
         error: None,
         bad_records: BadRecords::default(),
         left_out: 0,
+        replaced: files
+            .changes
+            .map(|withdrawn| withdrawn.into_iter().collect()),
     };
+    for name in &files.absent {
+        sink.bad_record(name, "upstream has no such file");
+    }
     let parsed = files
+        .files
         .into_iter()
         .try_for_each(|file| parse(key, feed, file, &mut sink));
     let Sink {
-        builder,
+        mut builder,
         bad_records,
         left_out,
+        replaced,
         ..
     } = sink;
-    let built = parsed.and_then(|()| Ok(builder.finish()?));
+    let carried = parsed.and_then(|()| match (&replaced, current) {
+        (None, _) => Ok(()),
+        (Some(replaced), Some(current)) => {
+            Ok(builder.carry_over(current, |id| !replaced.contains(id))?)
+        }
+        (Some(_), None) => Err(UpdateError::NoAdvisories),
+    });
+    let built = carried.and_then(|()| Ok(builder.finish()?));
     (built, bad_records, left_out)
 }
 
@@ -614,9 +695,17 @@ struct Sink {
     error: Option<SnapshotError>,
     bad_records: BadRecords,
     left_out: u64,
+    /// Ids that the files say something of, where they are changes.
+    replaced: Option<HashSet<String>>,
 }
 
 impl Sink {
+    fn replace(&mut self, id: &str) {
+        if let Some(replaced) = &mut self.replaced {
+            replaced.insert(id.to_owned());
+        }
+    }
+
     fn take_error(&mut self) -> Result<(), UpdateError> {
         self.error.take().map_or(Ok(()), |error| Err(error.into()))
     }
@@ -624,6 +713,7 @@ impl Sink {
 
 impl AdvisorySink for Sink {
     fn advisory(&mut self, advisory: Advisory) {
+        self.replace(&advisory.id);
         if self.error.is_none() {
             self.error = self.builder.add(&advisory).err();
         }
@@ -637,7 +727,8 @@ impl AdvisorySink for Sink {
         }
     }
 
-    fn left_out(&mut self, _id: &str, _reason: &'static str) {
+    fn left_out(&mut self, id: &str, _reason: &'static str) {
+        self.replace(id);
         self.left_out += 1;
     }
 }

@@ -135,5 +135,15 @@ fn sources(namespaces: &BTreeSet<Namespace>, catalog: &Catalog) -> anyhow::Resul
             }
         }
     }
+    for feed in pellucid_feeds::enriching() {
+        for key in feed.parts() {
+            let snapshot = catalog
+                .current(&key)
+                .with_context(|| format!("cannot read the data of {key}"))?;
+            if let (Some(snapshot), Some(reference)) = (snapshot, catalog.reference(&key)) {
+                sources.enrich_with(snapshot, reference.fetched_at);
+            }
+        }
+    }
     Ok(sources)
 }

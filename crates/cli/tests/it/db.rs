@@ -84,3 +84,252 @@ fn data_lies_in_the_home_directory_unless_told_otherwise() {
     homeless.env_remove("PELLUCID_DATA_DIR").env_remove("HOME");
     assert_eq!(homeless.output().unwrap().status.code(), Some(2));
 }
+
+/// The value at a path of members and indexes.
+fn at<'a>(json: &'a serde_json::Value, path: &str) -> &'a serde_json::Value {
+    json.pointer(path)
+        .unwrap_or_else(|| panic!("no {path} in {json:#}"))
+}
+
+fn json(bench: &Bench, args: &[&str]) -> serde_json::Value {
+    let mut args = args.to_vec();
+    args.push("--json");
+    serde_json::from_str(&bench.run(&args).ended(0)).unwrap()
+}
+
+/// A mirror whose tracker has the first advisory no more.
+fn older_tracker(bench: &Bench) {
+    let path = bench.path("mirror/security-tracker.debian.org/tracker/data/json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let mut tracker: serde_json::Value = serde_json::from_str(&text).unwrap();
+    for (_, records) in tracker.as_object_mut().unwrap() {
+        for (_, record) in records.as_object_mut().unwrap() {
+            for (_, release) in at_mut(record, "releases") {
+                release["urgency"] = "high".into();
+            }
+        }
+    }
+    std::fs::write(&path, tracker.to_string()).unwrap();
+}
+
+fn at_mut<'a>(
+    record: &'a mut serde_json::Value,
+    name: &str,
+) -> &'a mut serde_json::Map<String, serde_json::Value> {
+    record[name].as_object_mut().unwrap()
+}
+
+#[test]
+fn what_the_data_says_can_be_listed_searched_compared_and_taken_back() {
+    let bench = Bench::new();
+    let update = ["db", "update", "debian", "--mirror", "mirror"];
+    let first = json(&bench, &update);
+    assert_eq!(at(&first, "/feeds/0/became"), "published");
+    let listed = json(&bench, &["db", "list"]);
+    assert_eq!(at(&listed, "/namespaces/0/namespace"), "debian:12");
+    let id = {
+        let table = bench.run(&["db", "search", "openssl"]).ended(0);
+        let row = table.lines().nth(1).unwrap().to_owned();
+        row.split_whitespace().nth(1).unwrap().to_owned()
+    };
+    let found = json(&bench, &["db", "search", &id.to_lowercase()]);
+    assert_eq!(at(&found, "/advisories/0/advisory/id"), id.as_str());
+    bench.run(&["db", "search", "no-such-package"]).ended(1);
+
+    older_tracker(&bench);
+    let second = json(&bench, &update);
+    assert_eq!(at(&second, "/feeds/0/became"), "published");
+    let changes = json(&bench, &["db", "diff", "debian~1", "debian"]);
+    assert_eq!(at(&changes, "/changes/0/what"), "changed");
+    assert_eq!(at(&changes, "/old"), at(&first, "/feeds/0/digest"));
+    let by_digest = at(&first, "/feeds/0/digest").as_str().unwrap();
+    let same = json(&bench, &["db", "diff", by_digest, "debian~1"]);
+    assert_eq!(at(&same, "/changes"), &serde_json::json!([]));
+    bench
+        .run(&["db", "diff", "debian", "alpine/v3.1"])
+        .failed(2);
+
+    let back = json(&bench, &["db", "rollback", "debian"]);
+    assert_eq!(at(&back, "/digest"), at(&first, "/feeds/0/digest"));
+    let pruned = json(&bench, &["db", "prune", "--earlier"]);
+    assert_eq!(at(&pruned, "/removed").as_array().unwrap().len(), 1);
+    bench.run(&["db", "rollback", "debian"]).failed(3);
+}
+
+#[test]
+fn a_bundle_is_carried_whole_or_not_at_all() {
+    use base64::Engine as _;
+    let bench = Bench::new();
+    bench
+        .run(&["db", "update", "debian", "--mirror", "mirror"])
+        .ended(0);
+    // Keys made for this test alone: RFC 8410's example.
+    let private = "MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC";
+    let public = "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=";
+    let pem = |label: &str, body: &str| {
+        format!("-----BEGIN {label} KEY-----\n{body}\n-----END {label} KEY-----\n")
+    };
+    std::fs::write(bench.path("private.pem"), pem("PRIVATE", private)).unwrap();
+    std::fs::write(bench.path("public.pem"), pem("PUBLIC", public)).unwrap();
+    let mut other = base64::engine::general_purpose::STANDARD
+        .decode(public)
+        .unwrap();
+    *other.last_mut().unwrap() ^= 1;
+    std::fs::write(bench.path("other.der"), other).unwrap();
+
+    bench.run(&["db", "export", "plain.bundle"]).ended(0);
+    let exported = json(
+        &bench,
+        &["db", "export", "one.bundle", "--sign", "private.pem"],
+    );
+    let digest = at(&exported, "/snapshots/0/digest").clone();
+    let elsewhere = ["--data-dir", "elsewhere"];
+    let import = |args: &[&str]| {
+        let mut all = vec!["db", "import"];
+        all.extend(args);
+        all.extend(elsewhere);
+        bench.run(&all)
+    };
+    let unsigned = import(&["plain.bundle", "--key", "public.pem"]).failed(3);
+    assert!(unsigned.contains("not signed"), "{unsigned}");
+    let foreign = import(&["one.bundle", "--key", "other.der"]).failed(3);
+    assert!(foreign.contains("not of this key"), "{foreign}");
+    let whole = std::fs::read(bench.path("one.bundle")).unwrap();
+    for (name, damaged) in [
+        ("cut.bundle", whole[..whole.len() / 2].to_vec()),
+        ("flipped.bundle", {
+            let mut bytes = whole.clone();
+            let at = bytes.len() / 2;
+            bytes[at] ^= 0xff;
+            bytes
+        }),
+        ("empty.bundle", Vec::new()),
+        ("text.bundle", b"not a bundle".to_vec()),
+    ] {
+        std::fs::write(bench.path(name), damaged).unwrap();
+        import(&[name, "--key", "public.pem"]).failed(3);
+    }
+    let nothing = json(&bench, &["db", "list", "--data-dir", "elsewhere"]);
+    assert_eq!(at(&nothing, "/namespaces"), &serde_json::json!([]));
+    assert_eq!(
+        std::fs::read_dir(bench.path("elsewhere/snapshots"))
+            .unwrap()
+            .count(),
+        0
+    );
+
+    import(&["one.bundle", "--key", "public.pem"]).ended(0);
+    let status = json(&bench, &["db", "list", "debian", "--data-dir", "elsewhere"]);
+    assert_eq!(at(&status, "/namespaces/0/namespace"), "debian:12");
+    let again = import(&["one.bundle"]);
+    assert!(again.stdout.contains("was here"), "{}", again.stdout);
+    assert!(again.stderr.contains("--key checks it"), "{}", again.stderr);
+    let carried = json(
+        &bench,
+        &["db", "export", "two.bundle", "--data-dir", "elsewhere"],
+    );
+    assert_eq!(at(&carried, "/snapshots/0/digest"), &digest);
+    // Offline, with nothing but the bundle.
+    bench
+        .run(&[
+            "scan",
+            "image.tar",
+            "--offline",
+            "--fail-on",
+            "high",
+            "--data-dir",
+            "elsewhere",
+        ])
+        .ended(1);
+}
+
+#[test]
+fn a_mirror_made_of_a_mirror_answers_the_same() {
+    let bench = Bench::new();
+    let made = json(
+        &bench,
+        &["db", "mirror", "copy", "debian", "--mirror", "mirror"],
+    );
+    assert_eq!(at(&made, "/feeds/0/files"), 1);
+    // What fails leaves what is there.
+    bench
+        .run(&["db", "mirror", "copy", "cisa-kev", "--mirror", "mirror"])
+        .failed(3);
+    let list = std::fs::read_to_string(bench.path("copy/MANIFEST.tsv")).unwrap();
+    assert!(
+        list.contains("https://security-tracker.debian.org/tracker/data/json\t"),
+        "{list}"
+    );
+    let from = json(&bench, &["db", "update", "debian", "--mirror", "mirror"]);
+    let copied = json(
+        &bench,
+        &[
+            "db",
+            "update",
+            "debian",
+            "--mirror",
+            "copy",
+            "--offline",
+            "--data-dir",
+            "elsewhere",
+        ],
+    );
+    assert_eq!(
+        at(&from, "/feeds/0/advisories"),
+        at(&copied, "/feeds/0/advisories")
+    );
+}
+
+/// Moments of an update, by what lies in the data directory then.
+const MOMENTS: [&str; 3] = ["update.lock", ".building", "manifest.json.writing"];
+
+/// Whether the data directory shows that the moment has come.
+fn has_come(data: &std::path::Path, moment: &str) -> bool {
+    let folders = [data.to_owned(), data.join("snapshots")];
+    folders
+        .iter()
+        .filter_map(|folder| std::fs::read_dir(folder).ok())
+        .flatten()
+        .flatten()
+        .any(|entry| entry.file_name().to_string_lossy().ends_with(moment))
+}
+
+#[test]
+fn a_killed_update_leaves_the_old_snapshot_or_the_new_one() {
+    let bench = Bench::new();
+    let update = ["db", "update", "debian", "--mirror", "mirror"];
+    bench.run(&update).ended(0);
+    let digest = || {
+        let catalog = pellucid_snapshot::Catalog::open(bench.path("data")).unwrap();
+        catalog.verify("debian").unwrap();
+        let stored = catalog.entry("debian").unwrap().current.unwrap();
+        let snapshot = catalog.current("debian").unwrap().unwrap();
+        assert_eq!(snapshot.advisories(), stored.advisories);
+        stored.digest
+    };
+    let old = digest();
+    older_tracker(&bench);
+    for moment in MOMENTS {
+        std::fs::remove_file(bench.path("data/update.lock")).unwrap();
+        let mut child = bench
+            .command(&update)
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        while child.try_wait().unwrap().is_none() && !has_come(&bench.path("data"), moment) {
+            std::hint::spin_loop();
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let now = digest();
+        if now != old {
+            break;
+        }
+    }
+    bench.run(&update);
+    let new = digest();
+    assert_ne!(new, old);
+    bench.run(&["db", "prune"]).ended(0);
+    assert!(!has_come(&bench.path("data"), ".building"));
+}

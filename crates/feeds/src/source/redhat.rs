@@ -1,7 +1,8 @@
 //! Red Hat's VEX documents (CSAF 2.0), one a CVE: an archive of all, and what changed since.
 //!
 //! `archive_latest.txt` names the archive, `changes.csv` and `deletions.csv` what is newer than it.
-//! A changed document is read in place of the archive's copy. *Fixed* products have a version;
+//! A changed document is read in place of the archive's copy; after that only what the lists name as
+//! changed is fetched, for a fortnight. *Fixed* products have a version;
 //! *known affected* ones mostly none, and the remediation says why (`Will not fix`, `Fix deferred`).
 //! Components without an architecture, or of architecture `src`, are source packages as well. A *not affected*
 //! of one build counts only where nothing else is said of the package, as a bulletin that fixes one
@@ -37,6 +38,8 @@ const DOCUMENT_LIMIT: u64 = 128 << 20;
 /// own. The others come with the next archive.
 const CHANGES: usize = 400;
 const DAY: i64 = 86_400;
+/// After so long the archive is read anew, whatever the lists say.
+const FORTNIGHT: i64 = 14 * DAY;
 
 impl Feed for RedHat {
     fn name(&self) -> &'static str {
@@ -77,11 +80,34 @@ impl Feed for RedHat {
                 expected: "csaf_vex_YYYY-MM-DD.tar.zst".to_owned(),
             });
         };
+        let newest = newest(&[text(changes)?, text(deletions)?]);
+        if let (Some(newest), Some(mark)) = (newest, state.mark.and_then(Mark::read))
+            && mark.newest <= newest
+            && as_of - mark.archive <= FORTNIGHT
+        {
+            // Nothing newer is nothing to read; else those of the mark's own second again.
+            let since = if newest == mark.newest {
+                i64::MAX
+            } else {
+                mark.newest
+            };
+            let deleted = newer(text(deletions)?, since);
+            let mut changed = newer(text(changes)?, since);
+            changed.retain(|document| !deleted.contains(document));
+            if changed.len() <= CHANGES {
+                return Ok(Plan::Changes {
+                    requests: changed.into_iter().map(document).collect(),
+                    removed: deleted.into_iter().filter_map(cve_of).collect(),
+                    mark: Some(Mark { newest, ..mark }.text()),
+                });
+            }
+        }
         // The archive's name has a day, its content may be some hours older.
         let since = as_of - DAY;
         let deleted = newer(text(deletions)?, since);
         let mut changed = newer(text(changes)?, since);
         changed.retain(|document| !deleted.contains(document));
+        let is_all = changed.len() <= CHANGES;
         changed.truncate(CHANGES);
         let mut request = Request::archive(
             "archive",
@@ -95,12 +121,18 @@ impl Feed for RedHat {
             .map(|one| (*one).to_owned())
             .collect();
         request.except.sort();
-        let documents = changed
-            .into_iter()
-            .map(|name| Request::new(name, format!("{FOLDER}/{name}"), DOCUMENT_LIMIT));
+        let documents = changed.into_iter().map(document);
+        // Without a mark what is not read now comes with the next archive.
+        let mark = newest.filter(|_| is_all).map(|newest| {
+            let mark = Mark {
+                newest,
+                archive: as_of,
+            };
+            mark.text()
+        });
         Ok(Plan::Advisories {
             requests: std::iter::once(request).chain(documents).collect(),
-            mark: None,
+            mark,
         })
     }
 
@@ -173,30 +205,70 @@ fn archive_date(name: &str) -> Option<i64> {
 /// Documents of a list that are not older than this, the newest first:
 /// `"2024/cve-2024-1234.json","2024-05-01T12:00:00+00:00"`.
 fn newer(csv: &str, since: i64) -> Vec<&str> {
-    let mut documents: Vec<(i64, &str)> = csv
-        .lines()
-        .filter_map(|line| {
-            let (document, time) = line.split_once(',')?;
-            let document = document.trim().trim_matches('"');
-            let time = date::seconds(time.trim().trim_matches('"'))?;
-            // It becomes part of a URL.
-            let (year, name) = document.split_once('/')?;
-            let good = year.len() == 4
-                && year.bytes().all(|byte| byte.is_ascii_digit())
-                && name.starts_with("cve-")
-                && name.ends_with(".json")
-                && !name.contains("..")
-                && name
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-            (good && time >= since).then_some((time, document))
-        })
-        .collect();
+    let mut documents: Vec<(i64, &str)> = listed(csv).filter(|(time, _)| *time >= since).collect();
     documents.sort_by(|a, b| b.cmp(a));
     documents
         .into_iter()
         .map(|(_, document)| document)
         .collect()
+}
+
+/// Time and name of every document in a list.
+fn listed(csv: &str) -> impl Iterator<Item = (i64, &str)> {
+    csv.lines().filter_map(|line| {
+        let (document, time) = line.split_once(',')?;
+        let document = document.trim().trim_matches('"');
+        let time = date::seconds(time.trim().trim_matches('"'))?;
+        // It becomes part of a URL.
+        let (year, name) = document.split_once('/')?;
+        let good = year.len() == 4
+            && year.bytes().all(|byte| byte.is_ascii_digit())
+            && name.starts_with("cve-")
+            && name.ends_with(".json")
+            && !name.contains("..")
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+        good.then_some((time, document))
+    })
+}
+
+/// Time of the newest row of several lists.
+fn newest(lists: &[&str]) -> Option<i64> {
+    let rows = lists.iter().flat_map(|csv| listed(csv));
+    rows.map(|(time, _)| time).max()
+}
+
+fn document(name: &str) -> Request {
+    Request::new(name, format!("{FOLDER}/{name}"), DOCUMENT_LIMIT)
+}
+
+/// The CVE that a document is about: `2024/cve-2024-1234.json`.
+fn cve_of(document: &str) -> Option<String> {
+    let (_, name) = document.split_once('/')?;
+    Some(name.strip_suffix(".json")?.to_ascii_uppercase())
+}
+
+/// How far the lists were read, in seconds since the epoch.
+#[derive(Clone, Copy)]
+struct Mark {
+    newest: i64,
+    /// Day of the archive that all began with.
+    archive: i64,
+}
+
+impl Mark {
+    fn read(text: &str) -> Option<Self> {
+        let (newest, archive) = text.split_once(' ')?;
+        Some(Self {
+            newest: newest.parse().ok()?,
+            archive: archive.parse().ok()?,
+        })
+    }
+
+    fn text(self) -> String {
+        format!("{} {}", self.newest, self.archive)
+    }
 }
 
 /// What makes statements one, whatever their architectures and repositories.

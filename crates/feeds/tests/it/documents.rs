@@ -28,7 +28,7 @@ fn a_body_that_is_not_the_document_is_an_error() {
             "not found",
             "{} {}",
         ] {
-            // Documents of JSON, XML and YAML; some feeds have a single document with nothing to it.
+            // Documents of JSON, XML, YAML and lines; some feeds have a single document with nothing to it.
             assert!(
                 matches!(
                     error(body.as_bytes()),
@@ -36,6 +36,7 @@ fn a_body_that_is_not_the_document_is_an_error() {
                         | FeedError::Xml { .. }
                         | FeedError::Yaml { .. }
                         | FeedError::NoRecords { .. }
+                        | FeedError::Table { .. }
                 ),
                 "{key}: {body}"
             );

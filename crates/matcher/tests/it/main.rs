@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is a test's report")]
 
 mod coverage;
+mod enrichment;
 mod finding;
 mod fixture;
 mod policy;

@@ -44,6 +44,8 @@ impl Format for Csv {
             "fixed version",
             "title",
             "link",
+            "known exploited since",
+            "epss",
         ];
         heading.extend(more);
         line(out, &heading)?;
@@ -57,13 +59,13 @@ impl Format for Csv {
                 verdict::name(covered).clone_into(first);
             }
             cells.push("NOT COVERED".to_owned());
-            cells.resize(13, String::new());
+            cells.resize(15, String::new());
             line(out, &cells)?;
         }
         if assessment.coverage.is_empty() {
             let mut cells = vec![String::new(); 7];
             cells.push("NOT COVERED".to_owned());
-            cells.resize(13, String::new());
+            cells.resize(15, String::new());
             line(out, &cells)?;
         }
         for (finding, entry) in order::most_severe_first(report) {
@@ -74,6 +76,10 @@ impl Format for Csv {
             cells.push(finding.fixed_version.clone().unwrap_or_default());
             cells.push(order::gist(finding));
             cells.push(finding.links.first().cloned().unwrap_or_default());
+            let kev = finding.kev.as_ref();
+            cells.push(kev.map(|kev| kev.date_added.clone()).unwrap_or_default());
+            let epss = finding.epss.as_ref().map(|epss| epss.score.value());
+            cells.push(epss.map(|score| score.to_string()).unwrap_or_default());
             line(out, &cells)?;
         }
         for (one, entry) in verdict::suppressed(report)

@@ -282,6 +282,14 @@ fn vulnerability(group: &[(&Finding, &PackageEntry)], references: &[String]) -> 
             json!(published.to_string()),
         );
     }
+    let exploitation = property::exploitation(finding);
+    if !exploitation.is_empty() {
+        set(
+            &mut vulnerability,
+            "properties",
+            json!(listed(&exploitation)),
+        );
+    }
     Some(vulnerability)
 }
 

@@ -17,7 +17,7 @@ use crate::escape;
 use crate::escape::markup::text;
 use crate::format::{Format, Style};
 use crate::verdict::{self, counted};
-use crate::{Assessment, Report, Summary, order};
+use crate::{Assessment, Report, Summary, exploitation, order};
 
 const SCRIPT: &str = include_str!("html/page.js");
 const STYLE: &str = include_str!("html/page.css");
@@ -242,6 +242,9 @@ fn row(out: &mut dyn io::Write, finding: &Finding, entry: &PackageEntry) -> io::
         "<p>{}</p>",
         text(&escape::shortened(&description, TEXT))
     )?;
+    for sentence in exploitation::sentences(finding) {
+        write!(out, "<p>{}</p>", text(&sentence))?;
+    }
     for cvss in &finding.cvss {
         write!(out, "<p>{}: {}</p>", text(&cvss.source), text(&cvss.vector))?;
     }

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::json::printer;
 use crate::format::{Format, Style, set};
-use crate::{Report, cvss, escape, fingerprint, order, verdict};
+use crate::{Report, cvss, escape, exploitation, fingerprint, order, verdict};
 
 /// Most results of a run; a file with more is refused.
 const RESULTS: usize = 25_000;
@@ -108,6 +108,9 @@ fn rule(finding: &Finding) -> Value {
             .take(8)
             .map(|cwe| format!("external/cwe/{}", cwe.to_ascii_lowercase())),
     );
+    if finding.kev.is_some() {
+        tags.push("known-exploited".to_owned());
+    }
     let mut properties = json!({"tags": tags, "precision": "very-high"});
     if let Some(number) = cvss::number(finding.severity, finding) {
         set(
@@ -136,6 +139,7 @@ fn help(finding: &Finding) -> String {
     if !finding.aliases.is_empty() {
         lines.push(format!("Also known as {}", finding.aliases.join(", ")));
     }
+    lines.extend(exploitation::sentences(finding));
     lines.extend(
         finding
             .links

@@ -174,6 +174,18 @@ pub(crate) fn report() -> Report {
             vector: "CVSS:3.1/AV:L/AC:L/PR:N/UI:R/S:U/C:N/I:N/A:H".into(),
         }];
         finding.cwes = vec!["CWE-476".into()];
+        finding.kev = Some(Kev {
+            cve: "CVE-2024-0727".into(),
+            date_added: "2024-02-01".into(),
+            due_date: Some("2024-02-22".into()),
+            ransomware: true,
+            required_action: Some("Apply updates.".into()),
+        });
+        finding.epss = Some(Epss {
+            cve: "CVE-2024-0727".into(),
+            score: Fraction::from_millionths(943_210).unwrap_or_default(),
+            percentile: Fraction::from_millionths(999_120).unwrap_or_default(),
+        });
         finding.published = Some(1_706_227_200);
         finding.severity_word = Some("medium**".into());
         if let Some(reason) = finding.reasons.first_mut() {
@@ -219,7 +231,12 @@ pub(crate) fn report() -> Report {
         },
         inventory(),
         Some(Assessment {
-            enrichment: Vec::new(),
+            enrichment: vec![SnapshotRef {
+                key: "cisa-kev".into(),
+                digest: digest(0xdd),
+                as_of: Some(1_706_745_600),
+                fetched_at: 1_706_745_600,
+            }],
             findings,
             coverage,
             left_out: 3,

@@ -17,6 +17,10 @@ pub struct Feeds {
     pub follow: Option<Vec<String>>,
     /// Folder or URL that every file is taken from instead of upstream.
     pub mirror: Option<String>,
+    /// The same for single feeds, by their names.
+    pub mirrors: BTreeMap<String, String>,
+    /// Proxy that feeds are fetched through; the environment's if absent.
+    pub proxy: Option<String>,
     /// Time between updates of single feeds; the others have `clair.updater.interval`.
     pub intervals: BTreeMap<String, GoDuration>,
     /// Feeds fetched at a time.
@@ -28,6 +32,8 @@ impl Default for Feeds {
         Self {
             follow: None,
             mirror: None,
+            mirrors: BTreeMap::new(),
+            proxy: None,
             intervals: BTreeMap::new(),
             parallel: 4,
         }
@@ -72,6 +78,12 @@ impl Feeds {
         for word in self.follow.iter().flatten() {
             if let Err(error) = pellucid_feeds::keys(word) {
                 return Err(ConfigError::value("feeds.follow", error.to_string()));
+            }
+        }
+        for word in self.mirrors.keys() {
+            if !FEEDS.iter().any(|feed| feed.name() == word) {
+                let why = format!("no feed is called {word:?}");
+                return Err(ConfigError::value("feeds.mirrors", why));
             }
         }
         for word in self.intervals.keys() {

@@ -118,6 +118,16 @@ pub(super) fn yaml(config: &Config) -> String {
         Some(mirror) if mirror.contains('@') => out.secret(1, "mirror", Some(mirror)),
         mirror => out.text(1, "mirror", mirror.unwrap_or_default()),
     }
+    if !feeds.mirrors.is_empty() {
+        out.line(1, "mirrors:");
+        for (name, mirror) in &feeds.mirrors {
+            if mirror.contains('@') {
+                out.secret(2, name, Some(mirror));
+            } else {
+                out.plain(2, &quoted(name), quoted(mirror));
+            }
+        }
+    }
     if !feeds.intervals.is_empty() {
         out.line(1, "intervals:");
         for (name, interval) in &feeds.intervals {

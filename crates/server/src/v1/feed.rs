@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::error::ApiError;
 use super::format;
+use super::nvd::Nvd;
 use super::written::Index;
 use crate::snapshots::View;
 
@@ -22,8 +23,13 @@ pub(crate) fn record(
     namespace: &str,
     name: &str,
 ) -> Result<Option<FeedRecord>, ApiError> {
-    let found = advisory(view, namespace, name).map_err(damaged)?;
-    Ok(found.map(|advisory| of_advisory(&advisory, namespace, name)))
+    let Some(advisory) = advisory(view, namespace, name).map_err(damaged)? else {
+        return Ok(None);
+    };
+    let mut record = of_advisory(&advisory, namespace, name);
+    // After the meaning is known: a new score changes nothing that somebody hid.
+    Nvd::of(view).enrich(&mut record.vulnerability)?;
+    Ok(Some(record))
 }
 
 /// The advisory behind [`record`], with all it says about the namespace.

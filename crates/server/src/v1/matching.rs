@@ -13,6 +13,7 @@ use pellucid_store::EffectiveFeature;
 
 use super::error::ApiError;
 use super::feed;
+use super::nvd::Nvd;
 use super::wire::{Feature, Vulnerability};
 use super::written::Index;
 use crate::process;
@@ -106,6 +107,7 @@ fn from_feeds(
         tracing::error!(error = &error as &dyn std::error::Error, "matching failed");
         ApiError::internal("the advisory data cannot be read")
     })?;
+    let nvd = Nvd::of(view);
     let mut found: BTreeMap<usize, Vec<Vulnerability>> = BTreeMap::new();
     for finding in matched.findings {
         let Some(one) = effective.get(finding.package) else {
@@ -121,22 +123,22 @@ fn from_feeds(
         found
             .entry(package)
             .or_default()
-            .push(of_feed(finding, namespace));
+            .push(of_feed(finding, namespace, &nvd)?);
     }
     Ok(found)
 }
 
-fn of_feed(finding: Finding, namespace: &str) -> Vulnerability {
-    Vulnerability {
+fn of_feed(finding: Finding, namespace: &str, nvd: &Nvd) -> Result<Vulnerability, ApiError> {
+    Ok(Vulnerability {
+        metadata: nvd.metadata(&finding.id)?,
         link: feed::link(&finding.links),
         name: finding.id,
         namespace: namespace.to_owned(),
         description: finding.description,
         severity: finding.severity.name().to_owned(),
-        metadata: None,
         fixed_by: finding.fixed_version.unwrap_or_default(),
         fixed_in: Vec::new(),
-    }
+    })
 }
 
 /// What callers wrote about a feature, and which of it affects its version.

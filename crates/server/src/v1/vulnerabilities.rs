@@ -13,6 +13,7 @@ use pellucid_store::{Edit, FeedRecord, Fix, FixEdit, Namespace, Vulnerability as
 use serde::{Deserialize, Serialize};
 
 use super::error::ApiError;
+use super::nvd::Nvd;
 use super::wire::{Feature, Vulnerability};
 use super::written::Index;
 use super::{Asked, feed, format, json, page};
@@ -104,6 +105,7 @@ fn collect(
         Some(From::Feed { source, after }) => (source, Some(after), 0),
         Some(From::Written(last)) => (usize::MAX, None, last),
     };
+    let nvd = Nvd::of(view);
     for (number, source) in sources.iter().enumerate().skip(first) {
         loop {
             let room = limit - found.len();
@@ -139,7 +141,8 @@ fn collect(
                 if is_covered || feed::is_hidden(view, written, namespace, name)? {
                     continue;
                 }
-                let one = feed::vulnerability(&advisory, namespace, name);
+                let mut one = feed::vulnerability(&advisory, namespace, name);
+                nvd.enrich(&mut one)?;
                 found.push(shown(&one, false));
             }
             if is_end {

@@ -1,6 +1,6 @@
 //! Feeds' advisories and written vulnerabilities as one.
 
-use pellucid_model::{Advisory, Affected, NameKind, Namespace, Severity, Status};
+use pellucid_model::{Advisory, Affected, Cvss, NameKind, Namespace, Severity, Status};
 use pellucid_server::Options;
 use pellucid_snapshot::{Builder, Catalog, FeedStatus, Meta};
 use pellucid_version::Range;
@@ -37,20 +37,24 @@ pub(crate) fn publish(folder: &TempDir, advisories: &[Advisory]) {
 
 /// As [`publish`], fetched at this time.
 pub(crate) fn publish_at(folder: &TempDir, advisories: &[Advisory], fetched_at: i64) {
+    publish_as("debian", folder, advisories, fetched_at);
+}
+
+fn publish_as(key: &str, folder: &TempDir, advisories: &[Advisory], fetched_at: i64) {
     let catalog = Catalog::open(folder.path()).unwrap();
     let meta = Meta {
-        key: "debian".to_owned(),
-        feed: "debian".to_owned(),
+        key: key.to_owned(),
+        feed: key.to_owned(),
         as_of: None,
     };
-    let path = catalog.building_path("debian").unwrap();
+    let path = catalog.building_path(key).unwrap();
     let mut builder = Builder::create(path, meta).unwrap();
     for advisory in advisories {
         builder.add(advisory).unwrap();
     }
     let built = builder.finish().unwrap();
     catalog
-        .publish("debian", built, fetched_at, FeedStatus::default())
+        .publish(key, built, fetched_at, FeedStatus::default())
         .unwrap();
 }
 
@@ -88,6 +92,53 @@ fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
         .iter()
         .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
         .collect()
+}
+
+#[tokio::test]
+async fn nvd_is_joined_in_clairs_shape() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut silent = advisory(4);
+    silent.severity = Severity::Unknown;
+    publish(&folder, &[advisory(3), silent]);
+    let mut scored = Advisory::new("CVE-2024-4");
+    scored.severity = Severity::Critical;
+    scored.published = Some(1_412_008_080);
+    scored.cvss = [
+        (
+            "cna@example.org",
+            "CVSS:3.1/AV:L/AC:L/PR:L/UI:N/S:U/C:N/I:N/A:L",
+        ),
+        (
+            "nvd@nist.gov",
+            "CVSS:3.0/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H",
+        ),
+        ("nvd@nist.gov", "AV:N/AC:L/Au:N/C:C/I:C/A:C"),
+    ]
+    .map(|(source, vector)| Cvss {
+        source: source.to_owned(),
+        vector: vector.to_owned(),
+    })
+    .into();
+    publish_as("nvd", &folder, &[scored], 1);
+    let service = Service::within(folder, config(), Options::default()).await;
+    let path = service.layer("base", debian(&[("bash", "5.2-2")]));
+    assert_eq!(service.post_layer("a", &path, "").await.status, 201);
+
+    // Clair 2.1's spelling, members sorted, whole numbers without a point.
+    let metadata = "\"Severity\":\"Critical\",\"Metadata\":{\"NVD\":{\"CVSSv2\":{\"PublishedDateTime\":\
+         \"2014-09-29T16:28Z\",\"Score\":10,\"Vectors\":\"AV:N/AC:L/Au:N/C:C/I:C/A:C\"},\"CVSSv3\":{\
+         \"ExploitabilityScore\":3.9,\"ImpactScore\":5.9,\"Score\":9.8,\
+         \"Vectors\":\"CVSS:3.0/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H\"}}}";
+    for (path, count) in [
+        ("/v1/layers/a?vulnerabilities".to_owned(), 1),
+        (format!("{SPACE}/CVE-2024-4"), 1),
+        (format!("{SPACE}?limit=10"), 1),
+        (format!("{SPACE}/CVE-2024-3"), 0),
+    ] {
+        let body = service.get(&path).await.body;
+        assert_eq!(body.matches(metadata).count(), count, "{path}: {body}");
+        assert_eq!(body.matches("Metadata").count(), count, "{path}: {body}");
+    }
 }
 
 const SPACE: &str = "/v1/namespaces/debian:12/vulnerabilities";

@@ -9,6 +9,7 @@
 mod counts;
 mod faults;
 mod folder;
+mod matrix;
 mod runs;
 mod server;
 

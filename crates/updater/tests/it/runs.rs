@@ -257,3 +257,94 @@ fn namespaces_lead_to_the_keys_to_update() {
     let namespaces = ["debian:12", "debian:11", "alpine:v3.20", "plan9:4"].map(Namespace::from);
     assert_eq!(covering(&namespaces), ["alpine/v3.20", "debian"]);
 }
+
+/// An OSV record of a package fixed in version 2, or withdrawn.
+fn osv(id: &str, summary: &str, withdrawn: bool) -> String {
+    let withdrawn = if withdrawn {
+        r#""withdrawn":"2025-03-02T00:00:00Z","#
+    } else {
+        ""
+    };
+    format!(
+        r#"{{"id":"{id}","modified":"2025-03-01T00:00:00Z",{withdrawn}"summary":"{summary}","affected":[{{"package":{{"ecosystem":"PyPI","name":"a"}},"ranges":[{{"type":"ECOSYSTEM","events":[{{"introduced":"0"}},{{"fixed":"2"}}]}}]}}]}}"#
+    )
+}
+
+fn archive(records: &[(&str, String)]) -> Vec<u8> {
+    let mut archive = tar::Builder::new(Vec::new());
+    for (id, body) in records {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(body.len() as u64);
+        header.set_mode(0o644);
+        archive
+            .append_data(&mut header, format!("{id}.json"), body.as_bytes())
+            .unwrap();
+    }
+    archive.into_inner().unwrap()
+}
+
+#[tokio::test]
+async fn changes_alone_lead_to_the_same_snapshot_as_the_whole() {
+    const FOLDER: &str = "/osv-vulnerabilities.storage.googleapis.com/PyPI";
+    let path = |name: &str| format!("{FOLDER}/{name}");
+    let list = |rows: &str| [Answer::body(rows)];
+    let whole = |records: &[(&str, String)]| [Answer::body(archive(records))];
+    let world = World::new().await;
+    world.server.answer(
+        &path("all.zip"),
+        whole(&[
+            ("PYSEC-1", osv("PYSEC-1", "old", false)),
+            ("PYSEC-2", osv("PYSEC-2", "stays", false)),
+            ("PYSEC-3", osv("PYSEC-3", "goes", false)),
+        ]),
+    );
+    let first = "2025-03-01T00:00:00Z,PYSEC-1\n2025-02-01T00:00:00Z,PYSEC-2\n2025-02-01T00:00:00Z,PYSEC-3\n";
+    world.server.answer(&path("modified_id.csv"), list(first));
+    let updated = |world: &World| {
+        let catalog = world.catalog();
+        let options = world.options.clone();
+        async move {
+            update(&["osv/PyPI".to_owned()], &catalog, &options, &())
+                .await
+                .remove(0)
+                .result
+        }
+    };
+    assert_eq!(published(&updated(&world).await), (3, 3));
+    assert_eq!(updated(&world).await.unwrap(), Updated::Unchanged);
+    assert_eq!(world.server.hits(&path("all.zip")).len(), 1);
+
+    let second = format!("2025-03-02T00:00:00Z,PYSEC-3\n2025-03-02T00:00:00Z,PYSEC-4\n{first}");
+    let changed = [
+        ("PYSEC-1", osv("PYSEC-1", "new", false)),
+        ("PYSEC-3", osv("PYSEC-3", "goes", true)),
+        ("PYSEC-4", osv("PYSEC-4", "comes", false)),
+    ];
+    for (id, body) in &changed {
+        world
+            .server
+            .answer(&path(&format!("{id}.json")), [Answer::body(body.clone())]);
+    }
+    world.server.answer(&path("modified_id.csv"), list(&second));
+    assert_eq!(published(&updated(&world).await), (3, 3));
+    assert_eq!(world.server.hits(&path("all.zip")).len(), 1);
+
+    let other = World::new().await;
+    let [one, three, four] = changed;
+    let two = ("PYSEC-2", osv("PYSEC-2", "stays", false));
+    other
+        .server
+        .answer(&path("all.zip"), whole(&[one, two, three, four]));
+    other.server.answer(&path("modified_id.csv"), list(&second));
+    assert_eq!(published(&updated(&other).await), (3, 3));
+    assert_eq!(world.digest("osv/PyPI"), other.digest("osv/PyPI"));
+
+    // A mirror that has the whole and no single changes is read whole.
+    let third = format!("2025-03-03T00:00:00Z,PYSEC-5\n{second}");
+    other.server.answer(&path("modified_id.csv"), list(&third));
+    other.server.answer(
+        &path("all.zip"),
+        whole(&[("PYSEC-5", osv("PYSEC-5", "alone", false))]),
+    );
+    assert_eq!(published(&updated(&other).await), (1, 1));
+}

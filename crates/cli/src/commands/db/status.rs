@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use pellucid_feeds::FEEDS;
-use pellucid_snapshot::{CatalogEntry, Stored};
+use pellucid_snapshot::{CatalogEntry, FeedStatus, Stored};
 use serde::Serialize;
 
-use crate::args::{StatusArgs, StatusFormat};
+use super::table::columns;
+use crate::args::StatusArgs;
 use crate::exit::Exit;
-use crate::{advice, output, units};
+use crate::{advice, units};
 
 const SCHEMA: &str = "pellucid-db-status/1";
 
@@ -20,10 +21,14 @@ pub(crate) fn run(args: &StatusArgs) -> anyhow::Result<Exit> {
     for key in FEEDS.iter().flat_map(|feed| feed.parts()) {
         entries.entry(key).or_default();
     }
-    output::write(None, |out| match args.format {
-        StatusFormat::Table => table(&entries, out),
-        StatusFormat::Json => json(&entries, out),
-    })?;
+    let status = Status {
+        schema: SCHEMA,
+        feeds: entries
+            .iter()
+            .map(|(key, entry)| feed(key, entry))
+            .collect(),
+    };
+    args.form.write(&status, |out| table(&entries, out))?;
     Ok(Exit::Clean)
 }
 
@@ -34,55 +39,43 @@ pub(super) fn day(seconds: i64) -> Option<String> {
 }
 
 fn table(entries: &BTreeMap<String, CatalogEntry>, out: &mut dyn Write) -> io::Result<()> {
-    let heading = ["FEED", "AS OF", "FETCHED", "ADVISORIES", "SIZE", "DIGEST"]
-        .map(str::to_owned)
-        .to_vec();
+    let heading = ["FEED", "AS OF", "FETCHED", "ADVISORIES", "SIZE", "DIGEST"];
     let rows: Vec<Vec<String>> = entries
         .iter()
         .map(|(key, entry)| row(key, entry.current.as_ref()))
         .collect();
-    let widths: Vec<usize> = (0..heading.len())
-        .map(|column| {
-            let cells = rows
-                .iter()
-                .chain([&heading])
-                .filter_map(|row| row.get(column));
-            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-        })
-        .collect();
-    let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths);
-        let line: String = cells
-            .map(|(cell, width)| format!("{cell:width$}  "))
-            .collect();
-        line.trim_end().to_owned()
-    };
-    writeln!(out, "{}", line(&heading))?;
-    for (row, entry) in rows.iter().zip(entries.values()) {
-        writeln!(out, "{}", line(row))?;
-        let status = &entry.status;
-        let troubles = [
-            ("last error", &status.last_error),
-            ("held back", &status.quarantined),
-        ];
-        for (what, text) in troubles {
-            if let Some(text) = text {
-                writeln!(out, "  {what}: {}", pellucid_report::escape(text, false))?;
-            }
+    let entries: Vec<&CatalogEntry> = entries.values().collect();
+    columns(&heading, &rows, out, |number, out| {
+        entries
+            .get(number)
+            .map_or(Ok(()), |entry| troubles(&entry.status, out))
+    })
+}
+
+/// What went wrong with a feed, below its row.
+fn troubles(status: &FeedStatus, out: &mut dyn Write) -> io::Result<()> {
+    let escape = |text: &str| pellucid_report::escape(text, false).into_owned();
+    let troubles = [
+        ("last error", &status.last_error),
+        ("held back", &status.quarantined),
+    ];
+    for (what, text) in troubles {
+        if let Some(text) = text {
+            writeln!(out, "  {what}: {}", escape(text))?;
         }
-        if status.bad_records > 0 {
-            writeln!(
-                out,
-                "  records that could not be read: {}",
-                status.bad_records
-            )?;
+    }
+    if status.bad_records > 0 {
+        let count = status.bad_records;
+        writeln!(out, "  records that could not be read: {count}")?;
+        for example in &status.bad_examples {
+            writeln!(out, "    {}", escape(example))?;
         }
     }
     Ok(())
 }
 
 fn row(key: &str, stored: Option<&Stored>) -> Vec<String> {
-    let mut cells = vec![pellucid_report::escape(key, false).into_owned()];
+    let mut cells = vec![key.to_owned()];
     match stored {
         Some(stored) => cells.extend([
             stored
@@ -120,6 +113,8 @@ struct Feed<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     held_back: Option<&'a str>,
     bad_records: u64,
+    /// The first of them, each with its id and the reason.
+    bad_examples: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -133,21 +128,6 @@ struct Snapshot<'a> {
     affected: u64,
     bytes: u64,
     namespaces: Vec<&'a str>,
-}
-
-fn json(entries: &BTreeMap<String, CatalogEntry>, out: &mut dyn Write) -> io::Result<()> {
-    let feeds = entries
-        .iter()
-        .map(|(key, entry)| feed(key, entry))
-        .collect();
-    serde_json::to_writer_pretty(
-        &mut *out,
-        &Status {
-            schema: SCHEMA,
-            feeds,
-        },
-    )?;
-    writeln!(out)
 }
 
 fn feed<'a>(key: &'a str, entry: &'a CatalogEntry) -> Feed<'a> {
@@ -172,6 +152,7 @@ fn feed<'a>(key: &'a str, entry: &'a CatalogEntry) -> Feed<'a> {
         last_error: status.last_error.as_deref(),
         held_back: status.quarantined.as_deref(),
         bad_records: status.bad_records,
+        bad_examples: &status.bad_examples,
     }
 }
 

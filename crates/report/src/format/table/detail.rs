@@ -9,6 +9,7 @@ use pellucid_model::{
 
 use super::{paint, short};
 use crate::escape;
+use crate::exploitation;
 use crate::group::Group;
 use crate::layout::{Page, Paint, plain, span};
 
@@ -136,6 +137,9 @@ fn vulnerability(page: &mut Page<'_>, group: &Group<'_>, findings: &[&Finding]) 
     }
     for reason in &finding.reasons {
         page.paragraph(4, &[plain("why: "), plain(because(reason))])?;
+    }
+    for sentence in exploitation::sentences(finding) {
+        page.paragraph(4, &[plain("risk: "), plain(sentence)])?;
     }
     if let Some(link) = finding.links.first() {
         page.paragraph(4, &[plain("see: "), plain(link)])?;

@@ -1,0 +1,91 @@
+//! `pellucid db mirror`: upstream's own files in a folder that `--mirror` reads.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use pellucid_updater::{Copied, FetchOptions};
+use serde::Serialize;
+
+use super::table::FormArgs;
+use crate::args::Talk;
+use crate::exit::Exit;
+use crate::progress::FeedBars;
+use crate::{advice, hints, units};
+
+#[derive(clap::Args)]
+pub(crate) struct MirrorArgs {
+    /// The folder; it is made if it is not there, and what is in it is brought up to date.
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    /// Which feeds, or parts of feeds such as alpine/v3.20; all if absent.
+    #[arg(value_name = "FEED")]
+    feeds: Vec<String>,
+    /// Take the files from another mirror instead of from upstream.
+    #[arg(long, value_name = "URL|DIR", env = "PELLUCID_MIRROR")]
+    mirror: Option<String>,
+    #[command(flatten)]
+    form: FormArgs,
+}
+
+#[derive(Serialize)]
+struct Mirrored {
+    schema: &'static str,
+    feeds: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    feed: String,
+    files: u64,
+    bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+/// Copies the files.
+pub(crate) fn run(args: &MirrorArgs, talk: &Talk) -> anyhow::Result<Exit> {
+    let keys = super::keys(&args.feeds)?;
+    let options = FetchOptions {
+        mirror: args.mirror.clone(),
+        ..FetchOptions::default()
+    };
+    let bars = FeedBars::new(talk);
+    let copied = advice::runtime()?
+        .block_on(pellucid_updater::mirror(
+            &keys,
+            &args.folder,
+            &options,
+            &bars,
+        ))
+        .with_context(|| format!("cannot make a mirror in {}", args.folder.display()))?;
+    bars.clear();
+    let mirrored = Mirrored {
+        schema: "pellucid-db-mirror/1",
+        feeds: copied.iter().map(row).collect(),
+    };
+    args.form.write(&mirrored, |out| {
+        let done = mirrored.feeds.iter().filter(|row| row.error.is_none());
+        done.into_iter().try_for_each(|row| {
+            let size = units::shown_size(row.bytes);
+            writeln!(out, "{}: {} files, {size}", row.feed, row.files)
+        })
+    })?;
+    let mut exit = Exit::Clean;
+    for Copied { key, result } in copied {
+        if let Err(error) = result {
+            hints::print(&anyhow::Error::new(error).context(format!("{key} is not mirrored")));
+            exit = Exit::Failed;
+        }
+    }
+    Ok(exit)
+}
+
+fn row(copied: &Copied) -> Row {
+    let (files, bytes) = *copied.result.as_ref().unwrap_or(&(0, 0));
+    Row {
+        feed: copied.key.clone(),
+        files,
+        bytes,
+        error: copied.result.as_ref().err().map(|error| error.chain()),
+    }
+}

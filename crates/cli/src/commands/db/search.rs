@@ -1,0 +1,173 @@
+//! `pellucid db search`: what the data says of a vulnerability or of a package.
+
+use anyhow::Context as _;
+use pellucid_model::{Advisory, Affected, Status};
+use serde::Serialize;
+
+use super::table::{FormArgs, columns, nothing};
+use crate::advice;
+use crate::args::StoreArgs;
+use crate::exit::Exit;
+
+#[derive(clap::Args)]
+pub(crate) struct SearchArgs {
+    /// A vulnerability by any of its names, or a package as the advisories name it.
+    #[arg(value_name = "CVE|PACKAGE")]
+    text: String,
+    /// Only what is said about this namespace, as debian:12.
+    #[arg(long, value_name = "NAMESPACE")]
+    namespace: Option<String>,
+    /// Most advisories of a feed.
+    #[arg(long, value_name = "COUNT", default_value_t = 100)]
+    limit: usize,
+    #[command(flatten)]
+    form: FormArgs,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+#[derive(Serialize)]
+struct Found {
+    schema: &'static str,
+    advisories: Vec<Hit>,
+    /// Feeds of which not everything is listed.
+    cut_short: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Hit {
+    feed: String,
+    snapshot: String,
+    advisory: Advisory,
+}
+
+/// Searches every snapshot. Ends with 1 if nothing is found, as searches do.
+pub(crate) fn run(args: &SearchArgs) -> anyhow::Result<Exit> {
+    let catalog = advice::catalog(&args.store)?;
+    let mut found = Found {
+        schema: "pellucid-db-search/1",
+        advisories: Vec::new(),
+        cut_short: Vec::new(),
+    };
+    for key in catalog.entries().into_keys() {
+        let context = || format!("cannot read the data of {key}");
+        let Some(snapshot) = catalog.current(&key).with_context(context)? else {
+            continue;
+        };
+        let hits = snapshot
+            .search(&args.text, args.limit.saturating_add(1))
+            .with_context(context)?;
+        if hits.len() > args.limit {
+            found.cut_short.push(key.clone());
+        }
+        for hit in hits.into_iter().take(args.limit) {
+            let mut advisory = snapshot.whole(hit).with_context(context)?;
+            narrow(&mut advisory, args);
+            if args.namespace.is_some() && advisory.affected.is_empty() {
+                continue;
+            }
+            found.advisories.push(Hit {
+                feed: key.clone(),
+                snapshot: snapshot.digest().to_string(),
+                advisory,
+            });
+        }
+    }
+    args.form.write(&found, |out| {
+        let rows: Vec<Vec<String>> = found.advisories.iter().flat_map(rows).collect();
+        let heading = [
+            "FEED",
+            "ID",
+            "SEVERITY",
+            "NAMESPACE",
+            "PACKAGE",
+            "STATUS",
+            "AFFECTED",
+        ];
+        columns(&heading, &rows, out, nothing)?;
+        for key in &found.cut_short {
+            writeln!(out, "{key} says more; --limit shows it")?;
+        }
+        Ok(())
+    })?;
+    Ok(if found.advisories.is_empty() {
+        Exit::Reached
+    } else {
+        Exit::Clean
+    })
+}
+
+/// Leaves what was asked for: where a package was, what is said of it alone.
+fn narrow(advisory: &mut Advisory, args: &SearchArgs) {
+    if let Some(namespace) = &args.namespace {
+        advisory
+            .affected
+            .retain(|affected| affected.namespace.as_str() == namespace);
+    }
+    let is_of = |affected: &Affected| affected.package == args.text;
+    if advisory.affected.iter().any(is_of) {
+        advisory.affected.retain(is_of);
+    }
+}
+
+fn rows(hit: &Hit) -> Vec<Vec<String>> {
+    let head = vec![
+        hit.feed.clone(),
+        hit.advisory.id.clone(),
+        hit.advisory.severity.to_string(),
+    ];
+    if hit.advisory.affected.is_empty() {
+        let mut row = head;
+        row.extend(["-", "-", "-"].map(str::to_owned));
+        row.push(adds(&hit.advisory));
+        return vec![row];
+    }
+    hit.advisory
+        .affected
+        .iter()
+        .map(|affected| {
+            let ranges: Vec<String> = affected.ranges.iter().map(ToString::to_string).collect();
+            let listed = affected.versions.len();
+            let mut row = head.clone();
+            row.push(affected.namespace.to_string());
+            row.push(affected.package.clone());
+            row.push(word(affected.status).to_owned());
+            row.push(match (ranges.is_empty(), listed) {
+                (true, 0) => String::new(),
+                (true, listed) => format!("{listed} listed versions"),
+                (false, _) => ranges.join(" or "),
+            });
+            row
+        })
+        .collect()
+}
+
+/// What a feed without packages says.
+fn adds(advisory: &Advisory) -> String {
+    let mut parts = Vec::new();
+    if let Some(kev) = &advisory.kev {
+        parts.push(format!(
+            "exploited, in CISA's catalog since {}",
+            kev.date_added
+        ));
+    }
+    if let Some(epss) = &advisory.epss {
+        parts.push(format!(
+            "EPSS {}, percentile {}",
+            epss.score, epss.percentile
+        ));
+    }
+    parts.extend(advisory.cvss.first().map(|cvss| cvss.vector.clone()));
+    parts.join("; ")
+}
+
+const fn word(status: Status) -> &'static str {
+    match status {
+        Status::Affected => "affected",
+        Status::NotAffected => "not affected",
+        Status::UnderInvestigation => "under investigation",
+        Status::WillNotFix => "will not fix",
+        Status::Deferred => "deferred",
+        Status::EndOfLife => "end of life",
+    }
+}
