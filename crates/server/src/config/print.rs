@@ -118,6 +118,7 @@ pub(super) fn yaml(config: &Config) -> String {
         Some(mirror) if mirror.contains('@') => out.secret(1, "mirror", Some(mirror)),
         mirror => out.text(1, "mirror", mirror.unwrap_or_default()),
     }
+    out.secret(1, "proxy", feeds.proxy.as_deref());
     if !feeds.mirrors.is_empty() {
         out.line(1, "mirrors:");
         for (name, mirror) in &feeds.mirrors {
