@@ -70,7 +70,7 @@ pub(crate) fn refresh(
     let outcomes = fetch(&due, catalog, data, talk)?;
     Ok(outcomes
         .iter()
-        .filter(|outcome| !is_left_out(data, outcome))
+        .filter(|outcome| !is_left_out(catalog, data, &outcome.key))
         .filter_map(|outcome| failed(catalog, outcome))
         .collect())
 }
@@ -154,11 +154,11 @@ fn stale(catalog: &Catalog, key: &str) -> Option<Warning> {
     }))
 }
 
-/// Whether a mirror does not have a feed that only adds to findings: whoever made it left it out.
-fn is_left_out(data: &DataArgs, outcome: &Outcome) -> bool {
-    let enriches = pellucid_feeds::feed_of(&outcome.key).is_some_and(|feed| feed.enriches());
-    let is_absent = matches!(&outcome.result, Err(error) if error.is_absence());
-    data.mirror.is_some() && enriches && is_absent
+/// Whether a mirror never had a feed that only adds to findings: whoever made it left it out, and the
+/// report does not list it.
+fn is_left_out(catalog: &Catalog, data: &DataArgs, key: &str) -> bool {
+    let enriches = pellucid_feeds::feed_of(key).is_some_and(|feed| feed.enriches());
+    data.mirror.is_some() && enriches && !is_there(catalog, key)
 }
 
 fn failed(catalog: &Catalog, outcome: &Outcome) -> Option<Warning> {
