@@ -56,7 +56,7 @@ pub(crate) fn refresh(
     talk: &Talk,
 ) -> anyhow::Result<Vec<Warning>> {
     let mut due = pellucid_updater::covering(namespaces);
-    due.extend(enriching(catalog));
+    due.extend(enriching(catalog, freshness.max_data_age));
     due.retain(|key| {
         let is_wanted = !pellucid_feeds::is_on_request(key) || is_there(catalog, key);
         is_wanted && is_due(catalog, key, freshness.max_data_age)
@@ -77,9 +77,13 @@ pub(crate) fn refresh(
 
 /// Keys of the feeds that add to findings and are kept fresh by a scan: those that are there, and the
 /// small ones.
-fn enriching(catalog: &Catalog) -> impl Iterator<Item = String> {
+/// One that could not be fetched lately is not waited for again by every scan.
+fn enriching(catalog: &Catalog, max_age: Duration) -> impl Iterator<Item = String> {
     let keys = pellucid_feeds::enriching().flat_map(|feed| feed.parts());
-    keys.filter(|key| !LARGE.contains(&key.as_str()) || is_there(catalog, key))
+    keys.filter(move |key| {
+        let was_tried = is_recent(catalog.status(key).last_tried, max_age);
+        is_there(catalog, key) || !LARGE.contains(&key.as_str()) && !was_tried
+    })
 }
 
 /// Brings these snapshots up to date.
@@ -129,12 +133,13 @@ fn is_due(catalog: &Catalog, key: &str, max_age: Duration) -> bool {
     let (Some(entry), Ok(Some(_))) = (catalog.entry(key), catalog.current(key)) else {
         return true;
     };
+    !is_recent(entry.status.last_checked, max_age)
+}
+
+/// Whether a time is at most so long ago. One in the future is a clock set back, and is not.
+fn is_recent(time: Option<i64>, max_age: Duration) -> bool {
     let max_age = i64::try_from(max_age.as_secs()).unwrap_or(i64::MAX);
-    // A check that lies in the future is a clock set back: ask again.
-    !entry
-        .status
-        .last_checked
-        .is_some_and(|checked| (0..=max_age).contains(&now().saturating_sub(checked)))
+    time.is_some_and(|time| (0..=max_age).contains(&now().saturating_sub(time)))
 }
 
 /// The warning that old data answers; where there is none, the coverage says so itself.

@@ -178,7 +178,7 @@ pub enum UpdateError {
 
 impl UpdateError {
     /// Whether the server, or the mirror, says that there is no such file.
-    pub const fn is_absence(&self) -> bool {
+    pub(crate) const fn is_absence(&self) -> bool {
         matches!(
             self,
             Self::Fetch(
