@@ -47,7 +47,8 @@ class Zstd:
 
     def __call__(self, data):
         buffer = self.ctypes.create_string_buffer(self.lib.ZSTD_compressBound(len(data)))
-        return buffer.raw[:self.lib.ZSTD_compress(buffer, len(buffer), data, len(data), 3)]
+        count = self.lib.ZSTD_compress(buffer, len(buffer), data, len(data), 3)
+        return self.ctypes.string_at(buffer, count)
 
 
 def pieces(tar, compress):

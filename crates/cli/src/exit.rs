@@ -32,8 +32,8 @@ impl Exit {
             Self::Clean => 0,
             Self::NotCovered => 1,
             Self::Reached | Self::Chosen(_) => 2,
-            Self::Usage => 3,
-            Self::Failed => 4,
+            Self::Failed => 3,
+            Self::Usage => 4,
         };
         if badness(other) > badness(self) {
             other
