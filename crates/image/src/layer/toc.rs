@@ -247,9 +247,8 @@ struct Files<'a> {
     meter: Meter<'a>,
 }
 
-/// Compressed bytes that may hold the beginning of a file: zstd gives nothing before a block is whole,
-/// and a block may be of 128 KiB.
-const GUESSES: [u64; 3] = [1 << 10, 16 << 10, 130 << 10];
+/// Compressed bytes that hold the beginning of a file, as a first guess.
+const FIRST: u64 = 1 << 10;
 
 impl Files<'_> {
     fn show(
@@ -294,11 +293,8 @@ impl Files<'_> {
             .first()
             .filter(|part| !part.zeros && part.size >= count)
         {
-            for guess in GUESSES {
-                let guess = guess.saturating_add(part.skip).saturating_add(count);
-                if part.end - part.at <= guess.saturating_mul(2) {
-                    break;
-                }
+            let guess = FIRST + part.skip.saturating_add(count);
+            if part.end - part.at > guess {
                 let source = self.ranges.range(part.at, part.at + guess);
                 // What is cut short is no fault here, but it may not be enough.
                 let _ = self.part(source, part, count, &mut bytes);
