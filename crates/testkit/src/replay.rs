@@ -237,6 +237,9 @@ impl Run<'_> {
         if let Some(name) = notification_in(&pair.path) {
             self.find_notification(name, pair)?;
         }
+        if self.names.lacks_token(&pair.path) {
+            return Err("its page token is that of a pair that was skipped".to_owned());
+        }
         let target = self.names.target(&pair.path);
         let body = pair.body.as_deref().map(|body| self.here(body));
         let answer = match http::ask(

@@ -77,28 +77,35 @@ impl LiveNames {
         target
     }
 
+    /// Whether a request target has a token whose live one is not known: no pair gave it.
+    pub(crate) fn lacks_token(&self, recorded: &str) -> bool {
+        let (path, query) = recorded.split_once('?').unwrap_or((recorded, ""));
+        let token = query.split('&').find_map(|part| part.strip_prefix("page="));
+        token.is_some_and(|token| is_real(token) && self.live(token, path).is_none())
+    }
+
     fn token(&self, recorded: &str, path: &str) -> String {
-        let plain = recorded.replace("%3D", "=");
+        match self.live(recorded, path) {
+            Some(live) if recorded.contains('%') => live.replace('=', "%3D"),
+            Some(live) => live.clone(),
+            None => recorded.to_owned(),
+        }
+    }
+
+    fn live(&self, recorded: &str, path: &str) -> Option<&String> {
         let of_another_route = if path.starts_with("/v1/notifications/") {
             &self.of_lists
         } else {
             &self.of_notifications
         };
-        // Real tokens are long; a short one is a made-up one that must stay as it is.
-        let live = match self.names.get(&plain) {
-            Some(live) => live,
-            None if plain.len() >= 40 => match of_another_route {
-                Some(live) => live,
-                None => return recorded.to_owned(),
-            },
-            None => return recorded.to_owned(),
-        };
-        if recorded.contains('%') {
-            live.replace('=', "%3D")
-        } else {
-            live.clone()
-        }
+        let known = self.names.get(&recorded.replace("%3D", "="));
+        known.or_else(|| of_another_route.as_ref().filter(|_| is_real(recorded)))
     }
+}
+
+/// Real tokens are long; a short one is a made-up one that must stay as it is.
+fn is_real(token: &str) -> bool {
+    token.len() >= 40
 }
 
 #[cfg(test)]
@@ -128,6 +135,9 @@ mod tests {
         );
         assert_eq!(names.target("/v1/x?page=zz"), "/v1/x?page=zz");
         let unknown = "b".repeat(60);
+        assert!(names.lacks_token(&format!("/v1/x?page={unknown}")));
+        assert!(!names.lacks_token(&format!("/v1/x?page={recorded}")));
+        assert!(!names.lacks_token("/v1/x?page=zz") && !names.lacks_token("/v1/x"));
         assert_eq!(
             names.target(&format!("/v1/notifications/some-uuid?page={unknown}")),
             "/v1/notifications/other-uuid?page=live="
