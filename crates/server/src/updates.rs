@@ -474,12 +474,15 @@ impl Updates {
         Ok(())
     }
 
+    fn count_one(&self, key: &str, state: &KeyState) {
+        let advisories = state.stored.as_ref().map_or(0, |stored| stored.advisories);
+        self.metrics.feed(key, advisories, state.checked_at);
+    }
+
     /// Numbers for the metrics.
     async fn count(&self, rows: &BTreeMap<String, PublishedSnapshot>) -> Result<(), StoreError> {
         for (key, row) in rows {
-            let state = KeyState::read(&row.state);
-            let advisories = state.stored.as_ref().map_or(0, |stored| stored.advisories);
-            self.metrics.feed(key, advisories, state.checked_at);
+            self.count_one(key, &KeyState::read(&row.state));
         }
         let held = self.store.held().await?;
         self.metrics.held(held.iter().map(|held| held.count).sum());

@@ -60,6 +60,7 @@ impl Updates {
         let Some(local) = local.filter(|_| is_ahead) else {
             let text = state.write();
             self.store.set_snapshot_state(key, &text, lease).await?;
+            self.count_one(key, &state);
             return Ok(());
         };
         let begun = std::time::Instant::now();
@@ -96,6 +97,7 @@ impl Updates {
             .publish_snapshot(snapshot, lease, news, outbox)
             .await?;
         self.keep(&new).await;
+        self.count_one(key, &state);
         tracing::info!(
             feed.key = key,
             changes = count,
