@@ -365,37 +365,54 @@ OSV = {"Go": "golang", "Hackage": "hackage", "Hex": "hex", "Maven": "maven", "Nu
        "Pub": "pub", "PyPI": "pypi", "RubyGems": "gem", "SwiftURL": "swift", "crates.io": "cargo", "npm": "npm", "Bitnami": "bitnami"}
 
 
+def normal(kind, name):
+    if kind == "pypi":
+        return re.sub("[-_.]+", "-", name).lower()
+    if kind == "swift":
+        name = name.split("://")[-1].removesuffix(".git")
+    return name.lower() if kind in ("nuget", "composer", "hex", "pub", "bitnami", "swift") else name
+
+
+def osv_record(record, ecosystems):
+    if record.get("withdrawn") or record["id"] in UNREADABLE:
+        return
+    for affected in record.get("affected") or ():
+        package = affected.get("package")
+        ecosystem = package["ecosystem"].split(":")[0] if package else None
+        if ecosystem in ecosystems and not (affected.get("database_specific") or {}).get("informational") \
+                and (affected.get("versions") or any(one["type"] != "GIT" for one in affected.get("ranges") or ())):
+            yield OSV[ecosystem], record["id"], normal(OSV[ecosystem], package["name"])
+
+
 def osv(mirror, part):
-    kind = OSV[part]
+    for _, body in mirror.members(f"https://osv-vulnerabilities.storage.googleapis.com/{part}/all.zip"):
+        yield from osv_record(json.loads(body), {part})
 
-    def normal(name):
-        if kind == "pypi":
-            return re.sub("[-_.]+", "-", name).lower()
-        if kind == "swift":
-            name = name.split("://")[-1].removesuffix(".git")
-        return name.lower() if kind in ("nuget", "composer", "hex", "pub", "bitnami", "swift") else name
 
-    for name, body in mirror.members(f"https://osv-vulnerabilities.storage.googleapis.com/{part}/all.zip"):
-        record = json.loads(body)
-        if record.get("withdrawn") or record["id"] in UNREADABLE:
-            continue
-        for affected in record.get("affected") or ():
-            package = affected.get("package")
-            if package and package["ecosystem"].split(":")[0] == part \
-                    and not (affected.get("database_specific") or {}).get("informational") \
-                    and (affected.get("versions") or any(one["type"] != "GIT" for one in affected.get("ranges") or ())):
-                yield kind, record["id"], normal(package["name"])
+def ghsa(mirror, _):
+    for name, body in mirror.members("https://github.com/github/advisory-database"):
+        if "/github-reviewed/" in name and name.endswith(".json"):
+            yield from osv_record(json.loads(body), set(OSV))
+
+
+def rubysec(mirror, _):
+    for name, body in mirror.members("https://github.com/rubysec/ruby-advisory-db"):
+        if "gems/" in name and name.endswith(".yml"):
+            fields = dict(re.findall(r"^(gem|cve|ghsa|osvdb): *['\"]?([^\s'\"]+)", body.decode(), re.M))
+            advisory = next((f"{field.upper()}-{fields[field]}" for field in ("cve", "ghsa", "osvdb") if field in fields), None)
+            if advisory:
+                yield "gem", advisory, fields["gem"]
 
 
 COUNTERS = {
     "almalinux": errata("AlmaLinux", "almalinux"), "alpine": alpine, "amazon": amazon, "arch": arch, "azurelinux": azurelinux,
-    "debian": debian, "oracle": oracle, "osv": osv, "photon": photon, "redhat": redhat, "redhat-oval": redhat_oval,
-    "rocky": errata("Rocky Linux", "rocky"), "suse": suse, "ubuntu": ubuntu, "ubuntu-tracker": ubuntu_tracker,
+    "debian": debian, "ghsa": ghsa, "oracle": oracle, "osv": osv, "photon": photon, "redhat": redhat, "redhat-oval": redhat_oval,
+    "rocky": errata("Rocky Linux", "rocky"), "rubysec": rubysec, "suse": suse, "ubuntu": ubuntu, "ubuntu-tracker": ubuntu_tracker,
 }
 KEYS = [
     "almalinux", *(f"alpine/v3.{minor}" for minor in range(2, 22)), "alpine/edge", "amazon/2018.03", "amazon/2", "amazon/2023",
-    "arch", "azurelinux/3.0", "azurelinux/mariner-2.0", "azurelinux/mariner-1.0", "debian", "oracle",
-    *(f"osv/{part}" for part in OSV), "photon/3", "redhat", "redhat-oval/7", "redhat-oval/8", "redhat-oval/9", "rocky",
+    "arch", "azurelinux/3.0", "azurelinux/mariner-2.0", "azurelinux/mariner-1.0", "debian", "ghsa", "oracle",
+    *(f"osv/{part}" for part in OSV), "photon/3", "redhat", "redhat-oval/7", "redhat-oval/8", "redhat-oval/9", "rocky", "rubysec",
     "suse/leap.15.3", "suse/leap.micro.5.3", "ubuntu", "ubuntu-tracker",
 ]
 

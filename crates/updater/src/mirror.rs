@@ -171,8 +171,14 @@ impl Mirror {
             }
             return Ok(Located::at(self.root.join(path)));
         };
+        // An archive of a repository, made by its host, is the repository's work tree.
+        let repository = url
+            .split_once("/archive/")
+            .map(|(repository, _)| repository)
+            .filter(|repository| repository.starts_with("https://github.com/"));
         let copy = copies
             .get(url)
+            .or_else(|| copies.get(repository?))
             .into_iter()
             .flatten()
             .filter(|copy| match (self.as_of, copy.as_of) {
@@ -281,6 +287,7 @@ mod tests {
         https://a.example/x\ta/snapshots/2025-02-12/x.xz\txz\treal\t2025-02-12\t1\t2\t-\n\
         https://c.example/2/core/mirror.list\tamazon/2/core/mirror.list\tbase-subst\treal\t-\t1\t1\t-\n\
         https://a.example/git (work tree)\ta/tree.tar.xz\tuntar-xz\treal\t-\t1\t1\t-\n\
+        https://github.com/a/b (work tree)\tb/tree.tar.xz\tuntar-xz\treal\t-\t1\t1\t-\n\
         -\ta/README\t-\tgenerated\t-\t1\t1\t-\n";
 
     fn mirror(list: Option<&str>, as_of: Option<&str>) -> Result<Mirror, FetchError> {
@@ -316,6 +323,14 @@ mod tests {
         assert_eq!(
             place(&listed, "https://a.example/git").unwrap(),
             "http://127.0.0.1:1/m/a/tree.tar.xz"
+        );
+        assert_eq!(
+            place(
+                &listed,
+                "https://github.com/a/b/archive/refs/heads/main.tar.gz"
+            )
+            .unwrap(),
+            "http://127.0.0.1:1/m/b/tree.tar.xz"
         );
         let bare = mirror(None, None).unwrap();
         assert_eq!(
