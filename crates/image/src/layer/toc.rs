@@ -247,8 +247,9 @@ struct Files<'a> {
     meter: Meter<'a>,
 }
 
-/// Compressed bytes that hold the beginning of a file, as a first guess.
-const FIRST: u64 = 1 << 10;
+/// Compressed bytes that may hold the beginning of a file: zstd gives nothing before a block is whole,
+/// and a block may be of 128 KiB.
+const GUESSES: [u64; 3] = [1 << 10, 16 << 10, 130 << 10];
 
 impl Files<'_> {
     fn show(
@@ -293,8 +294,11 @@ impl Files<'_> {
             .first()
             .filter(|part| !part.zeros && part.size >= count)
         {
-            let guess = FIRST + part.skip.saturating_add(count);
-            if part.end - part.at > guess {
+            for guess in GUESSES {
+                let guess = guess.saturating_add(part.skip).saturating_add(count);
+                if part.end - part.at <= guess.saturating_mul(2) {
+                    break;
+                }
                 let source = self.ranges.range(part.at, part.at + guess);
                 // What is cut short is no fault here, but it may not be enough.
                 let _ = self.part(source, part, count, &mut bytes);
