@@ -39,7 +39,11 @@ pub(crate) fn man(args: &ManArgs) -> anyhow::Result<Exit> {
     let mut command = Args::command();
     command.build();
     match &args.dir {
-        Some(dir) => pages(&command, "pellucid", dir)?,
+        Some(dir) => {
+            std::fs::create_dir_all(dir)
+                .with_context(|| format!("cannot make {}", dir.display()))?;
+            pages(&command, "pellucid", dir)?;
+        }
         None => {
             let page = page(&command, "pellucid")?;
             output::write(None, |out| out.write_all(&page))?;

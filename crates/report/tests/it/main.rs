@@ -4,9 +4,11 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::print_stdout,
     reason = "a panic is the report of a test"
 )]
 
+mod browser;
 mod exchange;
 mod hostile;
 mod json;
