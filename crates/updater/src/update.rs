@@ -428,6 +428,7 @@ impl One<'_> {
     ) -> Result<Option<Files>, UpdateError> {
         let mut got = Vec::with_capacity(requests.len());
         let mut absent = Vec::new();
+        let mut last_absence = None;
         let mut all_known = true;
         for request in requests {
             let previous = Validators::read(remembered, &request.url);
@@ -448,17 +449,19 @@ impl One<'_> {
                 // A file that was there yesterday is missing, whoever may say that it never was.
                 Err(error) if request.may_be_absent && error.is_absence() && !known => {
                     absent.push(request.name.clone());
+                    last_absence = Some(error);
                 }
                 Err(error) => return Err(error),
             }
+        }
+        // Files that are all gone are no upstream without news.
+        if let (true, Some(error)) = (got.is_empty(), last_absence) {
+            return Err(error);
         }
         // Changes are a step on the way: without any, there is nothing to read but the mark moves.
         let nothing_new = got.iter().all(|(_, file)| matches!(file, Got::Unchanged));
         if changes.as_ref().is_none_or(Vec::is_empty) && all_known && nothing_new {
             return Ok(None);
-        }
-        if got.is_empty() && changes.is_none() {
-            return Err(UpdateError::NoAdvisories);
         }
         let mut files = Vec::with_capacity(requests.len());
         let mut state = validators::begin(mark);
