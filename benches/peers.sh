@@ -5,14 +5,15 @@
 #   IMAGES_DIR/NAME/oci          OCI layout with gzip layers
 #   IMAGES_DIR/NAME/docker-oci.tar   docker archive with uncompressed layers
 #   SYFT, TRIVY   the peers' binaries (default: from PATH; a missing one is said and left out)
-#   RUNS          runs of each, the median counts (default 5), after one to warm up
+#   RUNS          runs of each, the median counts (default 5), after one to warm up (WARM=0: none)
+#   PELLUCID, FLOOR   binaries to measure instead of building them
 #
 # Prints wall seconds, user+system seconds and peak RSS, and wall as a ratio to pellucid's.
 # The floor is what the same libraries need to inflate and hash all layers in parallel and throw
 # the bytes away; it has a meaning for compressed layers only.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-[ $# -ge 1 ] || { sed -n '2,14p' "$0"; exit 2; }
+[ $# -ge 1 ] || { sed -n '2,15p' "$0"; exit 2; }
 images=$1; shift
 [ $# -gt 0 ] || set -- debian-app big
 runs=${RUNS:-5}
@@ -20,13 +21,13 @@ syft=${SYFT:-$(command -v syft || true)} trivy=${TRIVY:-$(command -v trivy || tr
 export SYFT_CHECK_FOR_APP_UPDATE=false TRIVY_SKIP_VERSION_CHECK=true TRIVY_DISABLE_TELEMETRY=true
 
 target=${CARGO_TARGET_DIR:-target}
-cargo build --release --locked --quiet -p pellucid
-cargo build --release --locked --quiet -p pellucid-image --example floor
-pellucid=$target/release/pellucid floor=$target/release/examples/floor
+[ -n "${PELLUCID:-}" ] || cargo build --release --locked --quiet -p pellucid
+[ -n "${FLOOR:-}" ] || cargo build --release --locked --quiet -p pellucid-image --example floor
+pellucid=${PELLUCID:-$target/release/pellucid} floor=${FLOOR:-$target/release/examples/floor}
 
 # measure COMMAND...: "wall cpu rss" of the run with the median wall time
 measure() {
-  "$@" >/dev/null 2>&1 || { echo "- - -"; return; }
+  [ "${WARM:-1}" = 0 ] || "$@" >/dev/null 2>&1 || { echo "- - -"; return; }
   for _ in $(seq "$runs"); do
     python3 - "$@" <<'PY'
 import os, resource, subprocess, sys, time

@@ -29,7 +29,7 @@ pub struct Lines<'a> {
     /// Position of the next byte of the body that is not in the window yet.
     next: u64,
     window: Vec<u8>,
-    /// Start of the unread rest of the window.
+    /// Start of the unread rest of the window, or of a body in memory.
     start: usize,
     number: u64,
     ended: bool,
@@ -52,6 +52,9 @@ impl<'a> Lines<'a> {
     /// # Errors
     /// [`DetectError::Body`] if a spooled file cannot be read back.
     pub fn next_line(&mut self) -> Result<Option<Line<'_>>, DetectError> {
+        if let Body::Memory(bytes) = self.body {
+            return Ok(self.next_in_memory(bytes));
+        }
         let mut searched = 0;
         let mut cut = false;
         // Bytes of the line that are in the window, and its end's length.
@@ -89,6 +92,20 @@ impl<'a> Lines<'a> {
         }))
     }
 
+    /// The next line of a body that needs no window.
+    fn next_in_memory(&mut self, bytes: &'a [u8]) -> Option<Line<'a>> {
+        let rest = bytes.get(self.start..).filter(|rest| !rest.is_empty())?;
+        let length = find_newline(rest).unwrap_or(rest.len());
+        self.start = self.start.saturating_add(length).saturating_add(1);
+        self.number += 1;
+        let bytes = rest.get(..length.min(LINE)).unwrap_or_default();
+        Some(Line {
+            bytes: bytes.strip_suffix(b"\r").unwrap_or(bytes),
+            number: self.number,
+            cut: length > LINE,
+        })
+    }
+
     /// Reads on; whether there was anything.
     fn fill(&mut self) -> Result<bool, DetectError> {
         if self.start > 0 {
@@ -109,21 +126,30 @@ impl<'a> Lines<'a> {
 }
 
 fn find_newline(bytes: &[u8]) -> Option<usize> {
-    bytes.iter().position(|byte| *byte == b'\n')
+    memchr::memchr(b'\n', bytes)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
 
-    fn all(body: &[u8]) -> Vec<(usize, u64, bool)> {
-        let body = Body::Memory(body.to_vec());
-        let mut lines = Lines::new(&body);
-        let mut all = Vec::new();
-        while let Some(line) = lines.next_line().unwrap() {
-            all.push((line.bytes.len(), line.number, line.cut));
-        }
-        all
+    /// The lines of a body, which are the same whether it lies in memory or in a file.
+    fn all(bytes: &[u8]) -> Vec<(usize, u64, bool)> {
+        let mut spool = tempfile::tempfile().unwrap();
+        spool.write_all(bytes).unwrap();
+        let read = |body: &Body| {
+            let mut lines = Lines::new(body);
+            let mut all = Vec::new();
+            while let Some(line) = lines.next_line().unwrap() {
+                all.push((line.bytes.len(), line.number, line.cut));
+            }
+            all
+        };
+        let spooled = read(&Body::Spool(spool));
+        assert_eq!(read(&Body::Memory(bytes.to_vec())), spooled);
+        spooled
     }
 
     #[test]

@@ -63,7 +63,8 @@ impl Digests {
             sha256.update(bytes);
         };
         match body {
-            Body::Memory(bytes) => take(bytes),
+            // Piece by piece, so that the second and third hash find the bytes in the cache.
+            Body::Memory(bytes) => bytes.chunks(16 << 10).for_each(&mut take),
             Body::Spool(_) => {
                 let mut at = 0;
                 let mut buffer = vec![0; 256 << 10];

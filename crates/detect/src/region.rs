@@ -53,6 +53,16 @@ impl<'a> Region<'a> {
             .map_err(DetectError::Body)
     }
 
+    /// All bytes of the region, where they are in memory anyway.
+    pub(crate) fn in_memory(&self) -> Option<&'a [u8]> {
+        let Body::Memory(bytes) = self.body else {
+            return None;
+        };
+        let start = usize::try_from(self.start).ok()?;
+        let len = usize::try_from(self.len).ok()?;
+        bytes.get(start..start.checked_add(len)?)
+    }
+
     /// Exactly `N` bytes; `None` where there are not so many.
     pub(crate) fn array<const N: usize>(
         &self,
@@ -113,6 +123,7 @@ mod tests {
         assert_eq!(region.bytes(3, 1).unwrap(), [13]);
         assert!(region.bytes(u64::MAX, 4).unwrap().is_empty());
         assert_eq!(region.array::<3>(3).unwrap(), None);
+        assert_eq!(region.in_memory(), Some(&[10, 11, 12, 13, 14][..]));
         assert!(region.part(1, 5).is_none());
         assert!(region.part(u64::MAX, 2).is_none());
         let mut all = Vec::new();

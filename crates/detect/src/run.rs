@@ -1,6 +1,7 @@
 //! Detecting a whole image: layers read in parallel, laid over each other, and what links lead to
 //! read in further passes.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -118,16 +119,20 @@ fn read_layers(
             None => index,
         })
         .collect();
-    let todo: Vec<usize> = of
+    let mut todo: Vec<usize> = of
         .iter()
         .enumerate()
         .filter(|(index, of)| index == *of)
         .map(|(index, _)| index)
         .collect();
+    // The largest first: begun last, it would keep one processor busy and the others waiting.
+    todo.sort_by_key(|index| {
+        let size = described.layers.get(*index).map(|layer| layer.size);
+        (Reverse(size), *index)
+    });
     let weight = AtomicUsize::new(0);
     let reuse = Arc::new(Reuse::default());
-    let outcomes = in_parallel(todo.len(), options.threads, |at| {
-        let index = todo.get(at).copied().unwrap_or_default();
+    let outcomes = in_parallel(&todo, options.threads, |index| {
         if let Some(layer) = image.image().layers.get(index)
             && let Some(read_before) = known.get(layer, index)
         {
@@ -154,7 +159,7 @@ fn read_layers(
         Ok((inventory, read))
     })?;
     let mut by_index: BTreeMap<usize, (Arc<LayerInventory>, LayerRead)> =
-        todo.iter().copied().zip(outcomes).collect();
+        outcomes.into_iter().collect();
     let mut layers = Vec::with_capacity(of.len());
     for (index, of) in of.iter().enumerate() {
         let Some((inventory, read)) = by_index.get(of) else {
@@ -174,35 +179,35 @@ fn read_layers(
     Ok((layers, described, warnings))
 }
 
-/// Runs `work` for 0 to `count`, several at once. Of several errors, the one of the lowest number
-/// is returned, however the threads ran: numbers are taken in order, and all below are finished.
+/// Runs `work` for each of these numbers in their order, several at once, and returns each with its
+/// outcome. Of several errors, the one of the lowest number is returned, however the threads ran:
+/// after an error, numbers below it are still worked on.
 fn in_parallel<T: Send>(
-    count: usize,
+    numbers: &[usize],
     threads: usize,
     work: impl Fn(usize) -> Result<T, DetectError> + Sync,
-) -> Result<Vec<T>, DetectError> {
+) -> Result<Vec<(usize, T)>, DetectError> {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = if threads == 0 { processors } else { threads }
-        .min(count)
+        .min(numbers.len())
         .max(1);
     let next = AtomicUsize::new(0);
     let failed = AtomicUsize::new(usize::MAX);
     let outcomes: Mutex<Vec<(usize, Result<T, DetectError>)>> = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         let run = || {
-            loop {
-                let at = next.fetch_add(1, Ordering::Relaxed);
-                if at >= count || failed.load(Ordering::Relaxed) < at {
-                    break;
+            while let Some(&number) = numbers.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if failed.load(Ordering::Relaxed) < number {
+                    continue;
                 }
-                let outcome = work(at);
+                let outcome = work(number);
                 if outcome.is_err() {
-                    failed.fetch_min(at, Ordering::Relaxed);
+                    failed.fetch_min(number, Ordering::Relaxed);
                 }
                 outcomes
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)
-                    .push((at, outcome));
+                    .push((number, outcome));
             }
         };
         for _ in 1..threads {
@@ -213,8 +218,11 @@ fn in_parallel<T: Send>(
     let mut outcomes = outcomes
         .into_inner()
         .unwrap_or_else(PoisonError::into_inner);
-    outcomes.sort_by_key(|(at, _)| *at);
-    outcomes.into_iter().map(|(_, outcome)| outcome).collect()
+    outcomes.sort_by_key(|(number, _)| *number);
+    outcomes
+        .into_iter()
+        .map(|(number, outcome)| Ok((number, outcome?)))
+        .collect()
 }
 
 /// Reads files that the overlay asks for.

@@ -6,6 +6,8 @@
 //! has the product's shape counts. Programs in Go say what they are by their build information, and
 //! Java's runtimes by their `release` file: both are other detectors'.
 
+use std::sync::LazyLock;
+
 use memchr::memmem::Finder;
 use pellucid_image::Want;
 use pellucid_model::PackageKind;
@@ -209,15 +211,36 @@ impl Detector for Classifier {
     }
 }
 
-/// The products that have a file of this name.
+/// The products that have a file of this name. Every file of an image is asked about, so most
+/// names are turned away by their first byte.
 fn rows(name: &[u8]) -> impl Iterator<Item = &'static Row> {
-    ROWS.iter().filter(move |row| {
-        row.files.iter().any(|known| match known.strip_suffix('*') {
-            Some(start) => name.starts_with(start.as_bytes()),
-            None => name == known.as_bytes(),
+    let first = name.first().copied().unwrap_or_default();
+    let candidates = BEGINNING
+        .get(usize::from(first))
+        .copied()
+        .unwrap_or_default();
+    let rows: &[Row] = if candidates { ROWS } else { &[] };
+    rows.iter().filter(move |row| {
+        row.files.iter().any(|known| {
+            known.as_bytes().first() == Some(&first)
+                && match known.strip_suffix('*') {
+                    Some(start) => name.starts_with(start.as_bytes()),
+                    None => name == known.as_bytes(),
+                }
         })
     })
 }
+
+/// The bytes that a name in [`ROWS`] begins with.
+static BEGINNING: LazyLock<[bool; 256]> = LazyLock::new(|| {
+    let mut beginning = [false; 256];
+    for byte in ROWS.iter().flat_map(|row| row.files).filter_map(|name| name.bytes().next()) {
+        if let Some(known) = beginning.get_mut(usize::from(byte)) {
+            *known = true;
+        }
+    }
+    beginning
+});
 
 impl Text {
     /// The version that a file has at this text.
@@ -272,11 +295,15 @@ impl Text {
 }
 
 /// Shows a file in overlapping windows, each with whether it is the first and the last, until one
-/// is enough.
+/// is enough. A file in memory is one window.
 fn windows(
     file: Region<'_>,
     mut more: impl FnMut(&[u8], bool, bool) -> bool,
 ) -> Result<(), DetectError> {
+    if let Some(all) = file.in_memory() {
+        more(all, true, true);
+        return Ok(());
+    }
     let mut at = 0;
     let mut window = vec![0; WINDOW];
     loop {
