@@ -234,7 +234,11 @@ fn rows(name: &[u8]) -> impl Iterator<Item = &'static Row> {
 /// The bytes that a name in [`ROWS`] begins with.
 static BEGINNING: LazyLock<[bool; 256]> = LazyLock::new(|| {
     let mut beginning = [false; 256];
-    for byte in ROWS.iter().flat_map(|row| row.files).filter_map(|name| name.bytes().next()) {
+    for byte in ROWS
+        .iter()
+        .flat_map(|row| row.files)
+        .filter_map(|name| name.bytes().next())
+    {
         if let Some(known) = beginning.get_mut(usize::from(byte)) {
             *known = true;
         }
