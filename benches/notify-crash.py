@@ -246,10 +246,18 @@ def main():
                     return found
                 after = page["next"]
 
-        # Delivered ones stay pending: Clair sends them again after renotifyinterval.
+        def fixes(name):
+            _, body = service.get(f"/v1/notifications/{name}?limit=10")
+            sides = [body["Notification"][side]["Vulnerability"] for side in ("Old", "New")]
+            return [side["FixedIn"][0]["Version"] for side in sides]
+
+        # Delivered ones stay pending: Clair sends them again after renotifyinterval. Answers are new a
+        # moment before what changed is told.
         def all_told():
             pending = outbox("pending")
-            return pending if all(one["delivered"] for one in pending) else None
+            last = {one["vulnerability"]: one["name"] for one in pending}
+            told = all(fixes(last[cve])[1] == fix for cve, fix in expected(newest).items() if cve in last)
+            return pending if told and all(one["delivered"] for one in pending) else None
 
         told = service.wait_until(all_told, "empty outbox", 600)
         if outbox("dead") or outbox("held"):
@@ -263,10 +271,8 @@ def main():
             sys.exit(f"{len(strange)} arrived that nobody knows: {strange}")
         chains = {}
         for name in names:
-            _, body = service.get(f"/v1/notifications/{name}?limit=10")
-            sides = [body["Notification"][side]["Vulnerability"] for side in ("Old", "New")]
-            fixes = [side["FixedIn"][0]["Version"] for side in sides]
-            chains.setdefault(sides[0]["Name"], []).append(fixes)
+            one = next(it for it in told if it["name"] == name)
+            chains.setdefault(one["vulnerability"], []).append(fixes(name))
         for cve, was in expected(0).items():
             for old, new in chains.get(cve, []):
                 if old != was:
