@@ -314,12 +314,9 @@ mod tests {
             known(json, "to.example.com/x"),
             Some(Credentials::Token(token()))
         );
-        for other in [
-            "evilquay.io/x",
-            "quay.io.evil.com/x",
-            "quay.io:444/x",
-            "io/quay.io/x",
-        ] {
+        // A name without a host is Docker Hub's, whatever it looks like further on.
+        assert_eq!(known(json, "io/quay.io/x"), password("a", "b"));
+        for other in ["evilquay.io/x", "quay.io.evil.com/x", "quay.io:444/x"] {
             assert_eq!(known(json, other), None, "{other}");
         }
     }

@@ -104,8 +104,13 @@ fn parse(text: &str) -> Result<Name, &'static str> {
     if digest.is_none() && tag.is_none() && is_id(&repository) {
         return Err("an image's id is no name");
     }
+    // Hosts have no case; but without a dot it is its capitals that make a word a host.
+    let domain = match domain.contains(['.', ':']) {
+        true => domain.to_ascii_lowercase(),
+        false => domain.to_owned(),
+    };
     Ok(Name {
-        domain: domain.to_ascii_lowercase(),
+        domain,
         repository,
         tag: tag.map(str::to_owned),
         digest,
@@ -205,7 +210,8 @@ mod tests {
                 "localhost:5000/a/b:c",
                 "localhost:5000",
             ),
-            ("Example/a", "example/a:latest", "example"),
+            ("Example/a", "Example/a:latest", "Example"),
+            ("Quay.io/a", "quay.io/a:latest", "quay.io"),
             ("quay.io/o/r__x.y-z:V1", "quay.io/o/r__x.y-z:V1", "quay.io"),
             ("[::1]:5000/a", "[::1]:5000/a:latest", "[::1]:5000"),
         ] {
