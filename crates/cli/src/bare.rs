@@ -3,6 +3,8 @@
 //! The first word that is no flag of all commands decides: if it is no command, a scan is meant. A
 //! command that was mistyped by one letter stays what it is, so that it is refused and not looked for
 //! in a registry.
+//!
+//! `--input FILE`, as another scanner calls an archive, is the archive alone: what it is, its content says.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -39,7 +41,25 @@ pub(crate) fn scan(mut args: Vec<OsString>) -> Vec<OsString> {
     if !stays {
         args.insert(at, "scan".into());
     }
-    args
+    if args.get(at).is_some_and(|command| command == "scan") {
+        without_input(args, at)
+    } else {
+        args
+    }
+}
+
+/// Takes `--input` off the image behind it.
+fn without_input(args: Vec<OsString>, from: usize) -> Vec<OsString> {
+    let taken = args.into_iter().enumerate().filter_map(|(at, arg)| {
+        match arg.to_str().filter(|_| at > from) {
+            Some("--input") => None,
+            Some(text) => text
+                .strip_prefix("--input=")
+                .map_or(Some(arg.clone()), |file| Some(file.into())),
+            None => Some(arg),
+        }
+    });
+    taken.collect()
 }
 
 /// Whether one letter is missing, doubled, wrong, or changed places with the next.
@@ -74,6 +94,9 @@ mod tests {
             ("p --fail-on high web.tar", "p scan --fail-on high web.tar"),
             ("p -vv docker:x -f json", "p -vv scan docker:x -f json"),
             ("p scan alpine", "p scan alpine"),
+            ("p scan --input web.tar -q", "p scan web.tar -q"),
+            ("p --input=web.tar", "p scan web.tar"),
+            ("p db --input x", "p db --input x"),
             ("p -q db status", "p -q db status"),
             ("p scna alpine", "p scna alpine"),
             ("p pakages alpine", "p pakages alpine"),
