@@ -5,6 +5,7 @@
 mod dependencies;
 mod files;
 mod tables;
+mod threats;
 
 use std::fs;
 use std::path::{Path, PathBuf};
