@@ -10,7 +10,7 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 
 /// Bodies up to this many bytes are kept in memory.
-pub(crate) const MEMORY_BYTES: u64 = 8 << 20;
+pub(crate) const MEMORY_BYTES: u64 = 4 << 20;
 
 /// All bytes of one file of an image.
 #[derive(Debug)]
