@@ -9,7 +9,6 @@
 
 mod cyclonedx;
 mod properties;
-mod purl;
 mod spdx;
 mod syft;
 
@@ -23,7 +22,7 @@ use serde::Deserialize;
 
 use crate::detector::Release;
 use crate::namespace::namespace_of;
-use purl::Purl;
+use crate::purl::Purl;
 
 /// Warnings about single components that are kept; the others are counted.
 const WARNINGS: usize = 100;

@@ -25,6 +25,7 @@ mod overlay;
 mod ownership;
 mod package;
 mod path;
+mod purl;
 mod region;
 mod reuse;
 pub mod rpmdb;

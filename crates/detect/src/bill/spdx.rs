@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use pellucid_model::Namespace;
 use serde::Deserialize;
 
-use super::purl::Purl;
 use super::{Bill, BillError, Component, properties};
 use crate::detector::Release;
+use crate::purl::Purl;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

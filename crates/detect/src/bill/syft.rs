@@ -3,10 +3,10 @@
 use pellucid_model::{Digest, SourcePackage};
 use serde::Deserialize;
 
-use super::purl::Purl;
 use super::{Bill, BillError, Component};
 use crate::bill::cyclonedx::is_database;
 use crate::detector::Release;
+use crate::purl::Purl;
 
 #[derive(Deserialize)]
 struct Document {

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::named;
 use crate::DetectError;
 use crate::detector::{Candidate, Class, DetectFile, Detected, Detector, Trigger};
+use crate::purl::decoded;
 
 /// The detector.
 pub(crate) struct Sbom;
@@ -124,24 +125,6 @@ fn package(purl: &str) -> Option<(PackageKind, String, String)> {
         _ => name,
     };
     Some((kind, name, decoded(version)?))
-}
-
-/// A text without percent signs.
-fn decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        rest = after;
-        if *first != b'%' {
-            bytes.push(*first);
-            continue;
-        }
-        let (digits, after) = rest.split_first_chunk::<2>()?;
-        let digits = std::str::from_utf8(digits).ok()?;
-        bytes.push(u8::from_str_radix(digits, 16).ok()?);
-        rest = after;
-    }
-    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Feeds that make one snapshot of one archive.
+//! Feeds that make one snapshot of one file.
 
 use pellucid_model::{Namespace, PackageKind};
 

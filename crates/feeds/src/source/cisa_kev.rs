@@ -6,7 +6,7 @@
 use pellucid_model::{Advisory, Kev, Namespace};
 use serde::Deserialize;
 
-use crate::format::{date, json};
+use crate::format::{date, json, whole};
 use crate::{AdvisorySink, Answer, Feed, FeedError, FeedState, Fetched, Plan, Request};
 
 /// `https://www.cisa.gov/known-exploited-vulnerabilities-catalog`.
@@ -61,14 +61,8 @@ impl Feed for CisaKev {
     }
 
     fn plan(&self, key: &str, _state: &FeedState<'_>) -> Result<Plan, FeedError> {
-        if key != self.name() {
-            return Err(FeedError::UnknownKey {
-                key: key.chars().take(80).collect(),
-            });
-        }
-        Ok(Plan::Advisories {
-            requests: vec![Request::new("catalog.json", URL, LIMIT)],
-            mark: None,
+        whole::plan(self.name(), key, || {
+            Request::new("catalog.json", URL, LIMIT)
         })
     }
 

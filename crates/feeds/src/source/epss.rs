@@ -8,7 +8,7 @@
 
 use pellucid_model::{Advisory, Epss as Score, Fraction, Namespace};
 
-use crate::format::json;
+use crate::format::{json, whole};
 use crate::{AdvisorySink, Answer, Feed, FeedError, FeedState, Fetched, Plan, Request};
 
 /// `https://www.first.org/epss/`.
@@ -37,15 +37,7 @@ impl Feed for Epss {
     }
 
     fn plan(&self, key: &str, _state: &FeedState<'_>) -> Result<Plan, FeedError> {
-        if key != self.name() {
-            return Err(FeedError::UnknownKey {
-                key: key.chars().take(80).collect(),
-            });
-        }
-        Ok(Plan::Advisories {
-            requests: vec![Request::new("scores.csv", URL, LIMIT)],
-            mark: None,
-        })
+        whole::plan(self.name(), key, || Request::new("scores.csv", URL, LIMIT))
     }
 
     fn parse(&self, file: &Fetched<'_>, out: &mut dyn AdvisorySink) -> Result<(), FeedError> {

@@ -8,14 +8,14 @@ use pellucid_model::{Package, PackageKind, SourcePackage};
 use crate::detector::Release;
 
 /// A package, and the release that its purl names.
-pub(super) struct Purl {
-    pub(super) package: Package,
-    pub(super) release: Option<Release>,
+pub(crate) struct Purl {
+    pub(crate) package: Package,
+    pub(crate) release: Option<Release>,
 }
 
 impl Purl {
     /// Takes a purl of a type that we know apart; one without a version is none.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let rest = text.strip_prefix("pkg:")?.trim_start_matches('/');
         let rest = rest.split('#').next()?;
         let (rest, qualifiers) = rest.split_once('?').unwrap_or((rest, ""));
@@ -106,7 +106,7 @@ fn release(vendor: &str, distro: Option<&str>) -> Option<Release> {
 }
 
 /// A text without percent signs.
-fn decoded(text: &str) -> Option<String> {
+pub(crate) fn decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {
