@@ -48,7 +48,7 @@ pub struct OpenOptions {
     pub registry: RegistryOptions,
     /// Where engines listen that may hold an image.
     pub daemons: Daemons,
-    /// Whether no socket to another machine may be opened.
+    /// Whether no socket may be opened: neither a registry nor an engine is asked.
     pub offline: bool,
     /// Which image of a multi-platform index; the host's platform when `None`.
     pub platform: Option<Platform>,

@@ -37,7 +37,7 @@ pub enum Confined {
     Fully,
     /// To some of it: the kernel is older than some rules.
     Partly,
-    /// To none of it: the kernel has no Landlock, or it is switched off.
+    /// To none of it: the kernel has no Landlock, it is switched off, or it refused.
     Not,
 }
 
@@ -47,7 +47,7 @@ impl Confined {
         match self {
             Self::Fully => "landlock (files and TCP)",
             Self::Partly => "landlock (what this kernel knows of it)",
-            Self::Not => "none (this kernel has no landlock)",
+            Self::Not => "none (this kernel has no landlock, or refuses it)",
         }
     }
 }

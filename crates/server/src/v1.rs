@@ -147,7 +147,8 @@ async fn run(app: Arc<App>, route: Route, method: Method, asked: Asked) -> Reply
         (Route::Vulnerabilities(space), &Method::GET) => {
             vulnerabilities::list(&app, space, &asked).await
         }
-        (Route::Vulnerabilities(space), _) => vulnerabilities::post(&app, space, &asked).await,
+        // Clair never looked at the namespace of this URL, and scripts rely on it.
+        (Route::Vulnerabilities(_), _) => vulnerabilities::post(&app, &asked).await,
         (Route::Vulnerability(space, name), &Method::GET) => {
             vulnerabilities::get(&app, space, name, &asked).await
         }

@@ -230,6 +230,26 @@ fn an_engine_is_asked_before_a_registry() {
 }
 
 #[test]
+fn offline_no_engine_is_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let docker = Engine::start(folder.path(), "team/app:1.0", image().docker_archive());
+    let mut options = OpenOptions::default();
+    options.daemons.docker = vec![docker.socket()];
+    options.offline = true;
+    for reference in ["team/app:1.0", "docker:team/app:1.0"] {
+        let said = read(reference, &options).unwrap_err();
+        let mut told = said.to_string();
+        let mut cause = std::error::Error::source(&said);
+        while let Some(source) = cause {
+            told.push_str(&format!(": {source}"));
+            cause = source.source();
+        }
+        assert!(told.contains("no socket may be opened"), "{told}");
+    }
+    assert!(docker.asked().is_empty());
+}
+
+#[test]
 fn shared_layers_are_read_once_and_platforms_are_one_report() {
     let registry = Registry::new();
     let of = |architecture: &str| {

@@ -23,9 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// How long the question whether it has an image may take.
 const QUESTION: Duration = Duration::from_secs(5);
 
-/// Whether an engine that listens has the image.
-pub(crate) fn has(sockets: &[PathBuf], found: &Found) -> bool {
-    let (Found::Name(name), Some(socket)) = (found, listening(sockets)) else {
+/// Whether an engine that listens has the image; none is asked offline.
+pub(crate) fn has(sockets: &[PathBuf], found: &Found, offline: bool) -> bool {
+    let (Found::Name(name), Some(socket), false) = (found, listening(sockets), offline) else {
         return false;
     };
     is_name(name)
@@ -54,6 +54,9 @@ pub(crate) fn open(
             reference: text,
             reason: "neither an image's name nor its id",
         });
+    }
+    if asked.options.offline {
+        return Err(fault("no socket may be opened offline".into()));
     }
     let socket = listening(sockets).ok_or_else(|| {
         let all: Vec<_> = sockets

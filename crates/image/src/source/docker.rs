@@ -16,7 +16,7 @@ impl Source for Docker {
     }
 
     fn recognises(&self, found: &Found, options: &OpenOptions) -> bool {
-        daemon::has(&options.daemons.docker, found)
+        daemon::has(&options.daemons.docker, found, options.offline)
     }
 
     fn open(&self, asked: Asked<'_>) -> Result<Opened, ImageError> {

@@ -16,7 +16,7 @@ impl Source for Podman {
     }
 
     fn recognises(&self, found: &Found, options: &OpenOptions) -> bool {
-        daemon::has(&options.daemons.podman, found)
+        daemon::has(&options.daemons.podman, found, options.offline)
     }
 
     fn open(&self, asked: Asked<'_>) -> Result<Opened, ImageError> {

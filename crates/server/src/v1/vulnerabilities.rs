@@ -167,7 +167,7 @@ fn collect(
 }
 
 /// `POST /v1/namespaces/{ignored}/vulnerabilities`: makes a vulnerability, or changes one.
-pub(crate) async fn post(app: &App, namespace: &str, asked: &Asked) -> Result<Reply, ApiError> {
+pub(crate) async fn post(app: &App, asked: &Asked) -> Result<Reply, ApiError> {
     let posted = Vulnerability::read_envelope(&asked.body)?;
     let severity = severity(&posted.severity)?;
     let format = format_of(app, &posted.namespace).await?;
@@ -176,8 +176,6 @@ pub(crate) async fn post(app: &App, namespace: &str, asked: &Asked) -> Result<Re
         .iter()
         .map(|fix| checked(fix, &posted.namespace, format.as_deref()))
         .collect::<Result<Vec<_>, _>>()?;
-    // The namespace of the URL was never looked at, and scripts rely on it.
-    let _ = namespace;
     if posted.name.is_empty() || posted.namespace.is_empty() {
         return Err(ApiError::bad(
             "insertVulnerability needs at least the Name and the Namespace",

@@ -295,6 +295,10 @@ async fn run(feed: &'static dyn Feed) -> Vec<String> {
     let case = Case::of(feed);
     let mut wrong = Vec::new();
     if case.has_made_up_digests() {
+        println!(
+            "skipped: {}'s fixture names digests that its data does not have",
+            feed.name()
+        );
         return wrong;
     }
     let mut world = World::new().await;
