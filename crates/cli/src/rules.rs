@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use pellucid_matcher::{
     FailRule, Matched, Pattern, Place, Policy, Scene, Vex, Waiver, vexed, waive,
 };
-use pellucid_model::{Coverage, Inventory, Warning, WarningKind};
+use pellucid_model::{Coverage, Inventory, SnapshotRef, Warning, WarningKind};
 use pellucid_report::{Assessment, Base, Gate, GateRule};
 
 use crate::args::{PolicyArgs, RuleArgs};
@@ -159,6 +159,12 @@ impl Rules {
                     .to_owned(),
             ));
         }
+        for (rule, feed) in self.unjudged(&matched.enrichment) {
+            warnings.push(warning(format!(
+                "the fail rule \"{}\" judges nothing: there is no data of {feed}; run \"pellucid db update {feed}\"",
+                rule.words()
+            )));
+        }
         let mut findings = matched.findings;
         pellucid_matcher::rate(&mut findings, &self.severity_source);
         let mut waived = waive(findings, &self.waivers, &scene);
@@ -195,13 +201,28 @@ impl Rules {
         // Nothing recognised is nothing known, which is not the same as nothing wrong.
         let is_covered =
             !assessment.coverage.is_empty() && assessment.coverage.iter().all(Coverage::is_covered);
+        let is_judged = self.unjudged(&assessment.enrichment).next().is_none();
         if assessment.gate.as_ref().is_some_and(Gate::is_reached) {
             self.exit_code.map_or(Exit::Reached, Exit::Chosen)
-        } else if !is_covered && !self.allow_uncovered {
+        } else if !(is_covered && is_judged) && !self.allow_uncovered {
             Exit::NotCovered
         } else {
             Exit::Clean
         }
+    }
+
+    /// Fail rules that ask for data which is not there, each with the feed that has it. Without it no
+    /// finding is exploited or likely, which is not the same as none being so.
+    fn unjudged<'a>(
+        &'a self,
+        enrichment: &'a [SnapshotRef],
+    ) -> impl Iterator<Item = (&'a FailRule, &'static str)> {
+        let asked = self.policy.fail.iter().flat_map(|rule| {
+            let kev = rule.kev.map(|_| "cisa-kev");
+            let epss = rule.epss.map(|_| "epss");
+            kev.into_iter().chain(epss).map(move |feed| (rule, feed))
+        });
+        asked.filter(|(_, feed)| !enrichment.iter().any(|snapshot| snapshot.key == *feed))
     }
 }
 

@@ -61,6 +61,23 @@ fn the_file_is_found_upward_and_its_rules_hold() {
 }
 
 #[test]
+fn a_rule_whose_data_is_not_there_is_not_a_gate_that_held() {
+    let bench = Bench::new();
+    bench.file("pellucid.yaml", "fail:\n  - kev: true\n  - epss: 0.5\n");
+    let report = json(&bench, &[], 4);
+    let warnings = report["warnings"].as_array().unwrap();
+    for feed in ["cisa-kev", "epss"] {
+        let told = format!("there is no data of {feed}");
+        let mut messages = warnings.iter().map(|one| one["message"].as_str().unwrap());
+        assert!(
+            messages.any(|message| message.contains(&told)),
+            "{feed}: {warnings:?}"
+        );
+    }
+    json(&bench, &["--allow-uncovered"], 0);
+}
+
+#[test]
 fn a_file_that_cannot_be_is_an_error_that_helps() {
     let bench = Bench::new();
     let wrong = |yaml: &str, says: &str| {

@@ -1,7 +1,7 @@
 //! What is shown, and what fails.
 
 use pellucid_matcher::{FailRule, Matched, Pattern, Place, Policy, Scene};
-use pellucid_model::{Advisory, Cvss, FixState, Severity};
+use pellucid_model::{Advisory, Cvss, Epss, FixState, Fraction, Kev, Severity};
 use pellucid_version::Range;
 
 use crate::fixture::{TODAY, advisory, affected, deb, entry, inventory, matched};
@@ -140,6 +140,40 @@ fn every_condition_of_a_rule_must_hold_and_one_rule_is_enough() {
         ..rule()
     };
     assert_eq!(reached(&[covered, ended], None), [0, 0]);
+}
+
+#[test]
+fn exploited_and_likely_findings_reach_the_rules_that_ask_for_them() {
+    let inventory = inventory(vec![entry(deb("a", "1"))]);
+    let scene = Scene {
+        inventory: &inventory,
+        base_layers: None,
+        today: TODAY,
+    };
+    let mut finding = matched_all().findings.remove(0);
+    finding.kev = Some(Kev {
+        cve: "CVE-1".into(),
+        date_added: "2024-01-01".into(),
+        due_date: None,
+        ransomware: false,
+        required_action: None,
+    });
+    finding.epss = Some(Epss {
+        cve: "CVE-1".into(),
+        score: Fraction::new(0.5).unwrap(),
+        percentile: Fraction::new(0.97).unwrap(),
+    });
+    let reaches = |rule: FailRule| rule.is_reached_by(&finding, &scene);
+    let kev = |kev| FailRule {
+        kev: Some(kev),
+        ..FailRule::default()
+    };
+    assert!(reaches(kev(true)) && !reaches(kev(false)));
+    let likely = |epss| FailRule {
+        epss: Some(epss),
+        ..FailRule::default()
+    };
+    assert!(reaches(likely(0.5)) && !reaches(likely(0.51)));
 }
 
 #[test]
