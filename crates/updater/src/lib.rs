@@ -14,6 +14,7 @@ mod mirror;
 mod mirroring;
 mod options;
 mod progress;
+mod read;
 mod unpack;
 mod update;
 mod validators;

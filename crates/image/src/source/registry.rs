@@ -15,6 +15,7 @@ mod credentials;
 mod fault;
 mod lazy;
 mod name;
+mod realm;
 mod settings;
 
 use std::collections::{BTreeSet, HashSet};

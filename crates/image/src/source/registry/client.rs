@@ -21,6 +21,7 @@ use super::challenge::Challenge;
 use super::credentials::{self, Credentials};
 use super::fault::{Rate, RegistryFault};
 use super::name::Name;
+use super::realm::belongs;
 use super::settings::RegistryOptions;
 
 /// Redirects followed.
@@ -616,45 +617,6 @@ fn same(said: &str, host: &str) -> bool {
     said.eq_ignore_ascii_case(host)
 }
 
-/// Whether a token server may see a registry's credentials: it is the same machine or its domain is
-/// the same one's.
-fn belongs(realm: &str, registry: &str) -> bool {
-    let name = |host: &str| {
-        let (name, port) = host.rsplit_once(':').unwrap_or((host, ""));
-        let has_port = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
-        let name = if has_port { name } else { host };
-        name.to_ascii_lowercase()
-    };
-    let (realm, registry) = (name(realm), name(registry));
-    realm == registry
-        || match (domain(&realm), domain(&registry)) {
-            (Some(one), Some(other)) => one == other,
-            _ => false,
-        }
-}
-
-/// The part of a host's name that someone registered: two labels, or three where the country keeps
-/// the second to itself. Nothing for an address.
-fn domain(host: &str) -> Option<String> {
-    const SHARED: &[&str] = &[
-        "ac", "co", "com", "edu", "gob", "gov", "ne", "net", "or", "org",
-    ];
-    let labels: Vec<&str> = host.split('.').collect();
-    let [.., second, top] = labels.as_slice() else {
-        return None;
-    };
-    if !top.bytes().all(|byte| byte.is_ascii_alphabetic()) {
-        return None;
-    }
-    let count = if top.len() == 2 && SHARED.contains(second) {
-        3
-    } else {
-        2
-    };
-    let from = labels.len().checked_sub(count)?;
-    Some(labels.get(from..)?.join("."))
-}
-
 /// What the headers of an answer say about limits: `RateLimit-Limit: 100;w=21600`.
 fn rate(headers: &HeaderMap) -> Rate {
     let text = |name: HeaderName| headers.get(name)?.to_str().ok();
@@ -672,36 +634,5 @@ fn rate(headers: &HeaderMap) -> Rate {
         limit,
         remaining,
         retry_after,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_token_server_belongs_to_its_registry() {
-        for (realm, registry) in [
-            ("auth.docker.io", "registry-1.docker.io"),
-            ("gitlab.com", "registry.gitlab.com"),
-            ("quay.io", "quay.io"),
-            ("127.0.0.1:5001", "127.0.0.1:5000"),
-            ("auth.example.co.uk", "registry.example.co.uk"),
-            ("localhost:1", "localhost:2"),
-        ] {
-            assert!(belongs(realm, registry), "{realm} {registry}");
-        }
-        for (realm, registry) in [
-            ("evil.com", "quay.io"),
-            ("quay.io.evil.com", "quay.io"),
-            ("evilquay.io", "quay.io"),
-            ("127.0.0.2", "127.0.0.1"),
-            ("10.0.0.1", "11.0.0.1"),
-            ("evil.co.uk", "registry.example.co.uk"),
-            ("co.uk", "example.co.uk"),
-            ("io", "quay.io"),
-        ] {
-            assert!(!belongs(realm, registry), "{realm} {registry}");
-        }
     }
 }
