@@ -128,6 +128,23 @@ fn a_signal_lets_it_end_cleanly_and_a_second_one_at_once() {
 
 /// Kills it in the middle of posting layers, again and again: what was answered with 201 is there,
 /// whole, and nothing else is there in part.
+#[test]
+fn its_health_can_be_asked_without_another_program() {
+    let bench = Bench::new();
+    let serving = Serving::start(&bench, "{type: sqlite}");
+    let ask = |target: &str| {
+        let url = format!("http://{}{target}", serving.api);
+        bench.run(&["healthcheck", &url])
+    };
+    ask("/v1/namespaces").ended(0);
+    let told = ask("/v1/layers/none").failed(3);
+    assert!(told.contains("404"), "{told}");
+    let url = format!("http://{}/v1/namespaces", serving.api);
+    serving.signal("-TERM");
+    assert_eq!(serving.ended().code(), Some(0));
+    bench.run(&["healthcheck", &url]).failed(3);
+}
+
 fn kill_while_posting(bench: &Bench, database: &str, rounds: usize) {
     let path = layer(bench);
     let serving = Serving::start(bench, database);
