@@ -202,12 +202,13 @@ impl Rules {
         let is_covered =
             !assessment.coverage.is_empty() && assessment.coverage.iter().all(Coverage::is_covered);
         let is_judged = self.unjudged(&assessment.enrichment).next().is_none();
+        let is_answered = self.allow_uncovered || (is_covered && is_judged);
         if assessment.gate.as_ref().is_some_and(Gate::is_reached) {
             self.exit_code.map_or(Exit::Reached, Exit::Chosen)
-        } else if !(is_covered && is_judged) && !self.allow_uncovered {
-            Exit::NotCovered
-        } else {
+        } else if is_answered {
             Exit::Clean
+        } else {
+            Exit::NotCovered
         }
     }
 
