@@ -1,5 +1,7 @@
 //! `db update` and `db status`.
 
+use std::collections::BTreeSet;
+
 use crate::bench::Bench;
 
 #[test]
@@ -283,15 +285,17 @@ fn a_mirror_made_of_a_mirror_answers_the_same() {
 /// Moments of an update, by what lies in the data directory then.
 const MOMENTS: [&str; 3] = ["update.lock", ".building", "manifest.json.writing"];
 
-/// Whether the data directory shows that the moment has come.
-fn has_come(data: &std::path::Path, moment: &str) -> bool {
+/// What the data directory shows of a moment: the files and folders that are there only from then on.
+fn signs(data: &std::path::Path, moment: &str) -> BTreeSet<std::path::PathBuf> {
     let folders = [data.to_owned(), data.join("snapshots")];
     folders
         .iter()
         .filter_map(|folder| std::fs::read_dir(folder).ok())
         .flatten()
         .flatten()
-        .any(|entry| entry.file_name().to_string_lossy().ends_with(moment))
+        .map(|entry| entry.path())
+        .filter(|path| path.to_string_lossy().ends_with(moment))
+        .collect()
 }
 
 #[test]
@@ -309,15 +313,23 @@ fn a_killed_update_leaves_the_old_snapshot_or_the_new_one() {
     };
     let old = digest();
     older_tracker(&bench);
+    let data = bench.path("data");
     for moment in MOMENTS {
-        std::fs::remove_file(bench.path("data/update.lock")).unwrap();
+        // What an update killed before has left behind is no sign of this one.
+        for left in ["update.lock", "manifest.json.writing"] {
+            match std::fs::remove_file(data.join(left)) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => panic!("{error}"),
+                _ => {}
+            }
+        }
+        let before = signs(&data, moment);
         let mut child = bench
             .command(&update)
             .stdout(std::process::Stdio::null())
             .stderr(std::process::Stdio::null())
             .spawn()
             .unwrap();
-        while child.try_wait().unwrap().is_none() && !has_come(&bench.path("data"), moment) {
+        while child.try_wait().unwrap().is_none() && signs(&data, moment).is_subset(&before) {
             std::hint::spin_loop();
         }
         child.kill().unwrap();
@@ -331,5 +343,5 @@ fn a_killed_update_leaves_the_old_snapshot_or_the_new_one() {
     let new = digest();
     assert_ne!(new, old);
     bench.run(&["db", "prune"]).ended(0);
-    assert!(!has_come(&bench.path("data"), ".building"));
+    assert_eq!(signs(&data, ".building"), BTreeSet::new());
 }
