@@ -85,6 +85,15 @@ pub enum FeedError {
     },
 }
 
+impl FeedError {
+    /// No feed makes a snapshot of this key, which may be a caller's and is cut for the message.
+    pub(crate) fn unknown_key(key: &str) -> Self {
+        Self::UnknownKey {
+            key: key.chars().take(80).collect(),
+        }
+    }
+}
+
 /// What is wrong with an XML document.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -16,8 +16,10 @@ pub trait Feed: Sync {
     }
 
     /// Keys of the snapshots it makes, as far as they are known without asking upstream:
-    /// `debian`, `alpine/v3.20`. [`Feed::answers`] may name more.
-    fn parts(&self) -> Vec<String>;
+    /// `alpine/v3.20`; a feed of one snapshot calls it as itself. [`Feed::answers`] may name more.
+    fn parts(&self) -> Vec<String> {
+        vec![self.name().to_owned()]
+    }
 
     /// Which of its snapshots speaks of a namespace.
     ///

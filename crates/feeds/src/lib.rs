@@ -21,12 +21,12 @@ pub use plan::{FeedState, IndexFile, Plan, Request};
 
 /// Every feed, by name.
 pub const FEEDS: &[&dyn Feed] = &[
-    &source::almalinux::AlmaLinux,
+    &source::almalinux::ALMALINUX,
     &source::alpine::Alpine,
     &source::amazon::Amazon,
     &source::arch::Arch,
     &source::azurelinux::AzureLinux,
-    &source::chainguard::Chainguard,
+    &source::chainguard::CHAINGUARD,
     &source::cisa_kev::CisaKev,
     &source::debian::Debian,
     &source::epss::Epss,
@@ -34,7 +34,7 @@ pub const FEEDS: &[&dyn Feed] = &[
     &source::friendsofphp::FriendsOfPhp,
     &source::ghsa::Ghsa,
     &source::govulndb::Govulndb,
-    &source::minimos::MinimOs,
+    &source::minimos::MINIMOS,
     &source::nvd::Nvd,
     &source::oracle::Oracle,
     &source::osv::Osv,
@@ -42,13 +42,13 @@ pub const FEEDS: &[&dyn Feed] = &[
     &source::pypa::Pypa,
     &source::redhat::RedHat,
     &source::redhat_oval::RedHatOval,
-    &source::rocky::Rocky,
+    &source::rocky::ROCKY,
     &source::rubysec::Rubysec,
     &source::rustsec::Rustsec,
     &source::suse::Suse,
     &source::ubuntu::Ubuntu,
     &source::ubuntu_tracker::UbuntuTracker,
-    &source::wolfi::Wolfi,
+    &source::wolfi::WOLFI,
 ];
 
 /// The snapshots that speak of a namespace; none means that nothing pellucid follows does.
@@ -80,9 +80,7 @@ pub fn is_on_request(key: &str) -> bool {
 /// # Errors
 /// No feed has that name, or the feed has no such part.
 pub fn keys(word: &str) -> Result<Vec<String>, FeedError> {
-    let unknown = || FeedError::UnknownKey {
-        key: word.chars().take(80).collect(),
-    };
+    let unknown = || FeedError::unknown_key(word);
     let feed = feed_of(word).ok_or_else(unknown)?;
     if word == feed.name() {
         return Ok(feed.parts());

@@ -14,16 +14,22 @@ use pellucid_version::{Lower, Range, Scheme, Upper};
 use serde::Deserialize;
 
 use super::json::{self, Text};
-use super::{date, rpm};
-use crate::{AdvisorySink, FeedError, Fetched};
+use super::{date, rpm, whole};
+use crate::{AdvisorySink, Answer, Feed, FeedError, FeedState, Fetched, Plan, Request};
 
 /// What distinguishes one rebuild from the other.
 pub(crate) struct Errata {
     /// The ecosystem, before the colon and the release.
     pub(crate) ecosystem: &'static str,
-    /// The distribution in pellucid's namespaces.
+    /// The distribution in pellucid's namespaces, and the feed.
     pub(crate) distribution: &'static str,
+    /// The archive of all bulletins.
+    pub(crate) url: &'static str,
 }
+
+/// All documents together have some 60 MB.
+const LIMIT: u64 = 4 << 30;
+const MEMBER_LIMIT: u64 = 64 << 20;
 
 #[derive(Deserialize)]
 struct Document<'a> {
@@ -99,16 +105,27 @@ struct Event<'a> {
     last_affected: Option<Text<'a>>,
 }
 
-impl Errata {
-    /// Reads one bulletin.
-    ///
-    /// # Errors
-    /// The document is no OSV record.
-    pub(crate) fn parse(
-        &self,
-        file: &Fetched<'_>,
-        out: &mut dyn AdvisorySink,
-    ) -> Result<(), FeedError> {
+impl Feed for Errata {
+    fn name(&self) -> &'static str {
+        self.distribution
+    }
+
+    fn answers(&self, namespace: &Namespace) -> Option<Answer> {
+        // The first that was rebuilt is 8.
+        whole::of_releases(self.name(), self.distribution, 8..=20, namespace)
+    }
+
+    fn plan(&self, key: &str, _state: &FeedState<'_>) -> Result<Plan, FeedError> {
+        whole::plan(self.name(), key, || {
+            Request::archive("all.zip", self.url, LIMIT, MEMBER_LIMIT)
+        })
+    }
+
+    fn wants_member(&self, _request: &Request, member: &str) -> bool {
+        member.ends_with(".json")
+    }
+
+    fn parse(&self, file: &Fetched<'_>, out: &mut dyn AdvisorySink) -> Result<(), FeedError> {
         let text = json::text(file)?;
         let document: Document<'_> =
             serde_json::from_str(text).map_err(|source| FeedError::Json {
@@ -129,7 +146,9 @@ impl Errata {
         }
         Ok(())
     }
+}
 
+impl Errata {
     fn advisory(&self, document: &Document<'_>, out: &mut dyn AdvisorySink) -> Advisory {
         let mut advisory = Advisory::new(&*document.id);
         let summary = document.summary.as_deref().unwrap_or_default();

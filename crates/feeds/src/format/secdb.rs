@@ -17,7 +17,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::json::{self, Members, Text};
-use crate::{AdvisorySink, Answer, FeedError, Fetched, Plan, Request};
+use super::whole;
+use crate::{AdvisorySink, Answer, Feed, FeedError, FeedState, Fetched, Plan, Request};
 
 /// What differs from one distribution with a secdb to the next.
 pub(crate) struct Secdb<'a> {
@@ -140,41 +141,24 @@ pub(crate) struct Rolling {
 /// The largest document has some 10 MB.
 const ROLLING_LIMIT: u64 = 256 << 20;
 
-impl Rolling {
-    /// The answer for the distribution's one namespace.
-    pub(crate) fn answers(&self, namespace: &Namespace) -> Option<Answer> {
+impl Feed for Rolling {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn answers(&self, namespace: &Namespace) -> Option<Answer> {
         // MinimOS has a date as its release.
-        (namespace.distribution() == self.name).then(|| Answer {
-            key: self.name.to_owned(),
-            namespace: Namespace::new(self.name),
+        (namespace.distribution() == self.name)
+            .then(|| whole::answer(self.name, &Namespace::new(self.name)))
+    }
+
+    fn plan(&self, key: &str, _state: &FeedState<'_>) -> Result<Plan, FeedError> {
+        whole::plan(self.name, key, || {
+            Request::new("security.json", self.url, ROLLING_LIMIT)
         })
     }
 
-    /// The one document.
-    ///
-    /// # Errors
-    /// The key is another's.
-    pub(crate) fn plan(&self, key: &str) -> Result<Plan, FeedError> {
-        if key != self.name {
-            return Err(FeedError::UnknownKey {
-                key: key.chars().take(80).collect(),
-            });
-        }
-        Ok(Plan::Advisories {
-            requests: vec![Request::new("security.json", self.url, ROLLING_LIMIT)],
-            mark: None,
-        })
-    }
-
-    /// Reads the document.
-    ///
-    /// # Errors
-    /// It is no secdb, or names no package.
-    pub(crate) fn parse(
-        &self,
-        file: &Fetched<'_>,
-        out: &mut dyn AdvisorySink,
-    ) -> Result<(), FeedError> {
+    fn parse(&self, file: &Fetched<'_>, out: &mut dyn AdvisorySink) -> Result<(), FeedError> {
         Secdb {
             namespace: &Namespace::new(self.name),
             release: None,

@@ -1,5 +1,7 @@
 //! Feeds that make one snapshot of one file.
 
+use std::ops::RangeInclusive;
+
 use pellucid_model::{Namespace, PackageKind};
 
 use crate::{Answer, FeedError, Plan, Request};
@@ -17,6 +19,21 @@ pub(crate) fn of_kind(feed: &str, kind: PackageKind, namespace: &Namespace) -> O
     (namespace.as_str() == kind.name()).then(|| answer(feed, namespace))
 }
 
+/// The answer of a feed that speaks of the releases of one distribution that are numbered so.
+pub(crate) fn of_releases(
+    feed: &str,
+    distribution: &str,
+    releases: RangeInclusive<u32>,
+    namespace: &Namespace,
+) -> Option<Answer> {
+    let release = namespace
+        .release()
+        .filter(|_| namespace.distribution() == distribution)?;
+    releases
+        .contains(&release.parse().ok()?)
+        .then(|| answer(feed, namespace))
+}
+
 /// The plan of a feed's only snapshot.
 ///
 /// # Errors
@@ -27,9 +44,7 @@ pub(crate) fn plan(
     request: impl FnOnce() -> Request,
 ) -> Result<Plan, FeedError> {
     if key != feed {
-        return Err(FeedError::UnknownKey {
-            key: key.chars().take(80).collect(),
-        });
+        return Err(FeedError::unknown_key(key));
     }
     Ok(Plan::Advisories {
         requests: vec![request()],

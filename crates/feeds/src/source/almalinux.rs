@@ -2,63 +2,11 @@
 //!
 //! The shape is told in `format/osv_errata.rs`. ALBA and ALEA are left out unless they name a CVE.
 
-use pellucid_model::Namespace;
-
 use crate::format::osv_errata::Errata;
-use crate::{AdvisorySink, Answer, Feed, FeedError, FeedState, Fetched, Plan, Request};
 
 /// `https://errata.almalinux.org`.
-pub(crate) struct AlmaLinux;
-
-const URL: &str = "https://osv-vulnerabilities.storage.googleapis.com/AlmaLinux/all.zip";
-
-/// All documents together have some 60 MB.
-const LIMIT: u64 = 4 << 30;
-const MEMBER_LIMIT: u64 = 64 << 20;
-
-const ERRATA: Errata = Errata {
+pub(crate) const ALMALINUX: Errata = Errata {
     ecosystem: "AlmaLinux",
     distribution: "almalinux",
+    url: "https://osv-vulnerabilities.storage.googleapis.com/AlmaLinux/all.zip",
 };
-
-impl Feed for AlmaLinux {
-    fn name(&self) -> &'static str {
-        "almalinux"
-    }
-
-    fn parts(&self) -> Vec<String> {
-        vec![self.name().to_owned()]
-    }
-
-    fn answers(&self, namespace: &Namespace) -> Option<Answer> {
-        let release: u32 = namespace
-            .release()
-            .filter(|_| namespace.distribution() == ERRATA.distribution)?
-            .parse()
-            .ok()?;
-        (8..=20).contains(&release).then(|| Answer {
-            key: self.name().to_owned(),
-            namespace: namespace.clone(),
-        })
-    }
-
-    fn plan(&self, key: &str, _state: &FeedState<'_>) -> Result<Plan, FeedError> {
-        if key != self.name() {
-            return Err(FeedError::UnknownKey {
-                key: key.chars().take(80).collect(),
-            });
-        }
-        Ok(Plan::Advisories {
-            requests: vec![Request::archive("all.zip", URL, LIMIT, MEMBER_LIMIT)],
-            mark: None,
-        })
-    }
-
-    fn wants_member(&self, _request: &Request, member: &str) -> bool {
-        member.ends_with(".json")
-    }
-
-    fn parse(&self, file: &Fetched<'_>, out: &mut dyn AdvisorySink) -> Result<(), FeedError> {
-        ERRATA.parse(file, out)
-    }
-}

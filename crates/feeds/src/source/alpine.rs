@@ -82,9 +82,7 @@ impl Feed for Alpine {
 fn release_of(key: &str) -> Result<&str, FeedError> {
     key.strip_prefix("alpine/")
         .filter(|release| is_release(release))
-        .ok_or_else(|| FeedError::UnknownKey {
-            key: key.chars().take(80).collect(),
-        })
+        .ok_or_else(|| FeedError::unknown_key(key))
 }
 
 /// Whether it is `edge` or `v3.20`: text from an image becomes part of a URL here.

@@ -299,7 +299,5 @@ fn release_of(key: &str) -> Result<&'static Release, FeedError> {
     RELEASES
         .iter()
         .find(|release| release.key == key)
-        .ok_or_else(|| FeedError::UnknownKey {
-            key: key.chars().take(80).collect(),
-        })
+        .ok_or_else(|| FeedError::unknown_key(key))
 }

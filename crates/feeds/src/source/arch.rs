@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::format::json::{self, Text};
-use crate::format::rpm;
+use crate::format::{rpm, whole};
 use crate::{AdvisorySink, Answer, Feed, FeedError, FeedState, Fetched, Plan, Request};
 
 /// `https://security.archlinux.org`.
@@ -27,10 +27,6 @@ impl Feed for Arch {
         "arch"
     }
 
-    fn parts(&self) -> Vec<String> {
-        vec![self.name().to_owned()]
-    }
-
     fn answers(&self, namespace: &Namespace) -> Option<Answer> {
         // Arch for ARM builds the same packages.
         matches!(namespace.as_str(), "arch" | "archarm").then(|| Answer {
@@ -40,14 +36,8 @@ impl Feed for Arch {
     }
 
     fn plan(&self, key: &str, _state: &FeedState<'_>) -> Result<Plan, FeedError> {
-        if key != self.name() {
-            return Err(FeedError::UnknownKey {
-                key: key.chars().take(80).collect(),
-            });
-        }
-        Ok(Plan::Advisories {
-            requests: vec![Request::new("all.json", format!("{HOST}all.json"), LIMIT)],
-            mark: None,
+        whole::plan(self.name(), key, || {
+            Request::new("all.json", format!("{HOST}all.json"), LIMIT)
         })
     }
 

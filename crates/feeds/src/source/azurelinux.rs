@@ -124,9 +124,7 @@ fn release_of(key: &str) -> Result<&'static Release, FeedError> {
     RELEASES
         .iter()
         .find(|(known, ..)| *known == key)
-        .ok_or_else(|| FeedError::UnknownKey {
-            key: key.chars().take(80).collect(),
-        })
+        .ok_or_else(|| FeedError::unknown_key(key))
 }
 
 /// A version without `.azl3` or `.cm2`.

@@ -48,10 +48,6 @@ impl Feed for CisaKev {
         "cisa-kev"
     }
 
-    fn parts(&self) -> Vec<String> {
-        vec![self.name().to_owned()]
-    }
-
     fn answers(&self, _namespace: &Namespace) -> Option<Answer> {
         None
     }

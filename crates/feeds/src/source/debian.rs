@@ -19,6 +19,7 @@ use serde::de::{Deserializer as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::format::json::{self, Members, Text};
+use crate::format::whole;
 use crate::{AdvisorySink, Answer, Feed, FeedError, FeedState, Fetched, Plan, Request};
 
 /// `https://security-tracker.debian.org`.
@@ -52,10 +53,6 @@ impl Feed for Debian {
         "debian"
     }
 
-    fn parts(&self) -> Vec<String> {
-        vec![self.name().to_owned()]
-    }
-
     fn answers(&self, namespace: &Namespace) -> Option<Answer> {
         let release = namespace
             .release()
@@ -70,14 +67,8 @@ impl Feed for Debian {
     }
 
     fn plan(&self, key: &str, _state: &FeedState<'_>) -> Result<Plan, FeedError> {
-        if key != self.name() {
-            return Err(FeedError::UnknownKey {
-                key: key.to_owned(),
-            });
-        }
-        Ok(Plan::Advisories {
-            requests: vec![Request::new("tracker.json", URL, LIMIT)],
-            mark: None,
+        whole::plan(self.name(), key, || {
+            Request::new("tracker.json", URL, LIMIT)
         })
     }
 

@@ -24,10 +24,6 @@ impl Feed for Epss {
         "epss"
     }
 
-    fn parts(&self) -> Vec<String> {
-        vec![self.name().to_owned()]
-    }
-
     fn answers(&self, _namespace: &Namespace) -> Option<Answer> {
         None
     }

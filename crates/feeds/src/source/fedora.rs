@@ -128,9 +128,7 @@ impl Feed for Fedora {
 fn release_of(key: &str) -> Result<&str, FeedError> {
     key.strip_prefix("fedora/")
         .filter(|release| is_release(release))
-        .ok_or_else(|| FeedError::UnknownKey {
-            key: key.chars().take(80).collect(),
-        })
+        .ok_or_else(|| FeedError::unknown_key(key))
 }
 
 fn is_release(release: &str) -> bool {

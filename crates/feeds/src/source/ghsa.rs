@@ -26,10 +26,6 @@ impl Feed for Ghsa {
         true
     }
 
-    fn parts(&self) -> Vec<String> {
-        vec![self.name().to_owned()]
-    }
-
     fn answers(&self, namespace: &Namespace) -> Option<Answer> {
         let is_known = ECOSYSTEMS
             .iter()

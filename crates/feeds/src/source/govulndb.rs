@@ -27,10 +27,6 @@ impl Feed for Govulndb {
         true
     }
 
-    fn parts(&self) -> Vec<String> {
-        vec![self.name().to_owned()]
-    }
-
     fn answers(&self, namespace: &Namespace) -> Option<Answer> {
         whole::of_kind(self.name(), PackageKind::Golang, namespace)
     }

@@ -113,10 +113,6 @@ impl Feed for Nvd {
         "nvd"
     }
 
-    fn parts(&self) -> Vec<String> {
-        vec![self.name().to_owned()]
-    }
-
     fn answers(&self, _namespace: &Namespace) -> Option<Answer> {
         None
     }
@@ -127,9 +123,7 @@ impl Feed for Nvd {
 
     fn plan(&self, key: &str, state: &FeedState<'_>) -> Result<Plan, FeedError> {
         if key != self.name() {
-            return Err(FeedError::UnknownKey {
-                key: key.chars().take(80).collect(),
-            });
+            return Err(FeedError::unknown_key(key));
         }
         let Some(meta) = state.indexes.first() else {
             let url = format!("{HOST}/nvdcve-2.0-{META}");

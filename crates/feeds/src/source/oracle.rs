@@ -10,6 +10,7 @@
 use pellucid_model::{NameKind, Namespace};
 
 use crate::format::oval::{self, Dialect};
+use crate::format::whole;
 use crate::{AdvisorySink, Answer, Feed, FeedError, FeedState, Fetched, Plan, Request};
 
 /// `https://linux.oracle.com/security/oval`.
@@ -35,31 +36,13 @@ impl Feed for Oracle {
         "oracle"
     }
 
-    fn parts(&self) -> Vec<String> {
-        vec![self.name().to_owned()]
-    }
-
     fn answers(&self, namespace: &Namespace) -> Option<Answer> {
-        let release: u32 = namespace
-            .release()
-            .filter(|_| namespace.distribution() == "oracle")?
-            .parse()
-            .ok()?;
-        (4..=20).contains(&release).then(|| Answer {
-            key: self.name().to_owned(),
-            namespace: namespace.clone(),
-        })
+        whole::of_releases(self.name(), "oracle", 4..=20, namespace)
     }
 
     fn plan(&self, key: &str, _state: &FeedState<'_>) -> Result<Plan, FeedError> {
-        if key != self.name() {
-            return Err(FeedError::UnknownKey {
-                key: key.chars().take(80).collect(),
-            });
-        }
-        Ok(Plan::Advisories {
-            requests: vec![Request::new("elsa-all.xml", URL, LIMIT)],
-            mark: None,
+        whole::plan(self.name(), key, || {
+            Request::new("elsa-all.xml", URL, LIMIT)
         })
     }
 

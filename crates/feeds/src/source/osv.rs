@@ -201,7 +201,5 @@ fn ecosystem_of(key: &str) -> Result<(&'static str, PackageKind), FeedError> {
                 .copied()
                 .find(|(ecosystem, _)| *ecosystem == name)
         })
-        .ok_or_else(|| FeedError::UnknownKey {
-            key: key.chars().take(80).collect(),
-        })
+        .ok_or_else(|| FeedError::unknown_key(key))
 }

@@ -95,7 +95,5 @@ fn namespace_of(release: &str) -> Namespace {
 fn release_of(key: &str) -> Result<&str, FeedError> {
     key.strip_prefix("photon/")
         .filter(|release| RELEASES.contains(release))
-        .ok_or_else(|| FeedError::UnknownKey {
-            key: key.chars().take(80).collect(),
-        })
+        .ok_or_else(|| FeedError::unknown_key(key))
 }

@@ -29,10 +29,6 @@ impl Feed for Pypa {
         true
     }
 
-    fn parts(&self) -> Vec<String> {
-        vec![self.name().to_owned()]
-    }
-
     fn answers(&self, namespace: &Namespace) -> Option<Answer> {
         whole::of_kind(self.name(), PackageKind::Pypi, namespace)
     }

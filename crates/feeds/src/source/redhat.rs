@@ -46,10 +46,6 @@ impl Feed for RedHat {
         "redhat"
     }
 
-    fn parts(&self) -> Vec<String> {
-        vec![self.name().to_owned()]
-    }
-
     fn answers(&self, namespace: &Namespace) -> Option<Answer> {
         let known = matches!(namespace.distribution(), "rhel" | "centos" | "scientific");
         let release = namespace.release().filter(|_| known)?;
@@ -62,9 +58,7 @@ impl Feed for RedHat {
 
     fn plan(&self, key: &str, state: &FeedState<'_>) -> Result<Plan, FeedError> {
         if key != self.name() {
-            return Err(FeedError::UnknownKey {
-                key: key.chars().take(80).collect(),
-            });
+            return Err(FeedError::unknown_key(key));
         }
         let [latest, changes, deletions] = state.indexes else {
             let names = ["archive_latest.txt", "changes.csv", "deletions.csv"];

@@ -205,7 +205,5 @@ fn resolution(definition: &Definition, package: &str) -> (Status, Option<String>
 fn release_of(key: &str) -> Result<&str, FeedError> {
     key.strip_prefix("redhat-oval/")
         .filter(|release| RELEASES.contains(release))
-        .ok_or_else(|| FeedError::UnknownKey {
-            key: key.chars().take(80).collect(),
-        })
+        .ok_or_else(|| FeedError::unknown_key(key))
 }

@@ -32,10 +32,6 @@ impl Feed for Rubysec {
         true
     }
 
-    fn parts(&self) -> Vec<String> {
-        vec![self.name().to_owned()]
-    }
-
     fn answers(&self, namespace: &Namespace) -> Option<Answer> {
         whole::of_kind(self.name(), PackageKind::Gem, namespace)
     }

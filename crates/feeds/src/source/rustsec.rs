@@ -25,10 +25,6 @@ impl Feed for Rustsec {
         true
     }
 
-    fn parts(&self) -> Vec<String> {
-        vec![self.name().to_owned()]
-    }
-
     fn answers(&self, namespace: &Namespace) -> Option<Answer> {
         whole::of_kind(self.name(), PackageKind::Cargo, namespace)
     }

@@ -161,9 +161,7 @@ fn file_of(key: &str) -> Result<String, FeedError> {
             Ok(format!("opensuse.{part}"))
         }
         Some(part) => Ok(format!("suse.linux.enterprise.{part}")),
-        None => Err(FeedError::UnknownKey {
-            key: key.chars().take(80).collect(),
-        }),
+        None => Err(FeedError::unknown_key(key)),
     }
 }
 

@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use crate::format::osv::{self, AffectedPackage, Record};
 use crate::format::pro::{self, Said, Standing};
-use crate::format::{date, rpm};
+use crate::format::{date, rpm, whole};
 use crate::{AdvisorySink, Answer, Feed, FeedError, FeedState, Fetched, Plan, Request};
 
 /// `https://ubuntu.com/security`.
@@ -35,23 +35,13 @@ impl Feed for Ubuntu {
         "ubuntu"
     }
 
-    fn parts(&self) -> Vec<String> {
-        vec![self.name().to_owned()]
-    }
-
     fn answers(&self, namespace: &Namespace) -> Option<Answer> {
         answer(self.name(), namespace)
     }
 
     fn plan(&self, key: &str, _state: &FeedState<'_>) -> Result<Plan, FeedError> {
-        if key != self.name() {
-            return Err(FeedError::UnknownKey {
-                key: key.chars().take(80).collect(),
-            });
-        }
-        Ok(Plan::Advisories {
-            requests: vec![Request::archive("osv-all.tar", URL, LIMIT, RECORD_LIMIT)],
-            mark: None,
+        whole::plan(self.name(), key, || {
+            Request::archive("osv-all.tar", URL, LIMIT, RECORD_LIMIT)
         })
     }
 

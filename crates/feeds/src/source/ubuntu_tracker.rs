@@ -16,7 +16,7 @@ use pellucid_version::{Range, Scheme};
 
 use super::ubuntu;
 use crate::format::pro::{self, Said, Standing};
-use crate::format::{date, rpm};
+use crate::format::{date, rpm, whole};
 use crate::{AdvisorySink, Answer, Feed, FeedError, FeedState, Fetched, Plan, Request};
 
 /// `https://launchpad.net/ubuntu-cve-tracker`.
@@ -100,25 +100,15 @@ impl Feed for UbuntuTracker {
         true
     }
 
-    fn parts(&self) -> Vec<String> {
-        vec![self.name().to_owned()]
-    }
-
     fn answers(&self, namespace: &Namespace) -> Option<Answer> {
         ubuntu::answer(self.name(), namespace)
     }
 
     fn plan(&self, key: &str, _state: &FeedState<'_>) -> Result<Plan, FeedError> {
-        if key != self.name() {
-            return Err(FeedError::UnknownKey {
-                key: key.chars().take(80).collect(),
-            });
-        }
-        let mut request = Request::archive("tracker.tar", URL, LIMIT, FILE_LIMIT);
-        request.alternatives = vec![REPOSITORY.to_owned()];
-        Ok(Plan::Advisories {
-            requests: vec![request],
-            mark: None,
+        whole::plan(self.name(), key, || {
+            let mut request = Request::archive("tracker.tar", URL, LIMIT, FILE_LIMIT);
+            request.alternatives = vec![REPOSITORY.to_owned()];
+            request
         })
     }
 
