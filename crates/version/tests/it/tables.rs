@@ -33,7 +33,7 @@ const SHARED: &[(&str, Scheme)] = &[
 ];
 
 /// Lines of the shared tables that Maven 3.8 itself contradicts: they stem from an older release.
-/// docs/version-orders.md holds its answers.
+/// docs/version-orders.md holds its answers, and so does our own table.
 const OUTDATED: &[&str] = &[
     "2.9.0-1 < 2.9.0.RC1",
     "1.2.57.sec10 < 1.2.57_noneautotype",
