@@ -13,6 +13,8 @@ use crate::{Report, Summary};
 /// What there is to do about some findings.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Remedy {
+    /// The package itself is malicious: remove it.
+    Remove,
     /// Upgrade to this version.
     Upgrade(String),
     /// Fixed, but no advisory says in which version.
@@ -181,6 +183,7 @@ fn group<'a>(
 
 fn remedy(finding: &Finding, upgrade: Option<&str>) -> Remedy {
     match finding.fix_state {
+        _ if finding.malware => Remedy::Remove,
         FixState::Fixed if finding.fixed_version.is_some() => {
             upgrade.map_or(Remedy::FixedSomewhere, |to| Remedy::Upgrade(to.to_owned()))
         }
@@ -199,7 +202,7 @@ fn highest_fix<'a>(
 ) -> Option<&'a str> {
     members
         .iter()
-        .filter(|(finding, _)| finding.fix_state == FixState::Fixed)
+        .filter(|(finding, _)| finding.fix_state == FixState::Fixed && !finding.malware)
         .filter_map(|(finding, _)| finding.fixed_version.as_deref())
         .reduce(
             |highest, fixed| match kind.scheme().compare(fixed, highest) {

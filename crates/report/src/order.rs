@@ -24,6 +24,7 @@ pub(crate) fn most_severe_first(report: &Report) -> Vec<(&Finding, &PackageEntry
 /// What there is to do about a finding, in a sentence without a full stop.
 pub(crate) fn remedy(finding: &Finding, entry: &PackageEntry) -> String {
     match (finding.fix_state, &finding.fixed_version) {
+        _ if finding.malware => format!("Remove {}: it is malicious", entry.package.name),
         (FixState::Fixed, Some(version)) => format!("Upgrade {} to {version}", entry.package.name),
         (FixState::Fixed, None) => "Fixed in a version that no advisory names".to_owned(),
         (FixState::NotFixed, _) => "No fix yet".to_owned(),

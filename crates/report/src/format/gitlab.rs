@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::json::printer;
 use crate::format::{Format, Style, set, time};
+use crate::verdict::counted;
 use crate::{Report, escape, fingerprint, order, verdict};
 
 /// GitLab's report.
@@ -55,7 +56,7 @@ impl Format for Gitlab {
                 "end_time": at,
                 "status": "success",
                 "type": "container_scanning",
-                "messages": messages(report),
+                "messages": messages(report, style),
             },
             "vulnerabilities": vulnerabilities,
             "remediations": [],
@@ -64,15 +65,33 @@ impl Format for Gitlab {
     }
 }
 
-/// What the scan has to say beside findings: what is not covered first.
-fn messages(report: &Report) -> Vec<Value> {
+/// What the scan has to say beside findings: what is not covered first. Suppressed findings are
+/// messages: as vulnerabilities they would be open ones, since the report has no word for dismissed.
+fn messages(report: &Report, style: &Style) -> Vec<Value> {
     let assessment = report.assessment.iter();
     let unanswered = assessment.clone().flat_map(verdict::unanswered);
     let ended = assessment.flat_map(verdict::ended);
-    let fatal = unanswered.map(|text| json!({"level": "fatal", "value": text}));
-    fatal
-        .chain(ended.map(|text| json!({"level": "warn", "value": text})))
-        .collect()
+    let message = |level: &str, text: &str| json!({"level": level, "value": text});
+    let mut messages: Vec<Value> = unanswered
+        .map(|text| message("fatal", &text))
+        .chain(ended.map(|text| message("warn", &text)))
+        .collect();
+    let suppressed = verdict::suppressed(report);
+    if !suppressed.is_empty() {
+        let count = counted(suppressed.len(), "finding");
+        messages.push(message(
+            "info",
+            &format!("{count} suppressed by ignore rules or VEX"),
+        ));
+    }
+    for (one, entry) in suppressed.into_iter().filter(|_| style.suppressed) {
+        let package = &entry.package;
+        let why = verdict::suppression(&one.by);
+        let id = &one.finding.id;
+        let text = format!("{id} in {} {}: {why}", package.name, package.version);
+        messages.push(message("info", &text));
+    }
+    messages
 }
 
 fn vulnerability(report: &Report, finding: &Finding, entry: &PackageEntry, id: &str) -> Value {

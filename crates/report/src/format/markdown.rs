@@ -126,6 +126,7 @@ fn actions(text: &mut String, report: &Report) {
 fn action(group: &Group<'_>) -> String {
     let words = group.summary.words();
     match &group.remedy {
+        Remedy::Remove => "**remove it**: it is malicious".to_owned(),
         Remedy::Upgrade(to) => format!("upgrade to {}: closes {words}", short(to)),
         Remedy::FixedSomewhere => format!("fixed in a version no one names: {words}"),
         Remedy::NotFixed => format!("no fix yet: {words}"),

@@ -1,7 +1,7 @@
 //! The plan: the fewest things to do, and what each closes.
 //!
-//! One upgrade of a source package closes all it can at its highest fixed version; which come first is
-//! decided by whether something they close is known to be exploited, or likely to be soon, then by the
+//! A malicious package is to be removed before all else. One upgrade of a source package closes all it
+//! can at its highest fixed version; which come first is decided by whether something they close is known to be exploited, or likely to be soon, then by the
 //! worst severity, then by how many. Where the base image is known, everything in it is one action: a
 //! newer build of it. What no upgrade closes is counted by the reason. A package that an upper layer
 //! removed is not upgraded but left out of the lower layer.
@@ -59,7 +59,7 @@ impl Format for Plan {
 /// From this EPSS score on, a vulnerability counts as likely to be exploited soon.
 const LIKELY: f64 = 0.1;
 
-/// One thing to do: an upgrade, or all those that a newer base image brings.
+/// One thing to do: a removal, an upgrade, or all those that a newer base image brings.
 struct Step<'a> {
     groups: Vec<&'a Group<'a>>,
     is_base: bool,
@@ -93,9 +93,15 @@ impl<'a> Step<'a> {
             .unwrap_or_default()
     }
 
-    /// What comes first: exploited, likely to be, severe, many.
-    fn rank(&self) -> (bool, bool, Severity, usize) {
+    fn is_removal(&self) -> bool {
+        let mut groups = self.groups.iter();
+        groups.any(|group| group.remedy == Remedy::Remove)
+    }
+
+    /// What comes first: malicious, exploited, likely to be, severe, many.
+    fn rank(&self) -> (bool, bool, bool, Severity, usize) {
         (
+            self.is_removal(),
             self.exploited() > 0,
             self.likelihood()
                 .is_some_and(|score| score.value() >= LIKELY),
@@ -111,16 +117,18 @@ impl<'a> Step<'a> {
     }
 }
 
-/// The upgrades; those of packages that only the base image has are one.
+/// The removals and upgrades; the upgrades of packages that only the base image has are one.
 fn ordered<'a>(groups: &'a [Group<'a>], base: Option<&Base>) -> Vec<Step<'a>> {
-    let is_upgrade = |group: &&Group<'_>| matches!(group.remedy, Remedy::Upgrade(_));
+    let is_action =
+        |group: &&Group<'_>| matches!(group.remedy, Remedy::Remove | Remedy::Upgrade(_));
     let is_of_base = |group: &&Group<'_>| {
         let layers = group.layers();
         base.is_some_and(|base| layers.iter().all(|layer| *layer < base.layers))
             && !layers.is_empty()
             && !group.hidden
+            && group.remedy != Remedy::Remove
     };
-    let (of_base, own): (Vec<_>, Vec<_>) = groups.iter().filter(is_upgrade).partition(is_of_base);
+    let (of_base, own): (Vec<_>, Vec<_>) = groups.iter().filter(is_action).partition(is_of_base);
     let mut steps: Vec<Step<'_>> = own
         .into_iter()
         .map(|group| Step {
@@ -197,8 +205,14 @@ fn of_base(line: &mut Vec<Span>, base: &Base, groups: &[&Group<'_>]) {
 }
 
 fn upgrade(line: &mut Vec<Span>, group: &Group<'_>) {
-    let Remedy::Upgrade(to) = &group.remedy else {
-        return;
+    let to = match &group.remedy {
+        Remedy::Upgrade(to) => to.as_str(),
+        Remedy::Remove if !group.hidden => {
+            line.push(span(Paint::Alarm, "remove"));
+            let text = format!(" {} {}: it is malicious", group.name, group.version);
+            return line.push(plain(text));
+        }
+        _ => "",
     };
     if group.hidden {
         line.push(span(Paint::Bold, "leave out"));

@@ -1,12 +1,14 @@
 //! SPDX 2.3 in JSON: what is in the image.
 //!
 //! SPDX 2.3 has no place for vulnerabilities, so there are none: this is a list of packages. What
-//! decides which advisories match and has no field is an annotation on the package, in JSON. The
+//! decides which advisories match and has no field is an annotation on the package, in JSON; suppressed
+//! findings, where each is asked for, are annotations of reviews. The
 //! creation time is demanded; the caller gives it. Identifiers are counted, because SPDX allows only
 //! letters, digits, dots and dashes in them.
 //!
 //! Source: ISO/IEC 5962 and SPDX specification 2.3.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use pellucid_model::PackageEntry;
@@ -15,7 +17,7 @@ use serde_json::{Map, Value, json};
 use super::json::printer;
 use crate::format::{Format, Style, set, time};
 use crate::property::{self, Properties};
-use crate::{Report, fingerprint};
+use crate::{Report, fingerprint, verdict};
 
 /// SPDX.
 pub(crate) struct Spdx;
@@ -32,25 +34,38 @@ impl Format for Spdx {
             .strftime("%Y-%m-%dT%H:%M:%SZ")
             .to_string();
         let annotator = format!("Tool: pellucid-{}", report.tool.version);
-        let annotation = |properties: &Properties| {
+        let annotation = |kind: &str, comment: String| {
+            json!({
+                "annotationDate": created,
+                "annotationType": kind,
+                "annotator": annotator,
+                "comment": comment,
+            })
+        };
+        let facts = |properties: &Properties| {
             let values: Map<String, Value> = properties
                 .iter()
                 .map(|(name, value)| (name.clone(), json!(value)))
                 .collect();
-            json!([{
-                "annotationDate": created,
-                "annotationType": "OTHER",
-                "annotator": annotator,
-                "comment": Value::Object(values).to_string(),
-            }])
+            annotation("OTHER", Value::Object(values).to_string())
         };
+        let mut reviews: BTreeMap<usize, Vec<Value>> = BTreeMap::new();
+        for (one, _) in verdict::suppressed(report)
+            .into_iter()
+            .filter(|_| style.suppressed)
+        {
+            let why = verdict::suppression(&one.by);
+            let comment = format!("{} is suppressed: {why}", one.finding.id);
+            let reviews = reviews.entry(one.finding.package).or_default();
+            reviews.push(annotation("REVIEW", comment));
+        }
         let name = image.tags.first().unwrap_or(&image.reference);
         let mut container = undeclared("SPDXRef-Image", name);
         set(&mut container, "primaryPackagePurpose", json!("CONTAINER"));
         set(
             &mut container,
             "annotations",
-            annotation(&property::image(image)),
+            json!([facts(&property::image(image))]),
         );
         if let Some(digest) = image.digest.or(image.id) {
             set(&mut container, "versionInfo", json!(digest.to_string()));
@@ -77,10 +92,10 @@ impl Format for Spdx {
             set(
                 &mut package,
                 "annotations",
-                annotation(&vec![(
+                json!([facts(&vec![(
                     "pellucid:distribution:namespace".to_owned(),
                     distribution.namespace.as_str().to_owned(),
-                )]),
+                )])]),
             );
             if let Some(version) = &distribution.version_id {
                 set(&mut package, "versionInfo", json!(version));
@@ -91,11 +106,9 @@ impl Format for Spdx {
         for (number, entry) in inventory.packages.iter().enumerate() {
             let id = format!("SPDXRef-Package-{number}");
             let mut package = package(&id, entry);
-            set(
-                &mut package,
-                "annotations",
-                annotation(&property::package(entry, inventory)),
-            );
+            let mut annotations = vec![facts(&property::package(entry, inventory))];
+            annotations.extend(reviews.remove(&number).unwrap_or_default());
+            set(&mut package, "annotations", json!(annotations));
             relationships.push(relationship("SPDXRef-Image", "CONTAINS", &id));
             packages.push(package);
         }

@@ -239,6 +239,10 @@ fn action(group: &Group<'_>) -> Cell {
         _ => format!("{count} ({})", group.summary.words()),
     };
     match &group.remedy {
+        Remedy::Remove => vec![
+            span(Paint::Alarm, "remove"),
+            plain(format!(" {}: it is malicious", group.name)),
+        ],
         Remedy::Upgrade(to) => vec![
             span(Paint::Good, "upgrade"),
             plain(format!(" {} to ", group.name)),

@@ -79,12 +79,22 @@ fn a_suppressed_finding_is_told_wherever_it_has_a_place() {
         "cyclonedx",
         "json",
         "junit",
+        "gitlab",
+        "spdx-json",
     ] {
         let text = shown(&report, format, every);
         assert!(text.contains("tar is not run"), "{format}\n{text}");
     }
     // Without being asked, every format for people says at least how many.
-    for format in ["table", "markdown", "html", "clair-text", "plan"] {
+    for format in [
+        "table",
+        "markdown",
+        "html",
+        "clair-text",
+        "plan",
+        "sarif",
+        "gitlab",
+    ] {
         let text = shown(&report, format, Style::default());
         assert!(text.contains("1 finding suppressed"), "{format}\n{text}");
     }
@@ -100,6 +110,11 @@ fn a_suppressed_finding_is_told_wherever_it_has_a_place() {
     assert_eq!(analysed["analysis"]["justification"], "code_not_reachable");
     let vex = json(&report, "openvex");
     assert_eq!(vex["statements"][0]["status"], "not_affected");
+    // GitLab would take it for an open vulnerability.
+    let gitlab = json_with(&report, "gitlab", every);
+    let names = gitlab["vulnerabilities"].as_array().unwrap().iter();
+    let mut names = names.map(|found| found["name"].to_string());
+    assert!(names.all(|name| !name.contains("CVE-2005-2541")));
 }
 
 #[test]

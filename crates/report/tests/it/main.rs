@@ -12,6 +12,7 @@ mod browser;
 mod exchange;
 mod hostile;
 mod json;
+mod plan;
 mod sample;
 mod schema;
 mod table;
