@@ -253,3 +253,66 @@ pub(super) fn day(text: &str) -> Result<(i64, String), String> {
     let day = midnight.as_second().div_euclid(24 * 3600);
     Ok((day, date.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde::de::DeserializeOwned;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// The words that serde names where it meets one that it does not know.
+    fn known<T: DeserializeOwned>(unknown: Value) -> BTreeSet<String> {
+        let error = serde_json::from_value::<T>(unknown)
+            .err()
+            .map(|error| error.to_string())
+            .unwrap_or_default();
+        let expected = error.split_once("expected").unwrap_or_default().1;
+        let words = expected.split('`').skip(1).step_by(2);
+        words.map(str::to_owned).collect()
+    }
+
+    fn keys<T: DeserializeOwned>() -> BTreeSet<String> {
+        known::<T>(json!({"?": 0}))
+    }
+
+    #[test]
+    fn the_schema_of_the_documentation_is_what_is_read() {
+        let schema: Value =
+            serde_json::from_str(include_str!("../../../../docs/pellucid.schema.json")).unwrap();
+        let at = |path: &str| schema.pointer(path).unwrap_or(&Value::Null).clone();
+        let named = |path: &str| -> BTreeSet<String> {
+            let object = at(path);
+            let keys = object.as_object().into_iter().flatten();
+            keys.map(|(key, _)| key.clone()).collect()
+        };
+        let words = |path: &str| -> BTreeSet<String> {
+            serde_json::from_value(at(path)).unwrap_or_default()
+        };
+        let fail = "/properties/fail/items/properties";
+        let ignore = "/properties/ignore/items/properties";
+        assert_eq!(named("/properties"), keys::<File>());
+        assert_eq!(named(fail), keys::<Fail>());
+        assert_eq!(named(ignore), keys::<Ignore>());
+        assert_eq!(
+            words(&format!("{ignore}/justification/enum")),
+            known::<Justification>(json!("?"))
+        );
+        for path in [
+            format!("{fail}/severity/enum"),
+            "/properties/severity/items/enum".to_owned(),
+        ] {
+            for word in words(&path) {
+                assert!(word.parse::<Severity>().is_ok(), "{word}");
+            }
+            for severity in Severity::ALL {
+                let is_named = words(&path).contains(&severity.name().to_lowercase());
+                // Only callers of Clair's API use that one.
+                assert_eq!(is_named, severity != Severity::Defcon1, "{severity:?}");
+            }
+        }
+        assert_eq!(at("/properties/ignore/items/required"), json!(["reason"]));
+    }
+}
