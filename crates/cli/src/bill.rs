@@ -1,5 +1,5 @@
 //! Bills of materials and purls in place of an image: `sbom:FILE`, `purl:PURL`, `purl:FILE`, `-`, or a
-//! file that is JSON.
+//! file that starts as such a list does.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -34,7 +34,7 @@ pub(crate) fn asked(reference: &str) -> Option<Bill<'_>> {
         }
     } else if reference.starts_with("pkg:") {
         Kind::Purl(reference)
-    } else if reference == "-" || is_json(Path::new(reference)) {
+    } else if reference == "-" || is_list(Path::new(reference)) {
         Kind::Document(reference)
     } else {
         return None;
@@ -65,8 +65,8 @@ impl Bill<'_> {
     }
 }
 
-/// Whether a file starts as JSON does: no archive does.
-fn is_json(path: &Path) -> bool {
+/// Whether a file starts as a list does, also as one that is not read: no archive does.
+fn is_list(path: &Path) -> bool {
     let mut start = Vec::new();
     let is_file = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
     is_file
@@ -75,7 +75,8 @@ fn is_json(path: &Path) -> bool {
             .is_ok()
         && {
             let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&start);
-            start.trim_ascii_start().first() == Some(&b'{')
+            let start = start.trim_ascii_start();
+            matches!(start.first(), Some(b'{' | b'<')) || start.starts_with(b"SPDXVersion:")
         }
 }
 

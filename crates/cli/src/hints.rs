@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal as _, Write as _};
 
+use pellucid_detect::BillError;
 use pellucid_image::{ImageError, LayerFault, RegistryFault};
 
 use crate::output;
@@ -30,6 +31,7 @@ fn hint(error: &anyhow::Error) -> Option<String> {
             .downcast_ref::<ImageError>()
             .and_then(image_hint)
             .or_else(|| limit_hint(cause.downcast_ref()?))
+            .or_else(|| bill_hint(cause.downcast_ref()?))
     })
 }
 
@@ -69,6 +71,23 @@ fn registry_hint(fault: &RegistryFault) -> Option<String> {
         }
         _ => return None,
     })
+}
+
+fn bill_hint(error: &BillError) -> Option<String> {
+    let hint = match error {
+        BillError::Form { form } if form.contains("attestation") => {
+            "take the list out of it: its predicate is the list"
+        }
+        BillError::Form { .. } | BillError::Version { .. } => {
+            "write the list again in JSON, as CycloneDX or SPDX 2.3: every tool that makes lists can"
+        }
+        BillError::Unknown => {
+            "CycloneDX, SPDX 2 and syft's own format are read, all in JSON; purls of a file, one a \
+             line, with purl:FILE"
+        }
+        _ => return None,
+    };
+    Some(hint.to_owned())
 }
 
 fn limit_hint(fault: &LayerFault) -> Option<String> {

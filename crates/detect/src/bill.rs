@@ -5,7 +5,7 @@
 //! match by it: our own lists carry all of it under `pellucid:`, those of syft and Trivy what their
 //! properties and purls hold. A component counts by its purl; one without is counted and said so.
 //!
-//! Not read: XML, tag-value, SPDX 3, attestations around a list.
+//! Not read: XML, tag-value, YAML, SPDX 3, attestations around a list; the error says which it is.
 
 mod cyclonedx;
 mod properties;
@@ -19,6 +19,7 @@ use pellucid_model::{
     Warning, WarningKind,
 };
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::detector::Release;
 use crate::namespace::namespace_of;
@@ -34,6 +35,12 @@ pub enum BillError {
     /// It is not the JSON that it should be.
     #[error("the bill of materials is not readable")]
     Json(#[source] serde_json::Error),
+    /// A list in a form that we do not read.
+    #[error("it is {form}, which is not read")]
+    Form {
+        /// Which form.
+        form: &'static str,
+    },
     /// It is JSON of another kind.
     #[error(
         "neither CycloneDX, SPDX 2 nor syft's own JSON: there is no bomFormat, no spdxVersion and no \
@@ -61,7 +68,44 @@ struct Head {
     #[serde(default, rename = "spdxVersion")]
     spdx_version: Option<String>,
     #[serde(default)]
-    artifacts: Option<serde::de::IgnoredAny>,
+    artifacts: Option<IgnoredAny>,
+    /// JSON-LD has it, and so SPDX from 3 on.
+    #[serde(default, rename = "@context")]
+    context: Option<IgnoredAny>,
+    /// in-toto's statements.
+    #[serde(default, rename = "predicateType")]
+    predicate_type: Option<IgnoredAny>,
+    /// DSSE's envelopes around them.
+    #[serde(default, rename = "payloadType")]
+    payload_type: Option<IgnoredAny>,
+}
+
+/// Bytes at the beginning that tell a form.
+const BEGINNING: usize = 4096;
+
+/// The form of a list that is not JSON.
+fn other_form(text: &[u8]) -> Option<&'static str> {
+    let start = String::from_utf8_lossy(text.get(..BEGINNING).unwrap_or(text)).to_lowercase();
+    if start.trim_start().starts_with('<') {
+        return Some(match () {
+            () if start.contains("cyclonedx.org") => "CycloneDX in XML",
+            () if start.contains("spdx.org") => "SPDX in RDF",
+            () => "XML or HTML",
+        });
+    }
+    let mut lines = text
+        .get(..BEGINNING)
+        .unwrap_or(text)
+        .split(|byte| *byte == b'\n');
+    lines.find_map(|line| {
+        if line.starts_with(b"SPDXVersion:") {
+            Some("SPDX in tag-value form")
+        } else if line.starts_with(b"spdxVersion:") {
+            Some("SPDX in YAML")
+        } else {
+            None
+        }
+    })
 }
 
 /// Reads a bill of materials; `reference` is what the caller calls it.
@@ -70,6 +114,9 @@ struct Head {
 /// When it is none that we know, or names nothing.
 pub fn read_bill(reference: &str, json: &[u8]) -> Result<Inventory, BillError> {
     let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
+    if let Some(form) = other_form(json) {
+        return Err(BillError::Form { form });
+    }
     let head: Head = serde_json::from_slice(json).map_err(BillError::Json)?;
     let mut bill = Bill::new(reference);
     match head {
@@ -92,6 +139,20 @@ pub fn read_bill(reference: &str, json: &[u8]) -> Result<Inventory, BillError> {
         Head {
             artifacts: Some(_), ..
         } => syft::read(json, &mut bill)?,
+        Head {
+            context: Some(_), ..
+        } => return Err(BillError::Form { form: "SPDX 3" }),
+        Head {
+            predicate_type: Some(_),
+            ..
+        }
+        | Head {
+            payload_type: Some(_),
+            ..
+        } => {
+            let form = "an attestation around a list";
+            return Err(BillError::Form { form });
+        }
         _ => return Err(BillError::Unknown),
     }
     bill.finish()
@@ -352,5 +413,47 @@ fn unknown_layer(diff_id: Option<Digest>) -> Layer {
         digest_state: DigestState::Declared,
         size: 0,
         created_by: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_that_is_not_read_is_named() {
+        let bom = r#"<?xml version="1.0"?><bom xmlns="http://cyclonedx.org/schema/bom/1.6"/>"#;
+        let rdf = r#"<rdf:RDF xmlns:spdx="http://spdx.org/rdf/terms#">"#;
+        let three =
+            r#"{"@context": "https://spdx.org/rdf/3.0.1/spdx-context.jsonld", "@graph": []}"#;
+        for (text, wanted) in [
+            (bom, "CycloneDX in XML"),
+            (&format!("\u{feff}  {bom}"), "CycloneDX in XML"),
+            (rdf, "SPDX in RDF"),
+            ("<!doctype html>", "XML or HTML"),
+            (
+                "# a list\nSPDXVersion: SPDX-2.3\n",
+                "SPDX in tag-value form",
+            ),
+            ("---\nspdxVersion: SPDX-2.3\n", "SPDX in YAML"),
+            (three, "SPDX 3"),
+            (
+                r#"{"_type": "x", "predicateType": "y"}"#,
+                "an attestation around a list",
+            ),
+            (
+                r#"{"payloadType": "y", "payload": ""}"#,
+                "an attestation around a list",
+            ),
+        ] {
+            let error = read_bill("sbom:x", text.as_bytes())
+                .unwrap_err()
+                .to_string();
+            assert_eq!(error, format!("it is {wanted}, which is not read"));
+        }
+        // A list that only quotes such words is none of them.
+        let quoting = r#"{"artifacts": [{"name": "<x> SPDXVersion:"}]}"#;
+        let error = read_bill("sbom:x", quoting.as_bytes()).unwrap_err();
+        assert!(matches!(error, BillError::Empty));
     }
 }

@@ -158,6 +158,9 @@ fn lists_of_other_tools_keep_distribution_source_and_layer() {
         json.contains("not a purl of a known type with a version: nonsense"),
         "{json}"
     );
+    let scan = ["scan", "purl:-", "--mirror", "mirror", "-f", "json"];
+    let again = with_input(&bench, &scan, &format!("{upstream}\n")).ended(0);
+    assert_eq!(findings(&again).len(), 1);
 }
 
 #[test]
@@ -182,6 +185,34 @@ fn what_is_no_list_is_refused() {
         bench.file("bom.json", text);
         let told = bench.run(&["scan", "bom.json", "--offline"]).failed(3);
         assert!(told.contains(wanted), "{text}: {told}");
+    }
+    // Lists in other forms are told by their content, whatever they are called, and not taken for
+    // archives.
+    let bom = r#"<?xml version="1.0"?><bom xmlns="http://cyclonedx.org/schema/bom/1.6"/>"#;
+    for (text, wanted) in [
+        (bom, "it is CycloneDX in XML, which is not read"),
+        (
+            "SPDXVersion: SPDX-2.3\nPackageName: a\n",
+            "it is SPDX in tag-value form",
+        ),
+        (
+            "{\"@context\": \"https://spdx.org/rdf/3.0.1/spdx-context.jsonld\"}",
+            "it is SPDX 3,",
+        ),
+    ] {
+        bench.file("list.bom", text);
+        let told = bench.run(&["scan", "list.bom", "--offline"]).failed(3);
+        assert!(told.contains(wanted), "{text}: {told}");
+        assert!(
+            told.contains("hint: write the list again in JSON"),
+            "{told}"
+        );
+        let run = with_input(&bench, &["scan", "-", "--offline"], text);
+        assert!(
+            run.status == 3 && run.stderr.contains(wanted),
+            "{}",
+            run.stderr
+        );
     }
 }
 
