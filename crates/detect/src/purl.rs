@@ -16,26 +16,30 @@ pub(crate) struct Purl {
 impl Purl {
     /// Takes a purl of a type that we know apart; one without a version is none.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let rest = text.strip_prefix("pkg:")?.trim_start_matches('/');
-        let rest = rest.split('#').next()?;
-        let (rest, qualifiers) = rest.split_once('?').unwrap_or((rest, ""));
-        let (kind, rest) = rest.split_once('/')?;
+        let (scheme, rest) = text.split_once(':')?;
+        if !scheme.eq_ignore_ascii_case("pkg") {
+            return None;
+        }
+        // From the right, as the specification takes it apart: subpath, qualifiers, version.
+        let rest = rest.rsplit_once('#').map_or(rest, |(rest, _)| rest);
+        let (rest, qualifiers) = rest.rsplit_once('?').unwrap_or((rest, ""));
+        let (kind, rest) = rest.trim_start_matches('/').split_once('/')?;
         let kind = PackageKind::from_name(&kind.to_ascii_lowercase())?;
-        let (path, version) = rest.rsplit_once('@')?;
-        let (space, name) = path
-            .trim_matches('/')
-            .rsplit_once('/')
-            .unwrap_or(("", path));
-        let (space, name, version) = (decoded(space)?, decoded(name)?, decoded(version)?);
+        // At the beginning of a segment the sign is that of npm's scopes.
+        let (path, version) = rest
+            .rsplit_once('@')
+            .filter(|(path, _)| !path.ends_with('/'))?;
+        let segments = path.split('/').filter(|segment| !segment.is_empty());
+        let mut segments: Vec<String> = segments.map(decoded).collect::<Option<_>>()?;
+        let (name, version) = (segments.pop()?, decoded(version)?);
+        let space = segments.join("/");
         if name.is_empty() || version.is_empty() {
             return None;
         }
+        let qualifiers = self::qualifiers(qualifiers)?;
         let qualifier = |wanted: &str| {
-            let pairs = qualifiers
-                .split('&')
-                .filter_map(|pair| pair.split_once('='));
-            let mut own = pairs.filter(|(key, _)| key.eq_ignore_ascii_case(wanted));
-            own.find_map(|(_, value)| decoded(value).filter(|value| !value.is_empty()))
+            let own = qualifiers.iter().find(|(key, _)| key == wanted);
+            own.map(|(_, value)| value.clone())
         };
         let name = match kind {
             _ if space.is_empty() => name,
@@ -62,6 +66,26 @@ impl Purl {
             .flatten();
         Some(Self { package, release })
     }
+}
+
+/// Keys in small letters with their values; those without a value are left out, as if they were not
+/// there. `None` if something is no qualifier.
+fn qualifiers(text: &str) -> Option<Vec<(String, String)>> {
+    let is_of_a_key = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+    let mut all = Vec::new();
+    for pair in text.split('&').filter(|pair| !pair.is_empty()) {
+        let (key, value) = pair.split_once('=')?;
+        let is_key = key.starts_with(|first: char| first.is_ascii_alphabetic())
+            && key.bytes().all(is_of_a_key);
+        if !is_key {
+            return None;
+        }
+        let value = decoded(value)?;
+        if !value.is_empty() {
+            all.push((key.to_ascii_lowercase(), value));
+        }
+    }
+    Some(all)
 }
 
 /// `NAME[@VERSION]`, or the name of a source RPM.
@@ -125,6 +149,8 @@ pub(crate) fn decoded(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use pellucid_model::PackageEntry;
+
     use super::*;
     use crate::namespace::namespace_of;
 
@@ -199,6 +225,93 @@ mod tests {
             ("a@1", None),
         ] {
             assert_eq!(read(purl).as_deref(), wanted, "{purl}");
+        }
+    }
+
+    /// Read and written again, as the specification and its definitions of types say. A subpath and
+    /// qualifiers that say nothing about which package it is are not kept.
+    #[test]
+    fn a_purl_is_written_as_the_specification_says() {
+        let again = |text: &str| {
+            let purl = Purl::parse(text)?;
+            let entry = PackageEntry {
+                namespace: purl.release.as_ref().and_then(namespace_of),
+                package: purl.package,
+                locations: Vec::new(),
+                hidden: false,
+                owner: None,
+                detector: String::new(),
+            };
+            Some(entry.purl())
+        };
+        for (text, canonical) in [
+            // The type is written small, slashes before it are none.
+            ("pkg:NPM/core@1.0.2", "pkg:npm/core@1.0.2"),
+            ("PKG:///npm/core@1.0.2", "pkg:npm/core@1.0.2"),
+            // Empty segments of a namespace are none; a scope's sign is encoded.
+            ("pkg:golang//a.org///b//c@v1", "pkg:golang/a.org/b/c@v1"),
+            ("pkg:npm/@babel/core@7.0.0", "pkg:npm/%40babel/core@7.0.0"),
+            ("pkg:npm/%40babel/core@7.0.0", "pkg:npm/%40babel/core@7.0.0"),
+            // Names by the rules of their types.
+            (
+                "pkg:pypi/Foo_Bar.baz@1.0.RC1",
+                "pkg:pypi/foo-bar-baz@1.0.rc1",
+            ),
+            (
+                "pkg:composer/Laravel/Framework@5.5.0",
+                "pkg:composer/laravel/framework@5.5.0",
+            ),
+            (
+                "pkg:golang/GitHub.com/A/B@v1.0.0",
+                "pkg:golang/github.com/a/b@v1.0.0",
+            ),
+            ("pkg:hex/Acme/Foo@2.3.0", "pkg:hex/acme/foo@2.3.0"),
+            (
+                "pkg:deb/Debian/Curl@1?distro=debian-12",
+                "pkg:deb/debian/curl@1?distro=debian-12",
+            ),
+            (
+                "pkg:rpm/fedora/CURL@1-1.fc40?distro=fedora-40",
+                "pkg:rpm/fedora/CURL@1-1.fc40?distro=fedora-40",
+            ),
+            (
+                "pkg:nuget/Newtonsoft.Json@13.0.1",
+                "pkg:nuget/Newtonsoft.Json@13.0.1",
+            ),
+            ("pkg:maven/Org.A/B@1", "pkg:maven/Org.A/B@1"),
+            // Percent signs are taken out once, in either letter case, and set where they must be.
+            ("pkg:maven/g/a@1.0%20Final", "pkg:maven/g/a@1.0%20Final"),
+            ("pkg:cargo/a@1.0.0%2bbuild", "pkg:cargo/a@1.0.0%2Bbuild"),
+            ("pkg:cargo/a@1.0.0+build", "pkg:cargo/a@1.0.0%2Bbuild"),
+            ("pkg:gem/a@1:2~3", "pkg:gem/a@1:2~3"),
+            ("pkg:gem/a@%2525", "pkg:gem/a@%2525"),
+            ("pkg:generic/%C3%A9@1", "pkg:generic/%C3%A9@1"),
+            // Qualifiers are sorted, their keys small, and none is without a value.
+            (
+                "pkg:deb/debian/a@1?Upstream=b&distro=debian-12&Arch=amd64&epoch=",
+                "pkg:deb/debian/a@1?arch=amd64&distro=debian-12&upstream=b",
+            ),
+            ("pkg:npm/core@1.0.2?vcs_url=x#/a/b/", "pkg:npm/core@1.0.2"),
+        ] {
+            assert_eq!(again(text).as_deref(), Some(canonical), "{text}");
+            assert_eq!(again(canonical).as_deref(), Some(canonical));
+        }
+        for wrong in [
+            "",
+            "pkg:",
+            "pkg:npm",
+            "pkg:npm/",
+            "pkg:npm/@1.0.0",
+            "pkg:npm/a@",
+            "npm/a@1",
+            "purl:npm/a@1",
+            "pkg:npm/a@1?in%20production=true",
+            "pkg:npm/a@1?1st=x",
+            "pkg:npm/a@1?novalue",
+            "pkg:npm/a@%FF",
+            "pkg:npm/a@1%2",
+        ] {
+            assert_eq!(again(wrong), None, "{wrong}");
         }
     }
 }

@@ -94,14 +94,18 @@ fn path_and_name(package: &Package, namespace: Option<&Namespace>) -> (String, S
             Some((group, artifact)) => (group.to_owned(), artifact.to_owned()),
             None => (String::new(), name.to_owned()),
         },
-        PackageKind::Golang | PackageKind::Composer | PackageKind::Bitnami => {
+        PackageKind::Golang | PackageKind::Composer | PackageKind::Bitnami | PackageKind::Hex => {
             let name = name.to_lowercase();
             match name.rsplit_once('/') {
                 Some((path, last)) => (path.to_owned(), last.to_owned()),
                 None => (String::new(), name),
             }
         }
-        PackageKind::Npm | PackageKind::Swift | PackageKind::Conan | PackageKind::Cpan => {
+        PackageKind::Npm
+        | PackageKind::Swift
+        | PackageKind::Conan
+        | PackageKind::Cpan
+        | PackageKind::Generic => {
             let bare = match package.kind {
                 PackageKind::Swift => {
                     let bare = name.split_once("://").map_or(name, |(_, rest)| rest);
@@ -118,9 +122,7 @@ fn path_and_name(package: &Package, namespace: Option<&Namespace>) -> (String, S
                 None => (String::new(), bare.to_owned()),
             }
         }
-        PackageKind::Hex | PackageKind::Pub | PackageKind::Luarocks => {
-            (String::new(), name.to_lowercase())
-        }
+        PackageKind::Pub | PackageKind::Luarocks => (String::new(), name.to_lowercase()),
         _ => (String::new(), name.to_owned()),
     }
 }
@@ -260,6 +262,7 @@ mod tests {
                 "nuget/EnterpriseLibrary.Common@6.0.1304",
             ),
             (Hex, "Jason", "1.1.2", "", "hex/jason@1.1.2"),
+            (Hex, "Acme/Foo", "2.3.0", "", "hex/acme/foo@2.3.0"),
             (Pub, "Characters", "1.2.0", "", "pub/characters@1.2.0"),
             (
                 Swift,
