@@ -34,6 +34,8 @@ pub(crate) struct Binary<'a> {
     pub(crate) file: Region<'a>,
     sections: Vec<Section>,
     segments: Vec<Segment>,
+    /// Whether its tables, or a section that is asked for, lie beyond the file's end.
+    pub(crate) cut: bool,
 }
 
 /// A section with one of the names that anyone asks for.
@@ -92,10 +94,12 @@ impl<'a> Binary<'a> {
     }
 
     fn add_section(&mut self, name: &[u8], offset: u64, size: u64) {
-        if let Some(name) = NAMES.iter().find(|known| **known == name)
-            && self.section(name).is_none()
-            && self.file.part(offset, size).is_some()
-        {
+        let Some(name) = NAMES.iter().find(|known| **known == name) else {
+            return;
+        };
+        if self.file.part(offset, size).is_none() {
+            self.cut = true;
+        } else if self.section(name).is_none() {
             self.sections.push(Section { name, offset, size });
         }
     }

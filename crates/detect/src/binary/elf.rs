@@ -29,9 +29,12 @@ pub(super) fn read(file: Region<'_>) -> Result<Option<Binary<'_>>, DetectError> 
         file,
         sections: Vec::new(),
         segments: Vec::new(),
+        cut: false,
     };
     // A header that is cut off has no tables.
-    tables(&mut binary, wide, numbers)?;
+    if tables(&mut binary, wide, numbers)?.is_none() {
+        binary.cut = true;
+    }
     Ok(Some(binary))
 }
 
@@ -68,7 +71,8 @@ fn tables(
             program_count = first.u32(if wide { 44 } else { 28 }).map_or(0, u64::from);
         }
     }
-    let table = table(binary.file, programs, program_bytes, program_count)?;
+    let (table, whole) = table(binary.file, programs, program_bytes, program_count)?;
+    binary.cut |= !whole;
     for entry in rows(&table, program_bytes) {
         let entry = Numbers { bytes: entry, big };
         if entry.u32(0) != Some(LOAD) {
@@ -89,10 +93,11 @@ fn tables(
             });
         }
     }
-    if sections == 0 {
+    if sections == 0 || section_count == 0 {
         return Ok(Some(()));
     }
-    let table = self::table(binary.file, sections, section_bytes, section_count)?;
+    let (table, whole) = self::table(binary.file, sections, section_bytes, section_count)?;
+    binary.cut |= !whole;
     let section = |index: u64| {
         let at = usize::try_from(index.checked_mul(section_bytes)?).ok()?;
         let entry = Numbers {
@@ -128,10 +133,13 @@ fn tables(
     Ok(Some(()))
 }
 
-/// A table's bytes, as far as the file has them.
-fn table(file: Region<'_>, at: u64, row: u64, count: u64) -> Result<Vec<u8>, DetectError> {
+/// A table's bytes, as far as the file has them, and whether it has them all.
+fn table(file: Region<'_>, at: u64, row: u64, count: u64) -> Result<(Vec<u8>, bool), DetectError> {
     let bytes = row.saturating_mul(count.min(SECTIONS)).min(16 << 20);
-    file.bytes(at, usize::try_from(bytes).unwrap_or_default())
+    let bytes = usize::try_from(bytes).unwrap_or_default();
+    let table = file.bytes(at, bytes)?;
+    let whole = table.len() == bytes;
+    Ok((table, whole))
 }
 
 fn rows(table: &[u8], row: u64) -> impl Iterator<Item = &[u8]> {

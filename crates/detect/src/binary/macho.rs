@@ -75,6 +75,7 @@ fn one(file: Region<'_>, (big, wide): (bool, bool)) -> Result<Binary<'_>, Detect
         file,
         sections: Vec::new(),
         segments: Vec::new(),
+        cut: false,
     };
     let mut rest = commands.as_slice();
     for _ in 0..numbers.u32(16).unwrap_or_default() {

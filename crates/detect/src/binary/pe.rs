@@ -37,6 +37,7 @@ pub(super) fn read(file: Region<'_>) -> Result<Option<Binary<'_>>, DetectError> 
         file,
         sections: Vec::new(),
         segments: Vec::new(),
+        cut: false,
     };
     for row in table.chunks_exact(40) {
         let entry = Numbers {

@@ -47,7 +47,7 @@ impl Detector for GoBinary {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn class(&self) -> Class {
@@ -71,6 +71,11 @@ impl Detector for GoBinary {
             return Ok(());
         };
         let Some(at) = find(&binary)? else {
+            if binary.cut {
+                let message = "a program that ends before its own tables say: what Go or Rust wrote \
+                               into it cannot be read";
+                out.warn(WarningKind::BadRecord, None, message);
+            }
             return Ok(());
         };
         let record = read(&binary, at)?;

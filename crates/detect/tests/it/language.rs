@@ -181,17 +181,79 @@ fn a_jar_that_says_too_little_is_kept_by_its_digest() {
     assert!(!text.contains(r#"{"path":"","#));
 }
 
+/// Places of metadata that installers leave, all of the same distribution.
+const METADATA: [&str; 4] = [
+    "site-packages/late-1.0.dist-info/METADATA",
+    "site-packages/late-1.0.egg-info/PKG-INFO",
+    "site-packages/late-1.0-py3.11.egg-info",
+    "site-packages/late-1.0-py3.11.egg/EGG-INFO/PKG-INFO",
+];
+
 #[test]
-fn a_header_of_any_length_is_read_to_its_end_or_a_bound() {
-    let mut metadata = b"Metadata-Version: 2.1\n".to_vec();
-    metadata.resize(32 << 20, b'x');
-    metadata.extend(b"\nName: late\nVersion: 1.0\n\n");
-    let path = "site-packages/late-1.0.dist-info/METADATA";
-    assert_eq!(packages(&found(path, metadata)), ["late 1.0 @0"]);
-    let endless = b"Classifier: x\n".repeat(200_000);
-    let inventory = found(path, endless);
+fn metadata_of_100_mb_is_read_to_its_end_or_a_bound() {
+    const SIZE: usize = 100 << 20;
+    for (number, path) in METADATA.into_iter().enumerate() {
+        let mut metadata = b"Metadata-Version: 2.1\n".to_vec();
+        // One line of that length, or many.
+        match number {
+            0 | 1 => metadata.resize(SIZE, b'x'),
+            _ => metadata.extend(vec![b'x'; 10_000].repeat(SIZE / 10_000)),
+        }
+        metadata.extend(b"\nName: late\nVersion: 1.0\n\n");
+        let inventory = found(path, metadata);
+        assert_eq!(packages(&inventory), ["late 1.0 @0"], "{path}");
+        assert!(inventory.warnings.is_empty(), "{path}");
+    }
+    // A header that names nothing: its lines are counted, and the folder's name stands for it.
+    let endless = b"Classifier: x\n".repeat(SIZE / 14);
+    let inventory = found(METADATA[0], endless);
     assert_eq!(packages(&inventory), ["late 1.0 @0"]);
     assert_eq!(kinds(&inventory), [WarningKind::BadRecord]);
+    // A description of that length is not read at all.
+    let mut described = b"Name: late\nVersion: 1.0\n\n".to_vec();
+    described.resize(SIZE, b'\n');
+    let inventory = found(METADATA[1], described);
+    assert_eq!(packages(&inventory), ["late 1.0 @0"]);
+    assert!(inventory.warnings.is_empty());
+}
+
+#[test]
+fn an_egg_s_metadata_is_inflated_no_further_than_a_bound() {
+    let mut metadata = b"Name: late\nVersion: 1.0\n".to_vec();
+    metadata.resize(100 << 20, b'x');
+    let bytes = archive(&[("EGG-INFO/PKG-INFO", &metadata)], true);
+    assert!(bytes.len() < 256 << 10);
+    let inventory = found("site-packages/late-1.0-py3.11.egg", bytes);
+    assert_eq!(packages(&inventory), ["late 1.0 @0"]);
+    // What names it stands behind the bound: the file's name does instead.
+    metadata.rotate_left(25);
+    let bytes = archive(&[("EGG-INFO/PKG-INFO", &metadata)], true);
+    let inventory = found("site-packages/late-1.0-py3.11.egg", bytes);
+    assert_eq!(packages(&inventory), ["late 1.0 @0"]);
+    assert_eq!(kinds(&inventory), [WarningKind::BadRecord]);
+}
+
+#[test]
+fn a_program_that_is_cut_short_names_nothing_it_no_longer_holds() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    for (program, whole) in [
+        ("go_binary/inline/root/usr/local/bin/app", "usr/bin/app"),
+        ("rust_binary/auditable/root/usr/bin/app", "usr/bin/app"),
+    ] {
+        let bytes = std::fs::read(data.join(program)).unwrap();
+        let all = packages(&found(whole, bytes.clone()));
+        assert!(all.len() > 1, "{program}");
+        for sixteenth in 0..16 {
+            let cut = bytes.len() * sixteenth / 16;
+            let inventory = found(whole, bytes[..cut].to_vec());
+            let left = packages(&inventory);
+            assert!(left.iter().all(|one| all.contains(one)), "{program} {cut}");
+            let panicked = |warning: &pellucid_model::Warning| warning.message.contains("panicked");
+            assert!(!inventory.warnings.iter().any(panicked), "{program} {cut}");
+            let is_told = left.len() == all.len() || !inventory.warnings.is_empty();
+            assert!(is_told || cut < 512, "{program} {cut}: {left:?}");
+        }
+    }
 }
 
 #[test]
