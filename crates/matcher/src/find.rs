@@ -1,15 +1,17 @@
 //! The walk over an inventory's packages.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::panic::resume_unwind;
+use std::sync::Arc;
 
 use pellucid_model::{
-    Coverage, Finding, Inventory, Namespace, PackageEntry, SnapshotRef, Status, Warning,
+    Coverage, Digest, Finding, Inventory, Namespace, PackageEntry, SnapshotRef, Status, Warning,
     WarningKind,
 };
-use pellucid_snapshot::SnapshotError;
+use pellucid_snapshot::{AdvisoryRef, Entry, SnapshotError};
 
 use crate::enrichment::enrich;
-use crate::finding::{Advisories, AdvisoryKey, Hit, findings_of};
+use crate::finding::{Advisories, Hit, findings_of};
 use crate::statement::{Subject, Unplaced, Verdict, judge, subjects};
 use crate::{Source, Sources, coverage};
 
@@ -73,37 +75,17 @@ pub fn find(
     sources: &Sources,
     options: &MatchOptions,
 ) -> Result<Matched, MatchError> {
-    let mut warnings = BTreeMap::new();
-    let mut hits: Vec<(usize, Vec<Hit>)> = Vec::new();
-    for (index, entry) in inventory.packages.iter().enumerate() {
-        let (true, Some(namespace)) = (is_matched(entry, options), &entry.namespace) else {
-            continue;
-        };
-        let mut own = Vec::new();
-        for (rank, source) in sources.of(namespace).iter().enumerate() {
-            ask(entry, source, rank, options, &mut own, &mut warnings)
-                .map_err(damaged(namespace))?;
-        }
-        if !own.is_empty() {
-            hits.push((index, own));
-        }
-    }
-    let advisories = advisories(inventory, sources, &hits)?;
-    let mut findings = Vec::new();
-    for (index, own) in &hits {
-        if let Some(entry) = inventory.packages.get(*index)
-            && let Some(namespace) = &entry.namespace
-        {
-            let scheme = entry.package.kind.scheme();
-            findings.extend(findings_of(
-                *index,
-                sources.of(namespace),
-                own,
-                &advisories,
-                scheme,
-            ));
-        }
-    }
+    let packages: Vec<(usize, &PackageEntry, &Namespace)> = inventory
+        .packages
+        .iter()
+        .enumerate()
+        .filter(|(_, entry)| is_matched(entry, options))
+        .filter_map(|(index, entry)| Some((index, entry, entry.namespace.as_ref()?)))
+        .collect();
+    let Found {
+        mut findings,
+        warnings,
+    } = found_in_halves(&packages, sources, options)?;
     enrich(&mut findings, sources)?;
     findings.sort_by(|a: &Finding, b| (a.package, &a.id).cmp(&(b.package, &b.id)));
     let mut warnings: Vec<Warning> = warnings.into_values().collect();
@@ -117,6 +99,73 @@ pub fn find(
     })
 }
 
+/// From so many packages on, two threads are worth starting.
+const MANY: usize = 500;
+
+/// What was found in some packages.
+struct Found {
+    findings: Vec<Finding>,
+    warnings: BTreeMap<Fault, Warning>,
+}
+
+/// Looks at both halves of many packages at once. What both need of the snapshots is shared.
+fn found_in_halves(
+    packages: &[(usize, &PackageEntry, &Namespace)],
+    sources: &Sources,
+    options: &MatchOptions,
+) -> Result<Found, MatchError> {
+    if packages.len() < MANY {
+        return found(packages, sources, options);
+    }
+    let (low, high) = packages.split_at(packages.len() / 2);
+    let (low, high) = std::thread::scope(|scope| {
+        let high = scope.spawn(|| found(high, sources, options));
+        let low = found(low, sources, options);
+        let high = high.join();
+        (low, high.unwrap_or_else(|panic| resume_unwind(panic)))
+    });
+    let (mut all, high) = (low?, high?);
+    all.findings.extend(high.findings);
+    for (fault, warning) in high.warnings {
+        all.warnings.entry(fault).or_insert(warning);
+    }
+    Ok(all)
+}
+
+fn found(
+    packages: &[(usize, &PackageEntry, &Namespace)],
+    sources: &Sources,
+    options: &MatchOptions,
+) -> Result<Found, MatchError> {
+    let asked = packages.iter().map(|(index, entry, namespace)| {
+        ask(*index, entry, namespace, sources).map_err(damaged(namespace))
+    });
+    let asked: Vec<Asked<'_>> = asked.collect::<Result<_, _>>()?;
+    let mut warnings = BTreeMap::new();
+    let mut hits: Vec<(&Asked<'_>, Vec<Hit<'_>>)> = Vec::new();
+    for asked in &asked {
+        let own = asked.hits(options, &mut warnings);
+        let own = own.map_err(damaged(asked.namespace))?;
+        if !own.is_empty() {
+            hits.push((asked, own));
+        }
+    }
+    let mut advisories = advisories(&hits)?;
+    let mut findings = Vec::new();
+    for (asked, own) in hits {
+        let scheme = asked.entry.package.kind.scheme();
+        findings_of(
+            asked.index,
+            asked.sources,
+            own,
+            &mut advisories,
+            scheme,
+            &mut findings,
+        );
+    }
+    Ok(Found { findings, warnings })
+}
+
 fn damaged(namespace: &Namespace) -> impl FnOnce(SnapshotError) -> MatchError {
     move |error| MatchError::Snapshot {
         namespace: namespace.to_string(),
@@ -126,34 +175,30 @@ fn damaged(namespace: &Namespace) -> impl FnOnce(SnapshotError) -> MatchError {
 
 /// Every advisory that some hit is of, once. They are read in the order in which they stand in the
 /// snapshots, so that no part of a file is inflated twice.
-fn advisories(
-    inventory: &Inventory,
-    sources: &Sources,
-    hits: &[(usize, Vec<Hit>)],
-) -> Result<Advisories, MatchError> {
-    let mut wanted: BTreeMap<AdvisoryKey, (&Source, &Namespace)> = BTreeMap::new();
-    for (index, own) in hits {
-        let entry = inventory.packages.get(*index);
-        let Some(namespace) = entry.and_then(|entry| entry.namespace.as_ref()) else {
-            continue;
-        };
+fn advisories(hits: &[(&Asked<'_>, Vec<Hit<'_>>)]) -> Result<Advisories, MatchError> {
+    type Wanted<'a> = (&'a Source, &'a Namespace, Vec<AdvisoryRef>);
+    let mut wanted: BTreeMap<Digest, Wanted<'_>> = BTreeMap::new();
+    for (asked, own) in hits {
         for hit in own {
-            if let Some(source) = sources.of(namespace).get(hit.rank) {
-                let key = (source.snapshot.digest(), hit.advisory);
-                wanted.entry(key).or_insert((source, namespace));
+            if let Some(source) = asked.sources.get(hit.rank) {
+                let wanted = wanted.entry(source.snapshot.digest());
+                let (.., list) = wanted.or_insert((source, asked.namespace, Vec::new()));
+                list.push(hit.said.advisory);
             }
         }
     }
-    wanted
-        .into_iter()
-        .map(|(key, (source, namespace))| {
-            let advisory = source
-                .snapshot
-                .advisory(key.1)
-                .map_err(damaged(namespace))?;
-            Ok((key, advisory))
-        })
-        .collect()
+    let mut advisories = Advisories::default();
+    for (digest, (source, namespace, mut list)) in wanted {
+        list.sort_unstable();
+        for same in list.chunk_by(|a, b| a == b) {
+            if let [advisory, ..] = same {
+                let read = source.snapshot.advisory(*advisory);
+                let read = read.map_err(damaged(namespace))?;
+                advisories.push(digest, *advisory, read, same.len());
+            }
+        }
+    }
+    Ok(advisories)
 }
 
 /// Whether a package is compared with advisories under these options.
@@ -161,57 +206,103 @@ pub(crate) fn is_matched(entry: &PackageEntry, options: &MatchOptions) -> bool {
     entry.owner.is_none() && (options.hidden || !entry.hidden)
 }
 
+/// A package, and what is said under its names.
+struct Asked<'a> {
+    index: usize,
+    entry: &'a PackageEntry,
+    namespace: &'a Namespace,
+    sources: &'a [Source],
+    subjects: [Subject<'a>; 2],
+    said: Vec<Said>,
+}
+
+/// What one source says under one name.
+struct Said {
+    rank: usize,
+    /// Which of the subjects has the name.
+    subject: usize,
+    entries: Arc<[Entry]>,
+}
+
+/// Asks every source about a package.
+fn ask<'a>(
+    index: usize,
+    entry: &'a PackageEntry,
+    namespace: &'a Namespace,
+    sources: &'a Sources,
+) -> Result<Asked<'a>, SnapshotError> {
+    let sources = sources.of(namespace);
+    let subjects = subjects(&entry.package);
+    let mut said = Vec::new();
+    for (rank, source) in sources.iter().enumerate() {
+        for (subject, Subject { name, .. }) in subjects.iter().enumerate() {
+            let entries = source.snapshot.affected(source.namespace.as_str(), name)?;
+            if !entries.is_empty() {
+                said.push(Said {
+                    rank,
+                    subject,
+                    entries,
+                });
+            }
+        }
+    }
+    Ok(Asked {
+        index,
+        entry,
+        namespace,
+        sources,
+        subjects,
+        said,
+    })
+}
+
+impl Asked<'_> {
+    /// The statements that hold for the package.
+    fn hits(
+        &self,
+        options: &MatchOptions,
+        warnings: &mut BTreeMap<Fault, Warning>,
+    ) -> Result<Vec<Hit<'_>>, SnapshotError> {
+        let mut hits = Vec::new();
+        for said in &self.said {
+            let (Some(source), Some(subject)) =
+                (self.sources.get(said.rank), self.subjects.get(said.subject))
+            else {
+                continue;
+            };
+            for statement in said.entries.iter() {
+                let verdict = match judge(&statement.affected, &self.entry.package, subject) {
+                    Ok(verdict) => verdict,
+                    Err(unplaced) => {
+                        let advisory = match subject.parsed {
+                            Ok(_) => Some(source.snapshot.advisory(statement.advisory)?.id),
+                            Err(_) => None,
+                        };
+                        warn(self.entry, subject, advisory, &unplaced, warnings);
+                        continue;
+                    }
+                };
+                let status = statement.affected.status;
+                if matches!(verdict, Verdict::Silent)
+                    || status == Status::UnderInvestigation && !options.undetermined
+                {
+                    continue;
+                }
+                hits.push(Hit {
+                    rank: said.rank,
+                    said: statement,
+                    verdict,
+                    version: &subject.version,
+                });
+            }
+        }
+        Ok(hits)
+    }
+}
+
 /// What a warning is about, so that it is given once: package, version, and the advisory if the
 /// fault is the advisory's.
 type Fault = (String, String, Option<String>);
-
-/// Collects what one source says about a package.
-fn ask(
-    entry: &PackageEntry,
-    source: &Source,
-    rank: usize,
-    options: &MatchOptions,
-    hits: &mut Vec<Hit>,
-    warnings: &mut BTreeMap<Fault, Warning>,
-) -> Result<(), SnapshotError> {
-    let subjects = subjects(&entry.package);
-    let mut asked = BTreeSet::new();
-    for subject in &subjects {
-        if !asked.insert((subject.kind, subject.name.as_ref())) {
-            continue;
-        }
-        let entries = source
-            .snapshot
-            .affected(source.namespace.as_str(), &subject.name)?;
-        for statement in entries.iter() {
-            let verdict = match judge(&statement.affected, &entry.package, subject) {
-                Ok(verdict) => verdict,
-                Err(unplaced) => {
-                    let advisory = match subject.parsed {
-                        Ok(_) => Some(source.snapshot.advisory(statement.advisory)?.id),
-                        Err(_) => None,
-                    };
-                    warn(entry, subject, advisory, &unplaced, warnings);
-                    continue;
-                }
-            };
-            let status = statement.affected.status;
-            if matches!(verdict, Verdict::Silent)
-                || status == Status::UnderInvestigation && !options.undetermined
-            {
-                continue;
-            }
-            hits.push(Hit {
-                rank,
-                advisory: statement.advisory,
-                statement: statement.affected.clone(),
-                verdict,
-                version: subject.version.clone().into_owned(),
-            });
-        }
-    }
-    Ok(())
-}
 
 fn warn(
     entry: &PackageEntry,

@@ -15,58 +15,102 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use pellucid_model::{
     Advisory, Affected, Digest, Finding, FixState, Rating, Reason, Severity, Status,
 };
-use pellucid_snapshot::AdvisoryRef;
+use pellucid_snapshot::{AdvisoryRef, Entry};
 use pellucid_version::Scheme;
 
 use crate::Source;
 use crate::statement::Verdict;
 
 /// A statement that holds for the package.
-pub(crate) struct Hit {
+pub(crate) struct Hit<'a> {
     /// Rank of its source.
     pub(crate) rank: usize,
-    /// Its advisory in that source.
-    pub(crate) advisory: AdvisoryRef,
-    pub(crate) statement: Affected,
+    /// The statement, and its advisory in that source.
+    pub(crate) said: &'a Entry,
     pub(crate) verdict: Verdict,
     /// The version that was compared.
-    pub(crate) version: String,
+    pub(crate) version: &'a str,
 }
 
-/// An advisory in a snapshot.
-pub(crate) type AdvisoryKey = (Digest, AdvisoryRef);
-/// The advisories that hits are of.
-pub(crate) type Advisories = BTreeMap<AdvisoryKey, Advisory>;
+impl Hit<'_> {
+    fn statement(&self) -> &Affected {
+        &self.said.affected
+    }
+}
 
-/// Findings of one package from everything said about it.
+/// The advisories that hits are of, by snapshot and in its order, and how many hits are still to be
+/// answered with each: the last one gets the texts themselves, since copying them is most of what
+/// matching costs.
+#[derive(Default)]
+pub(crate) struct Advisories(BTreeMap<Digest, Vec<Shared>>);
+
+struct Shared {
+    place: AdvisoryRef,
+    advisory: Option<Advisory>,
+    hits: usize,
+}
+
+impl Advisories {
+    /// Adds an advisory that so many hits are of. Those of one snapshot come in its order.
+    pub(crate) fn push(
+        &mut self,
+        snapshot: Digest,
+        place: AdvisoryRef,
+        advisory: Advisory,
+        hits: usize,
+    ) {
+        self.0.entry(snapshot).or_default().push(Shared {
+            place,
+            advisory: Some(advisory),
+            hits,
+        });
+    }
+
+    fn take(&mut self, snapshot: Digest, place: AdvisoryRef) -> Option<Advisory> {
+        let all = self.0.get_mut(&snapshot)?;
+        let at = all
+            .binary_search_by_key(&place, |shared| shared.place)
+            .ok()?;
+        let shared = all.get_mut(at)?;
+        shared.hits = shared.hits.saturating_sub(1);
+        match shared.hits {
+            0 => shared.advisory.take(),
+            _ => shared.advisory.clone(),
+        }
+    }
+}
+
+/// Adds the findings of one package from everything said about it.
 pub(crate) fn findings_of(
     package: usize,
     sources: &[Source],
-    hits: &[Hit],
-    advisories: &Advisories,
+    hits: Vec<Hit<'_>>,
+    advisories: &mut Advisories,
     scheme: Scheme,
-) -> Vec<Finding> {
-    let statements: Vec<(&Hit, &Advisory)> = hits
-        .iter()
+    findings: &mut Vec<Finding>,
+) {
+    let statements: Vec<(Hit<'_>, Advisory)> = hits
+        .into_iter()
         .filter_map(|hit| {
             let digest = sources.get(hit.rank)?.snapshot.digest();
-            Some((hit, advisories.get(&(digest, hit.advisory))?))
+            let advisory = advisories.take(digest, hit.said.advisory)?;
+            Some((hit, advisory))
         })
         .collect();
-    let mut findings: Vec<Finding> = groups(&statements)
+    let mut own: Vec<Finding> = groups(statements)
         .into_iter()
         .filter_map(|group| finding(package, sources, group, scheme))
         .collect();
     // Two groups may still be shown under one id; the first, by its deciding statement, stays.
-    findings.sort_by(|a, b| (&a.id, &a.reasons).cmp(&(&b.id, &b.reasons)));
-    findings.dedup_by(|later, first| {
+    own.sort_by(|a, b| (&a.id, &a.reasons).cmp(&(&b.id, &b.reasons)));
+    own.dedup_by(|later, first| {
         let same = later.id == first.id;
         if same {
             first.reasons.append(&mut later.reasons);
         }
         same
     });
-    findings
+    findings.append(&mut own);
 }
 
 fn is_cve(id: &str) -> bool {
@@ -75,8 +119,9 @@ fn is_cve(id: &str) -> bool {
 
 /// The only CVE among some ids.
 fn only_cve<'a>(ids: impl Iterator<Item = &'a String>) -> Option<&'a str> {
-    let cves: BTreeSet<&str> = ids.map(String::as_str).filter(|id| is_cve(id)).collect();
-    cves.first().copied().filter(|_| cves.len() == 1)
+    let mut cves = ids.map(String::as_str).filter(|id| is_cve(id));
+    let first = cves.next()?;
+    cves.all(|other| other == first).then_some(first)
 }
 
 /// The id that an advisory is shown under.
@@ -95,20 +140,16 @@ fn shown_id(advisory: &Advisory) -> &str {
 /// The ids by which an advisory joins others.
 fn joining_ids(advisory: &Advisory) -> Vec<&str> {
     let shown = shown_id(advisory);
-    let cves: BTreeSet<&String> = advisory
-        .aliases
-        .iter()
-        .filter(|id| is_cve(id) && id.as_str() != shown)
-        .collect();
+    let is_other = |id: &String| is_cve(id) && id != shown;
     let mut ids = vec![shown, advisory.id.as_str()];
-    if cves.is_empty() {
+    if !advisory.aliases.iter().any(is_other) {
         ids.extend(advisory.aliases.iter().map(String::as_str));
     }
     ids
 }
 
 /// Statements that are about the same vulnerability.
-fn groups<'a>(statements: &[(&'a Hit, &'a Advisory)]) -> Vec<Vec<(&'a Hit, &'a Advisory)>> {
+fn groups<'a>(statements: Vec<(Hit<'a>, Advisory)>) -> Vec<Vec<(Hit<'a>, Advisory)>> {
     let mut parents: Vec<usize> = (0..statements.len()).collect();
     let mut first_with: HashMap<&str, usize> = HashMap::new();
     for (index, (_, advisory)) in statements.iter().enumerate() {
@@ -120,12 +161,12 @@ fn groups<'a>(statements: &[(&'a Hit, &'a Advisory)]) -> Vec<Vec<(&'a Hit, &'a A
             }
         }
     }
-    let mut groups: BTreeMap<usize, Vec<(&Hit, &Advisory)>> = BTreeMap::new();
-    for (index, statement) in statements.iter().enumerate() {
+    let mut groups: BTreeMap<usize, Vec<(Hit<'_>, Advisory)>> = BTreeMap::new();
+    for (index, statement) in statements.into_iter().enumerate() {
         groups
             .entry(root(&mut parents, index))
             .or_default()
-            .push(*statement);
+            .push(statement);
     }
     groups.into_values().collect()
 }
@@ -149,36 +190,21 @@ fn root(parents: &mut [usize], mut index: usize) -> usize {
 fn finding(
     package: usize,
     sources: &[Source],
-    group: Vec<(&Hit, &Advisory)>,
+    mut group: Vec<(Hit<'_>, Advisory)>,
     scheme: Scheme,
 ) -> Option<Finding> {
     let denials = Denials::of(&group);
-    let mut group: Vec<(&Hit, &Advisory)> = group
-        .into_iter()
-        .filter(|(hit, _)| matches!(hit.verdict, Verdict::Affected { .. }))
-        .filter(|(hit, _)| !denials.cancel(&hit.statement))
-        .collect();
+    group.retain(|(hit, _)| {
+        matches!(hit.verdict, Verdict::Affected { .. }) && !denials.cancel(hit.statement())
+    });
     group.sort_by(|a, b| order(a, b, scheme));
-    let (decider, _) = *group.first()?;
+    let (decider, _) = group.first()?;
 
     let id = group.iter().map(|(_, advisory)| shown_id(advisory));
     let id = id.min_by_key(|id| (Reverse(is_cve(id)), *id))?.to_owned();
-    let rated = |(hit, advisory): &(&Hit, &Advisory)| {
-        let severity = hit.statement.severity.unwrap_or(advisory.severity);
-        // The word is the advisory's, and goes with the advisory's severity alone.
-        let word = advisory
-            .severity_word
-            .clone()
-            .filter(|_| severity == advisory.severity);
-        Rating {
-            feed: feed(sources, hit),
-            advisory: advisory.id.clone(),
-            severity,
-            word,
-        }
-    };
     let mut ratings: Vec<Rating> = Vec::new();
-    for rating in group.iter().map(rated) {
+    for (hit, advisory) in &group {
+        let rating = rating(sources, hit, advisory);
         if !ratings.contains(&rating) {
             ratings.push(rating);
         }
@@ -188,55 +214,77 @@ fn finding(
         .find(|rating| rating.severity != Severity::Unknown)
         .or(ratings.first())?
         .clone();
+    let status = decider.statement().status;
     let (fixed_version, ends) = match &decider.verdict {
         Verdict::Affected { fixed, ends, .. } => {
-            let plain = fix_state(decider.statement.status, true, false) == FixState::Fixed;
+            let plain = fix_state(status, true, false) == FixState::Fixed;
             (fixed.clone().filter(|_| plain), *ends)
         }
         _ => (None, false),
     };
-    let mut aliases = BTreeSet::new();
-    for (_, advisory) in &group {
-        aliases.insert(&advisory.id);
-        aliases.extend(&advisory.aliases);
-        aliases.extend(&advisory.related);
-    }
-    let aliases = aliases
-        .into_iter()
-        .filter(|alias| **alias != id)
-        .cloned()
-        .collect();
-    let mut seen = BTreeSet::new();
     let reasons = group.iter().map(|(hit, _)| reason(sources, hit));
-    let reasons = reasons
-        .filter(|reason| seen.insert(reason.clone()))
-        .collect();
-    let texts = || group.iter().map(|(_, advisory)| *advisory);
-    Some(Finding {
+    let reasons = distinct(reasons.collect());
+    let mut finding = Finding {
         package,
         id,
-        aliases,
+        aliases: Vec::new(),
         severity: first.severity,
         severity_word: first.word,
         severity_source: first.feed,
         ratings,
-        malware: group.iter().any(|(_, advisory)| advisory.malware),
-        fix_state: fix_state(decider.statement.status, fixed_version.is_some(), ends),
+        malware: false,
+        fix_state: fix_state(status, fixed_version.is_some(), ends),
         fixed_version,
-        title: texts().find_map(|advisory| advisory.title.clone()),
-        description: texts()
-            .map(|advisory| advisory.description.as_str())
-            .find(|description| !description.is_empty())
-            .unwrap_or_default()
-            .to_owned(),
-        cvss: union(texts().map(|advisory| advisory.cvss.as_slice())),
-        cwes: union(texts().map(|advisory| advisory.cwes.as_slice())),
-        links: union(texts().map(|advisory| advisory.links.as_slice())),
-        published: texts().filter_map(|advisory| advisory.published).min(),
+        title: None,
+        description: String::new(),
+        cvss: Vec::new(),
+        cwes: Vec::new(),
+        links: Vec::new(),
+        published: None,
         kev: None,
         epss: None,
         reasons,
-    })
+    };
+    for (_, advisory) in group {
+        add(&mut finding, advisory);
+    }
+    finding.aliases.sort_unstable();
+    finding.aliases.dedup();
+    finding.cvss = distinct(finding.cvss);
+    finding.cwes = distinct(finding.cwes);
+    finding.links = distinct(finding.links);
+    Some(finding)
+}
+
+/// What one advisory says of how bad it is.
+fn rating(sources: &[Source], hit: &Hit<'_>, advisory: &Advisory) -> Rating {
+    let severity = hit.statement().severity.unwrap_or(advisory.severity);
+    // The word is the advisory's, and goes with the advisory's severity alone.
+    let word = advisory.severity_word.clone();
+    Rating {
+        feed: feed(sources, hit),
+        advisory: advisory.id.clone(),
+        severity,
+        word: word.filter(|_| severity == advisory.severity),
+    }
+}
+
+/// Adds an advisory's texts and lists after those of the ones before it.
+fn add(finding: &mut Finding, advisory: Advisory) {
+    let own = std::iter::once(advisory.id);
+    let names = own.chain(advisory.aliases).chain(advisory.related);
+    let id = &finding.id;
+    finding.aliases.extend(names.filter(|name| name != id));
+    finding.malware |= advisory.malware;
+    finding.title = finding.title.take().or(advisory.title);
+    if finding.description.is_empty() {
+        finding.description = advisory.description;
+    }
+    finding.cvss.extend(advisory.cvss);
+    finding.cwes.extend(advisory.cwes);
+    finding.links.extend(advisory.links);
+    let dates = [finding.published, advisory.published];
+    finding.published = dates.into_iter().flatten().min();
 }
 
 /// The *not affected* statements of a group.
@@ -248,15 +296,15 @@ struct Denials<'a> {
 }
 
 impl<'a> Denials<'a> {
-    fn of(group: &[(&'a Hit, &Advisory)]) -> Self {
+    fn of(group: &[(Hit<'a>, Advisory)]) -> Self {
         let mut denials = Self {
             all: false,
             cpes: BTreeSet::new(),
         };
         for (hit, _) in group {
             if matches!(hit.verdict, Verdict::NotAffected) {
-                denials.all |= hit.statement.cpes.is_empty();
-                denials.cpes.extend(&hit.statement.cpes);
+                denials.all |= hit.said.affected.cpes.is_empty();
+                denials.cpes.extend(&hit.said.affected.cpes);
             }
         }
         denials
@@ -270,24 +318,24 @@ impl<'a> Denials<'a> {
 }
 
 /// The deciding statement first.
-fn order(a: &(&Hit, &Advisory), b: &(&Hit, &Advisory), scheme: Scheme) -> Ordering {
-    let open = |hit: &Hit| hit.statement.status == Status::UnderInvestigation;
-    let fixed = |hit: &Hit| match &hit.verdict {
-        Verdict::Affected {
-            fixed: Some(fixed), ..
-        } => Some(fixed.clone()),
-        _ => None,
-    };
-    let highest = |a: Option<String>, b: Option<String>| match (a, b) {
-        (Some(a), Some(b)) => scheme.compare(&b, &a).unwrap_or(Ordering::Equal),
-        (a, b) => b.is_some().cmp(&a.is_some()),
-    };
-    open(a.0)
-        .cmp(&open(b.0))
+fn order(a: &(Hit<'_>, Advisory), b: &(Hit<'_>, Advisory), scheme: Scheme) -> Ordering {
+    let open = |hit: &Hit<'_>| hit.statement().status == Status::UnderInvestigation;
+    open(&a.0)
+        .cmp(&open(&b.0))
         .then_with(|| a.0.rank.cmp(&b.0.rank))
-        .then_with(|| highest(fixed(a.0), fixed(b.0)))
+        .then_with(|| match (fixed(&a.0), fixed(&b.0)) {
+            (Some(a), Some(b)) => scheme.compare(b, a).unwrap_or(Ordering::Equal),
+            (a, b) => b.is_some().cmp(&a.is_some()),
+        })
         .then_with(|| a.1.id.cmp(&b.1.id))
-        .then_with(|| a.0.statement.cmp(&b.0.statement))
+        .then_with(|| a.0.statement().cmp(b.0.statement()))
+}
+
+fn fixed<'a>(hit: &'a Hit<'_>) -> Option<&'a str> {
+    match &hit.verdict {
+        Verdict::Affected { fixed, .. } => fixed.as_deref(),
+        _ => None,
+    }
 }
 
 fn fix_state(status: Status, fixed: bool, ends: bool) -> FixState {
@@ -303,35 +351,36 @@ fn fix_state(status: Status, fixed: bool, ends: bool) -> FixState {
     }
 }
 
-fn feed(sources: &[Source], hit: &Hit) -> String {
+fn feed(sources: &[Source], hit: &Hit<'_>) -> String {
     let source = sources.get(hit.rank);
     source
         .map(|source| source.snapshot.meta().feed.clone())
         .unwrap_or_default()
 }
 
-fn reason(sources: &[Source], hit: &Hit) -> Reason {
+fn reason(sources: &[Source], hit: &Hit<'_>) -> Reason {
+    let statement = hit.statement();
     let digest = sources.get(hit.rank).map(|source| source.snapshot.digest());
     Reason {
         feed: feed(sources, hit),
         snapshot: digest.unwrap_or(Digest::Sha256([0; 32])),
-        name_kind: hit.statement.name_kind,
-        name: hit.statement.package.clone(),
-        version: hit.version.clone(),
+        name_kind: statement.name_kind,
+        name: statement.package.clone(),
+        version: hit.version.to_owned(),
         range: match &hit.verdict {
             Verdict::Affected { range, .. } => range.clone(),
             _ => String::new(),
         },
-        status: hit.statement.status,
-        note: hit.statement.note.clone(),
+        status: statement.status,
+        note: statement.note.clone(),
     }
 }
 
-fn union<'a, T: Clone + Ord + 'a>(lists: impl Iterator<Item = &'a [T]>) -> Vec<T> {
+/// The first of each.
+fn distinct<T: Ord>(mut list: Vec<T>) -> Vec<T> {
     let mut seen = BTreeSet::new();
-    lists
-        .flatten()
-        .filter(|item| seen.insert(*item))
-        .cloned()
-        .collect()
+    let are_first: Vec<bool> = list.iter().map(|item| seen.insert(item)).collect();
+    let mut are_first = are_first.into_iter();
+    list.retain(|_| are_first.next().unwrap_or(true));
+    list
 }
