@@ -29,7 +29,7 @@ trap stop EXIT INT TERM
 measure() {
     data=$scratch/$1
     mkdir -p "$data"
-    "$target/examples/synthetic-layers" layers "$data" "$layers" ${3:+"$3"}
+    "$target/examples/synthetic-layers" layers "$data" 0 "$layers" ${3:+"$3"}
     "$target/examples/synthetic-layers" snapshot "$data" 0
     # A receiver that is not there: only making notifications is measured. They wait for an hour.
     cat > "$scratch/config.yaml" <<YAML

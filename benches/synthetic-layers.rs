@@ -1,18 +1,21 @@
 //! Fills a service's database with made-up layers, and its folder with made-up snapshots of Debian.
 //!
 //! ```text
-//! synthetic-layers layers DATA_DIR COUNT [POSTGRESQL SOURCE]
+//! synthetic-layers layers DATA_DIR FIRST END [POSTGRESQL SOURCE]
 //! synthetic-layers snapshot DATA_DIR CHANGED
 //! ```
-//! `layers` adds COUNT layers, each with 20 packages of its own out of 5,000, some far more common
-//! than others, in one of eight versions. `snapshot` publishes 20,000 advisories about them; the first
-//! CHANGED of them say another fix than with 0. The same arguments make the same.
+//! `layers` adds the layers FIRST to END (both multiples of 4, END left out). Four are an image, each
+//! built on the one before; each brings in 30 packages out of 5,000, some far more common than others,
+//! in one of eight versions, beside or in place of those below. `snapshot` publishes 20,000 advisories
+//! about them; the first CHANGED of them say another fix than with 0. The same arguments make the same.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stderr,
     reason = "a generator ends with a message or a panic"
 )]
 
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -20,19 +23,22 @@ use pellucid_model::{
     Advisory, Affected, NameKind, Namespace, Package, PackageKind, Severity, Status,
 };
 use pellucid_snapshot::{Builder, Catalog, FeedStatus, Meta};
-use pellucid_store::{Database, Feature, NewLayer, Store};
-use pellucid_version::Range;
+use pellucid_store::{Added, Database, Feature, NewLayer, Store};
 
 const PACKAGES: u64 = 5000;
 const VERSIONS: u64 = 8;
-const PER_LAYER: usize = 20;
+const PER_LAYER: usize = 30;
+/// Layers of an image.
+const CHAIN: u64 = 4;
+/// What the analysis of a layer of so many packages takes, compressed.
+const ANALYSIS_BYTES: usize = 2000;
 const ADVISORIES: u64 = 20_000;
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     match *words.as_slice() {
-        ["layers", folder, count, ref rest @ ..] => {
+        ["layers", folder, first, end, ref rest @ ..] => {
             let database = match rest.first() {
                 Some(source) => Database::Postgres {
                     source: (*source).to_owned(),
@@ -44,11 +50,12 @@ fn main() {
             };
             std::fs::create_dir_all(folder).unwrap();
             let runtime = tokio::runtime::Runtime::new().unwrap();
-            runtime.block_on(layers(&database, count.parse().unwrap()));
+            let images = first.parse::<u64>().unwrap() / CHAIN..end.parse::<u64>().unwrap() / CHAIN;
+            runtime.block_on(layers(&database, images));
         }
         ["snapshot", folder, changed] => snapshot(folder, changed.parse().unwrap()),
         _ => {
-            eprintln!("usage: layers DATA_DIR COUNT [SOURCE] | snapshot DATA_DIR CHANGED");
+            eprintln!("usage: layers DATA_DIR FIRST END [SOURCE] | snapshot DATA_DIR CHANGED");
             std::process::exit(2);
         }
     }
@@ -77,7 +84,7 @@ fn version(number: u64) -> String {
     format!("1.{number}-1")
 }
 
-async fn layers(database: &Database, count: u64) {
+async fn layers(database: &Database, images: Range<u64>) {
     let store = Store::open(database).await.unwrap();
     let namespace = Arc::new(pellucid_store::Namespace {
         name: "debian:12".to_owned(),
@@ -87,43 +94,66 @@ async fn layers(database: &Database, count: u64) {
     let parallel = 8;
     for writer in 0..parallel {
         let (store, namespace) = (store.clone(), Arc::clone(&namespace));
+        let images = (images.start + writer..images.end).step_by(parallel as usize);
         writers.push(tokio::spawn(async move {
-            for number in (writer..count).step_by(parallel as usize) {
-                let mut numbers = Numbers(number);
-                let mut chosen: Vec<(u64, u64)> = (0..PER_LAYER)
-                    .map(|_| (numbers.package(), numbers.next() % VERSIONS))
-                    .collect();
-                chosen.sort_unstable();
-                chosen.dedup_by_key(|(package, _)| *package);
-                let features: Vec<Feature> = chosen
-                    .into_iter()
-                    .map(|(package, number)| {
-                        let (name, version) = (format!("package{package}"), version(number));
-                        Feature {
-                            namespace: Arc::clone(&namespace),
-                            package: Package::new(PackageKind::Deb, &*name, &*version),
-                            name,
-                            version,
-                        }
-                    })
-                    .collect();
-                let (name, digest) = (format!("layer{number}"), format!("sha256:{number:064x}"));
-                let layer = NewLayer {
-                    name: &name,
-                    parent: None,
-                    namespace: Some(&namespace),
-                    engine_version: 3,
-                    digest: &digest,
-                    analysis_version: "synthetic",
-                    analysis: b"",
-                    features: &features,
-                };
-                store.add_layer(layer).await.unwrap();
+            for number in images {
+                image(&store, &namespace, number).await;
             }
         }));
     }
     for writer in writers {
         writer.await.unwrap();
+    }
+}
+
+/// Stores the layers of an image, lowest first.
+async fn image(store: &Store, namespace: &Arc<pellucid_store::Namespace>, number: u64) {
+    let mut parent = None;
+    let mut visible: BTreeMap<u64, u64> = BTreeMap::new();
+    for number in number * CHAIN..(number + 1) * CHAIN {
+        let mut numbers = Numbers(number);
+        let mut own = BTreeMap::new();
+        while own.len() < PER_LAYER {
+            let (package, version) = (numbers.package(), numbers.next() % VERSIONS);
+            if visible.get(&package) != Some(&version) {
+                own.insert(package, version);
+            }
+        }
+        visible.append(&mut own);
+        let features: Vec<Feature> = visible
+            .iter()
+            .map(|(package, number)| {
+                let (name, version) = (format!("package{package}"), version(*number));
+                Feature {
+                    namespace: Arc::clone(namespace),
+                    package: Package::new(PackageKind::Deb, &*name, &*version),
+                    name,
+                    version,
+                }
+            })
+            .collect();
+        let analysis: Vec<u8> = std::iter::repeat_with(|| numbers.next().to_le_bytes())
+            .flatten()
+            .take(ANALYSIS_BYTES)
+            .collect();
+        let (name, digest) = (
+            format!("{number:064x}"),
+            format!("sha256:{:064x}", u128::from(number) << 64),
+        );
+        let layer = NewLayer {
+            name: &name,
+            parent,
+            namespace: Some(namespace),
+            engine_version: 3,
+            digest: &digest,
+            analysis_version: "synthetic",
+            analysis: &analysis,
+            features: &features,
+        };
+        match store.add_layer(layer).await.unwrap() {
+            Added::Inserted(id) => parent = Some(id),
+            Added::AlreadyThere => panic!("layer {number} is there already"),
+        }
     }
 }
 
@@ -146,7 +176,7 @@ fn snapshot(folder: &str, changed: u64) {
             package: format!("package{}", number % PACKAGES),
             name_kind: NameKind::Source,
             status: Status::Affected,
-            ranges: vec![Range::before(version(fixed))],
+            ranges: vec![pellucid_version::Range::before(version(fixed))],
             versions: Vec::new(),
             severity: None,
             arches: Vec::new(),

@@ -1,16 +1,16 @@
 //! Rendered answers, kept in memory.
 //!
-//! A key holds everything that an answer depends on, so an entry is never wrong, only unused; two
-//! halves bound the memory: when the young one is full the old one is forgotten.
+//! A key holds everything that an answer depends on, so an entry is never wrong, only unused.
 //!
 //! Answers are made a few at a time: when many ask for the same at once, one makes it and the others
 //! find it; when they ask for many different ones, memory stays bounded.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::halves::Halves;
 
 /// Bytes of answers in each half.
 const HALF: usize = 8 << 20;
@@ -32,16 +32,9 @@ pub(crate) struct Key {
     pub(crate) gzip: bool,
 }
 
-#[derive(Default)]
-struct Halves {
-    young: HashMap<Key, Bytes>,
-    old: HashMap<Key, Bytes>,
-    bytes: usize,
-}
-
 /// The answers.
 pub(crate) struct Answers {
-    halves: Mutex<Halves>,
+    halves: Mutex<Halves<Key, Bytes>>,
     making: Semaphore,
 }
 
@@ -49,7 +42,7 @@ impl Default for Answers {
     fn default() -> Self {
         let processors = std::thread::available_parallelism().map_or(2, usize::from);
         Self {
-            halves: Mutex::default(),
+            halves: Mutex::new(Halves::new(HALF)),
             making: Semaphore::new(processors.max(2)),
         }
     }
@@ -64,8 +57,7 @@ impl Answers {
 
     pub(crate) fn get(&self, key: &Key) -> Option<Bytes> {
         let halves = self.halves.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = halves.young.get(key).or_else(|| halves.old.get(key));
-        found.cloned()
+        halves.get(key)
     }
 
     pub(crate) fn put(&self, key: Key, answer: Bytes) {
@@ -73,11 +65,7 @@ impl Answers {
             return;
         }
         let mut halves = self.halves.lock().unwrap_or_else(PoisonError::into_inner);
-        if halves.bytes + answer.len() > HALF {
-            halves.old = std::mem::take(&mut halves.young);
-            halves.bytes = 0;
-        }
-        halves.bytes += answer.len();
-        halves.young.insert(key, answer);
+        let weight = answer.len();
+        halves.put(key, answer, weight);
     }
 }

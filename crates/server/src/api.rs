@@ -14,13 +14,22 @@ use hyper::body::Incoming;
 use pellucid_store::StoreError;
 use serde::Serialize;
 
-use crate::app::{App, Peer};
+use crate::app::{App, Peer, Started};
 use crate::auth::{Denied, Scope};
 use crate::reply::{self, Reply};
 use crate::v1;
 
+/// What a caller is told while the database is away.
+const AWAY: &str = "the database cannot be asked";
+
 /// Answers one request of either API.
-pub(crate) async fn handle(app: Arc<App>, peer: Peer, request: Request<Incoming>) -> Reply {
+pub(crate) async fn handle(started: Arc<Started>, peer: Peer, request: Request<Incoming>) -> Reply {
+    let ours = request.uri().path().starts_with("/api/v1/");
+    let app = match started.app() {
+        Some(app) => Arc::clone(app),
+        None if ours => return failed(StatusCode::SERVICE_UNAVAILABLE, AWAY),
+        None => return v1::database_is_away(),
+    };
     match request.uri().path().strip_prefix("/api/v1/") {
         Some(path) => {
             let path = path.to_owned();
@@ -60,7 +69,7 @@ async fn answer(app: &App, peer: &Peer, path: &str, request: &Request<Incoming>)
             reply.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
             return reply;
         }
-        Err(Denied::Forbidden(scope)) => {
+        Err(Denied::Forbidden(_, scope)) => {
             let reason = format!("not allowed: {} is needed", scope.name());
             return failed(StatusCode::FORBIDDEN, &reason);
         }
@@ -90,14 +99,8 @@ impl ApiError {
         match self {
             Self::Bad(reason) => failed(StatusCode::BAD_REQUEST, reason),
             Self::Store(error) => {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "the database cannot be asked"
-                );
-                failed(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "the database cannot be asked",
-                )
+                tracing::error!(error = &error as &dyn std::error::Error, AWAY);
+                failed(StatusCode::SERVICE_UNAVAILABLE, AWAY)
             }
         }
     }

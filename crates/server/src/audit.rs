@@ -1,13 +1,12 @@
-//! Lines about everything that changes what others see: who did what to what, and how it ended.
-
-use crate::auth::Principal;
+//! Lines about everything that changes what others see: who did what to what, or tried to, and how it
+//! ended.
 
 /// Writes one line. Paths and headers of layers never come here: they carry secrets.
-pub(crate) fn record(principal: &Principal, verb: &'static str, object: &str, status: u16) {
+pub(crate) fn record(principal: &str, verb: &'static str, object: &str, status: u16) {
     let object: String = object.chars().take(256).collect();
     tracing::info!(
         target: "audit",
-        principal = principal.name.as_str(),
+        principal,
         verb,
         object = object.as_str(),
         status,

@@ -59,6 +59,14 @@ impl Scope {
             Self::Admin => "admin",
         }
     }
+
+    /// Whether it is to change something.
+    pub(crate) const fn is_change(self) -> bool {
+        matches!(
+            self,
+            Self::LayersWrite | Self::LayersDelete | Self::VulnsWrite | Self::NotificationsAck
+        )
+    }
 }
 
 /// What anybody may do in restricted mode.
@@ -79,12 +87,12 @@ pub(crate) struct Principal {
 }
 
 /// Why somebody may not.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Denied {
     /// Nobody known asked.
     Unknown,
     /// Somebody known, or anybody, asked for what they may not do.
-    Forbidden(Scope),
+    Forbidden(Principal, Scope),
 }
 
 /// The rule for all requests.
@@ -155,12 +163,16 @@ impl Auth {
         match self {
             Self::Open => Ok(by(certificate.unwrap_or("anonymous"))),
             Self::Restricted if RESTRICTED.contains(&scope) => Ok(by("anonymous")),
-            Self::Restricted => Err(Denied::Forbidden(scope)),
+            Self::Restricted => Err(Denied::Forbidden(by("anonymous"), scope)),
             Self::Tokens(bearers) => {
                 let bearer = bearer(bearers, authorization).ok_or(Denied::Unknown)?;
                 let may = bearer.scopes.contains(&scope) || bearer.scopes.contains(&Scope::Admin);
-                may.then(|| by(&bearer.name))
-                    .ok_or(Denied::Forbidden(scope))
+                let principal = by(&bearer.name);
+                if may {
+                    Ok(principal)
+                } else {
+                    Err(Denied::Forbidden(principal, scope))
+                }
             }
         }
     }
@@ -210,7 +222,12 @@ mod tests {
         assert_eq!(allow("bearer  one", Scope::LayersRead), Ok("quay".into()));
         assert_eq!(
             allow("Bearer one", Scope::LayersDelete),
-            Err(Denied::Forbidden(Scope::LayersDelete))
+            Err(Denied::Forbidden(
+                Principal {
+                    name: "quay".into()
+                },
+                Scope::LayersDelete
+            ))
         );
         assert_eq!(allow("Bearer two", Scope::LayersDelete), Ok("root".into()));
         for bad in ["Bearer three", "Basic one", "one", "Bearer", "Bearer "] {

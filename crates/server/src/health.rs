@@ -12,7 +12,7 @@ use http::{HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 
-use crate::app::App;
+use crate::app::Started;
 use crate::reply::{self, Reply};
 
 /// The longest time that the database may take to answer.
@@ -26,7 +26,11 @@ pub(crate) struct Phase {
 }
 
 /// Answers one request.
-pub(crate) async fn handle(app: Arc<App>, phase: Arc<Phase>, request: Request<Incoming>) -> Reply {
+pub(crate) async fn handle(
+    started: Arc<Started>,
+    phase: Arc<Phase>,
+    request: Request<Incoming>,
+) -> Reply {
     let is_get = request.method() == Method::GET;
     let path = request.uri().path();
     if !["/health", "/healthz", "/readyz", "/startupz", "/metrics"].contains(&path) {
@@ -36,22 +40,28 @@ pub(crate) async fn handle(app: Arc<App>, phase: Arc<Phase>, request: Request<In
         return reply::method_not_allowed("GET");
     }
     match path {
-        "/health" if answers(&app).await => reply::empty_from_clair(StatusCode::OK),
+        "/health" if answers(&started).await => reply::empty_from_clair(StatusCode::OK),
         "/health" => reply::empty_from_clair(StatusCode::INTERNAL_SERVER_ERROR),
-        "/readyz" => ready(&app, &phase).await,
+        "/readyz" => ready(&started, &phase).await,
         "/metrics" => {
             let mut reply = reply::empty(StatusCode::OK);
-            *reply.body_mut() = Full::new(app.metrics.text(app.auth.mode()).into());
+            *reply.body_mut() = Full::new(started.metrics().into());
             let kind = HeaderValue::from_static("text/plain; version=0.0.4");
             reply.headers_mut().insert(header::CONTENT_TYPE, kind);
             reply
         }
-        // The listeners are opened last: whoever can ask has waited for the start.
+        "/startupz" if started.app().is_none() => reply::text(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the database is not there yet\n",
+        ),
         _ => reply::text(StatusCode::OK, "ok\n"),
     }
 }
 
-async fn answers(app: &App) -> bool {
+async fn answers(started: &Started) -> bool {
+    let Some(app) = started.app() else {
+        return false;
+    };
     matches!(
         tokio::time::timeout(PATIENCE, app.store.ping()).await,
         Ok(Ok(()))
@@ -59,11 +69,14 @@ async fn answers(app: &App) -> bool {
 }
 
 /// Ready, or one line for each reason why not.
-async fn ready(app: &App, phase: &Phase) -> Reply {
-    let reasons = match (phase.draining.load(Ordering::Relaxed), answers(app).await) {
+async fn ready(started: &Started, phase: &Phase) -> Reply {
+    let reasons = match (
+        phase.draining.load(Ordering::Relaxed),
+        answers(started).await,
+    ) {
         (false, true) => {
             // Clair answered before its first update too; so this is said, not refused.
-            return match app.snapshots.is_empty() {
+            return match started.app().is_none_or(|app| app.snapshots.is_empty()) {
                 true => reply::text(StatusCode::OK, "ok\nthere is no advisory data yet\n"),
                 false => reply::text(StatusCode::OK, "ok\n"),
             };

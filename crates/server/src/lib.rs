@@ -17,6 +17,7 @@ mod auth;
 mod background;
 mod config;
 mod fetch;
+mod halves;
 mod health;
 mod listen;
 mod log;

@@ -15,7 +15,6 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -24,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::Peer;
 use crate::metrics::Metrics;
 use crate::reply::Reply;
-use crate::tls;
+use crate::tls::{self, Tls};
 
 /// Time for a request's header to come, the pause between requests included.
 const HEADER: Duration = Duration::from_secs(75);
@@ -61,7 +60,7 @@ pub(crate) fn bind(addresses: &[IpAddr], port: u16) -> std::io::Result<TcpListen
 /// Serves a listener until the token is cancelled and the last request has ended, or `drain` is over.
 pub(crate) async fn serve<H, F>(
     listener: TcpListener,
-    tls: Option<Arc<ServerConfig>>,
+    tls: Option<Arc<Tls>>,
     metrics: Arc<Metrics>,
     stop: CancellationToken,
     drain: Duration,
@@ -71,7 +70,6 @@ pub(crate) async fn serve<H, F>(
     F: Future<Output = Reply> + Send + 'static,
 {
     let connections = Arc::new(tokio::sync::Semaphore::new(CONNECTIONS));
-    let acceptor = tls.map(TlsAcceptor::from);
     let graceful = GracefulShutdown::new();
     let watcher = graceful.watcher();
     drop(watcher);
@@ -95,10 +93,10 @@ pub(crate) async fn serve<H, F>(
         // Small answers are not to wait for more.
         let _ = stream.set_nodelay(true);
         let watcher = graceful.watcher();
-        let (acceptor, handle, metrics) = (acceptor.clone(), handle.clone(), Arc::clone(&metrics));
+        let (tls, handle, metrics) = (tls.clone(), handle.clone(), Arc::clone(&metrics));
         tokio::spawn(async move {
             metrics.connections.fetch_add(1, Relaxed);
-            match acceptor {
+            match tls {
                 None => {
                     let peer = Peer {
                         address,
@@ -106,8 +104,8 @@ pub(crate) async fn serve<H, F>(
                     };
                     connection(stream, Speaks::Http1, peer, handle, watcher).await;
                 }
-                Some(acceptor) => {
-                    if let Some((stream, peer)) = handshake(&acceptor, stream, address).await {
+                Some(tls) => {
+                    if let Some((stream, peer)) = handshake(tls, stream, address).await {
                         let speaks = match stream.get_ref().1.alpn_protocol() {
                             Some(b"h2") => Speaks::Http2,
                             _ => Speaks::Http1,
@@ -130,10 +128,14 @@ pub(crate) async fn serve<H, F>(
 }
 
 async fn handshake(
-    acceptor: &TlsAcceptor,
+    tls: Arc<Tls>,
     stream: TcpStream,
     address: SocketAddr,
 ) -> Option<(tokio_rustls::server::TlsStream<TcpStream>, Peer)> {
+    let config = tokio::task::spawn_blocking(move || tls.config())
+        .await
+        .ok()?;
+    let acceptor = TlsAcceptor::from(config);
     let accepted = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await;
     let stream = match accepted {
         Ok(Ok(stream)) => stream,

@@ -7,6 +7,11 @@
 //! Clair's one rule about names is kept: a package that the parent has in the same version keeps the
 //! parent's namespace, so that an upgrade of the distribution by an upper layer makes new only what
 //! it changed.
+//!
+//! A small layer whose digest is known is not read a second time: its bytes are hashed, and what they say
+//! is remembered.
+
+mod analyses;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Cursor, Read as _};
@@ -24,12 +29,14 @@ use pellucid_model::{Digest, DigestState, Image, Inventory, Layer, Package, Pack
 use pellucid_store::{
     Added, ChainLink, EffectiveFeature, Feature, LayerId, Namespace, NewLayer, Replaced, StoreError,
 };
+use sha2::Digest as _;
 use tokio::sync::Semaphore;
 
 use crate::app::App;
 use crate::fetch::{Blob, FetchError};
 use crate::metrics::add_one;
 use crate::v1::format;
+use analyses::{Analyses, Analysis};
 
 /// Clair's engine version, which its clients compare.
 pub(crate) const ENGINE_VERSION: u32 = 3;
@@ -37,6 +44,8 @@ pub(crate) const ENGINE_VERSION: u32 = 3;
 const DEPTH: usize = 512;
 /// The longest name of a layer, in characters, as in Clair.
 const NAME: usize = 128;
+/// Bytes of a layer that is looked up by its digest before it is read.
+const SMALL: u64 = 256 << 10;
 /// The largest file that Clair looks into; a larger package database is refused as a whole.
 const LARGEST_FILE: u64 = 200 << 20;
 
@@ -88,11 +97,8 @@ pub(crate) struct Scanner {
     analysis_version: String,
     languages: bool,
     limits: Limits,
-    decoded: std::sync::Mutex<HashMap<Digest, Arc<LayerInventory>>>,
+    analyses: Arc<Analyses>,
 }
-
-/// Decoded inventories kept in memory.
-const DECODED: usize = 32;
 
 impl Scanner {
     pub(crate) fn new(config: &crate::Config) -> Self {
@@ -111,7 +117,7 @@ impl Scanner {
                 wall: sources.timeout.0,
                 ..Limits::default()
             },
-            decoded: std::sync::Mutex::default(),
+            analyses: Arc::default(),
         }
     }
 
@@ -199,35 +205,28 @@ async fn analyse(app: &App, layer: &Incoming, chain: &[ChainLink]) -> Result<(),
         "aci" => Format::Aci,
         _ => return Err(ProcessError::Format(layer.format.clone())),
     };
-    let limits = app.scanner.limits.clone();
-    let read = tokio::task::spawn_blocking(move || read(blob, format, &limits)).await;
-    let read = read.map_err(|_| ProcessError::Stopped)??;
+    let below = below(app, chain)?;
+    let parent_features = parent_features(app, chain).await?;
+    let parent_namespace = chain.last().and_then(|parent| parent.namespace.clone());
+    let (limits, languages) = (app.scanner.limits.clone(), app.scanner.languages);
+    let analyses = Arc::clone(&app.scanner.analyses);
+    let work = move || {
+        let read = read(blob, format, &limits, &analyses)?;
+        let inventory = Arc::clone(&read.analysis.inventory);
+        let visible = lay(below, inventory, read.digest, languages)?;
+        for warning in &visible.warnings {
+            say(warning);
+        }
+        let shown = Shown::of(&visible, &parent_features, parent_namespace)?;
+        Ok::<_, ProcessError>((read, shown))
+    };
+    let done = tokio::task::spawn_blocking(work).await;
+    let (read, shown) = done.map_err(|_| ProcessError::Stopped)??;
     app.metrics
         .layer_bytes
         .fetch_add(read.bytes, Ordering::Relaxed);
-    let below = below(app, chain)?;
-    let parent_features = parent_features(app, chain).await?;
-    let inventory = Arc::clone(&read.inventory);
-    let digest = read.digest;
-    let languages = app.scanner.languages;
-    let work = move || {
-        let inventory = lay(below, Arc::clone(&inventory), digest, languages)?;
-        let encoded = encode(&read.inventory)?;
-        Ok::<_, ProcessError>((inventory, encoded))
-    };
-    // A layer without entries says nothing new, and is common: it is not worth another thread.
-    let (visible, encoded) = if read.is_small {
-        work()?
-    } else {
-        let done = tokio::task::spawn_blocking(work).await;
-        done.map_err(|_| ProcessError::Stopped)??
-    };
-    for warning in &visible.warnings {
-        say(warning);
-    }
-    let shown = Shown::of(&visible, &parent_features, chain)?;
     tracing::debug!(feature_count = shown.features.len(), "detected features");
-    let digest = digest.to_string();
+    let digest = read.digest.to_string();
     let stored = NewLayer {
         name: &layer.name,
         parent: chain.last().map(|parent| parent.id),
@@ -235,7 +234,7 @@ async fn analyse(app: &App, layer: &Incoming, chain: &[ChainLink]) -> Result<(),
         engine_version: ENGINE_VERSION,
         digest: &digest,
         analysis_version: &app.scanner.analysis_version,
-        analysis: &encoded,
+        analysis: &read.analysis.encoded,
         features: &shown.features,
     };
     store(app, stored).await
@@ -281,14 +280,18 @@ enum Format {
 
 /// What reading a blob gave.
 struct ReadBlob {
-    inventory: Arc<LayerInventory>,
+    analysis: Arc<Analysis>,
     digest: Digest,
     bytes: u64,
-    is_small: bool,
 }
 
 /// Reads a blob to its end. Blocks.
-fn read(mut blob: Blob, format: Format, limits: &Limits) -> Result<ReadBlob, ProcessError> {
+fn read(
+    mut blob: Blob,
+    format: Format,
+    limits: &Limits,
+    analyses: &Analyses,
+) -> Result<ReadBlob, ProcessError> {
     let failed = |source: io::Error| {
         let layer = Box::new(pellucid_image::LayerName {
             index: None,
@@ -297,31 +300,52 @@ fn read(mut blob: Blob, format: Format, limits: &Limits) -> Result<ReadBlob, Pro
         let source = LayerFault::Read(source);
         ProcessError::Archive(Box::new(ImageError::Layer { layer, source }))
     };
-    let mut first = [0; 1];
-    let filled = loop {
-        match blob.read(&mut first) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            other => break other.map_err(failed)?,
-        }
-    };
-    if filled == 0 {
-        // No bytes at all are an empty layer, as in Clair: `/dev/null`, a 204.
-        use sha2::Digest as _;
+    let mut first = Vec::new();
+    (&mut blob)
+        .take(SMALL)
+        .read_to_end(&mut first)
+        .map_err(failed)?;
+    let is_whole = (first.len() as u64) < SMALL;
+    let whole = is_whole.then(|| Digest::Sha256(sha2::Sha256::digest(&first).into()));
+    // The same bytes say other things as another format.
+    let whole = whole.filter(|_| format == Format::Docker || first.is_empty());
+    if let Some(digest) = whole
+        && let Some(analysis) = analyses.get(&digest)
+    {
         return Ok(ReadBlob {
-            inventory: Arc::new(LayerInventory::default()),
-            digest: Digest::Sha256(sha2::Sha256::digest([]).into()),
-            bytes: 0,
-            is_small: true,
+            analysis,
+            digest,
+            bytes: first.len() as u64,
         });
     }
-    let mut blob = Cursor::new(first).chain(blob);
+    let (inventory, digest, bytes) = match whole {
+        // No bytes at all are an empty layer, as in Clair: `/dev/null`, a 204.
+        Some(digest) if first.is_empty() => (LayerInventory::default(), digest, 0),
+        _ => inventory(&mut Cursor::new(first).chain(blob), format, limits)?,
+    };
+    let analysis = Arc::new(Analysis::of(inventory)?);
+    if format == Format::Docker {
+        analyses.put(digest, &analysis);
+    }
+    Ok(ReadBlob {
+        analysis,
+        digest,
+        bytes,
+    })
+}
+
+/// What is in a blob, with its digest and its length.
+fn inventory(
+    blob: &mut (dyn io::Read + Send),
+    format: Format,
+    limits: &Limits,
+) -> Result<(LayerInventory, Digest, u64), ProcessError> {
     let mut visitor = Visitor {
         inner: pellucid_detect::layer(),
         format,
         too_big: false,
     };
-    let expected = Expected::default();
-    let read = read_layer_stream(&mut blob, &expected, limits, &mut visitor, &());
+    let read = read_layer_stream(blob, &Expected::default(), limits, &mut visitor, &());
     if visitor.too_big {
         return Err(ProcessError::FileTooBig);
     }
@@ -331,12 +355,7 @@ fn read(mut blob: Blob, format: Format, limits: &Limits) -> Result<ReadBlob, Pro
         .finish(0)
         .map_err(|error| ProcessError::Detect(Box::new(error)))?;
     let digest = read.digest.or(read.diff_id).ok_or(ProcessError::Stopped)?;
-    Ok(ReadBlob {
-        is_small: inventory.len() < 256,
-        inventory: Arc::new(inventory),
-        digest,
-        bytes: read.blob_bytes,
-    })
+    Ok((inventory, digest, read.blob_bytes))
 }
 
 /// Shows detectors what they know: an ACI has its files below `rootfs/`.
@@ -411,36 +430,18 @@ fn below(
             let digest: Digest = link.digest.parse().map_err(|_| damaged())?;
             // A chain may hold analyses of other versions; only the present one's are kept decoded.
             let is_current = link.analysis_version == app.scanner.analysis_version;
-            let mut decoded = app
-                .scanner
-                .decoded
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
-            if let Some(inventory) = decoded.get(&digest).filter(|_| is_current) {
-                return Ok((digest, Arc::clone(inventory)));
+            let known = app.scanner.analyses.get(&digest).filter(|_| is_current);
+            if let Some(analysis) = known {
+                return Ok((digest, Arc::clone(&analysis.inventory)));
             }
-            let inventory = Arc::new(decode(&link.analysis).ok_or_else(damaged)?);
+            let analysis = Analysis::decode(Arc::clone(&link.analysis)).ok_or_else(damaged)?;
+            let analysis = Arc::new(analysis);
             if is_current {
-                if decoded.len() >= DECODED {
-                    decoded.clear();
-                }
-                decoded.insert(digest, Arc::clone(&inventory));
+                app.scanner.analyses.put(digest, &analysis);
             }
-            Ok((digest, inventory))
+            Ok((digest, Arc::clone(&analysis.inventory)))
         })
         .collect()
-}
-
-/// An inventory as it is stored: JSON, compressed.
-fn encode(inventory: &LayerInventory) -> Result<Vec<u8>, ProcessError> {
-    let damaged = |_| ProcessError::Stopped;
-    let json = serde_json::to_vec(inventory).map_err(|_| ProcessError::Stopped)?;
-    zstd::bulk::compress(&json, 1).map_err(damaged)
-}
-
-fn decode(bytes: &[u8]) -> Option<LayerInventory> {
-    let json = zstd::stream::decode_all(bytes).ok()?;
-    serde_json::from_slice(&json).ok()
 }
 
 /// Lays a layer over those below it.
@@ -523,7 +524,7 @@ impl Shown {
     fn of(
         visible: &Inventory,
         parent: &ParentFeatures,
-        chain: &[ChainLink],
+        parent_namespace: Option<String>,
     ) -> Result<Self, ProcessError> {
         let own = visible.distributions.first().map(|first| {
             let name = format::shown_namespace(first.namespace.as_str());
@@ -533,7 +534,7 @@ impl Shown {
             }
         });
         let inherited = || {
-            let name = chain.last()?.namespace.clone()?;
+            let name = parent_namespace?;
             let version_format = format::of_namespace(&name).unwrap_or_default().to_owned();
             Some(Namespace {
                 name,

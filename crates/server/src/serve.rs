@@ -1,12 +1,13 @@
 //! Starting and stopping.
 //!
-//! The order is Clair's: configuration, database, then the listeners and the loops. A database that
-//! is not there yet is waited for; everything else that is wrong at start is an error.
+//! Configuration, advisory data, listeners, database, loops. While the database is not there yet the
+//! listeners say so, and the start goes on when it is; everything else that is wrong at start is an
+//! error.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use pellucid_snapshot::{Catalog, SnapshotError};
@@ -14,17 +15,19 @@ use pellucid_store::{Database, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::app::App;
+use crate::app::{App, Started};
 use crate::auth::Auth;
 use crate::background::{self, Background, Loop};
-use crate::config::{Config, ConfigError, GoDuration};
+use crate::config::{Config, ConfigError};
 use crate::fetch::policy::Policy;
 use crate::fetch::{Fetcher, Resolve};
 use crate::health::{self, Phase};
+use crate::metrics::Metrics;
 use crate::process::Scanner;
 use crate::snapshots::Snapshots;
+use crate::tls::Tls;
 use crate::updates::Updates;
-use crate::{api, listen, tls, v1};
+use crate::{api, listen, v1};
 
 /// Connections to PostgreSQL where the configuration does not say.
 const CONNECTIONS: usize = 20;
@@ -74,9 +77,6 @@ pub enum ServeError {
     /// The client that fetches layers cannot be made.
     #[error("layers could not be fetched")]
     Client(#[source] reqwest::Error),
-    /// A stop was asked for before the start was done.
-    #[error("stopped while starting")]
-    Stopped,
 }
 
 /// A running server.
@@ -87,6 +87,8 @@ pub struct Server {
     pub health: SocketAddr,
     stop: Stop,
     tasks: TaskTracker,
+    /// What went wrong after the database that was waited for had come.
+    failed: Arc<OnceLock<ServeError>>,
 }
 
 /// Asks a server to stop.
@@ -123,30 +125,18 @@ impl Server {
     /// Starts a server; it runs until it is [stopped](Stop::ask).
     ///
     /// # Errors
-    /// Whatever is wrong at start but a database that is not there yet: that is waited for.
+    /// Whatever is wrong at start but a database that is not there yet: that is waited for, while the
+    /// listeners answer that it is away.
     pub async fn start(config: &Config, options: Options, stop: Stop) -> Result<Self, ServeError> {
         config.check()?;
         let api = config.clair.api();
-        let tls = tls::config(&api)?;
+        let tls = Tls::of(&api)?.map(Arc::new);
         let auth = Auth::of(config)?;
         let data_dir = config.data_dir.clone().unwrap_or(options.data_dir);
         std::fs::create_dir_all(&data_dir).map_err(|source| ServeError::Folder {
             path: data_dir.clone(),
             source,
         })?;
-        let database = database(config, &data_dir);
-        let store = open(&database, &stop).await?;
-        let key = match api
-            .paginationkey
-            .as_deref()
-            .and_then(crate::config::pagination_key)
-        {
-            Some(key) => key,
-            None => store
-                .secret("pagination")
-                .await
-                .map_err(ServeError::Store)?,
-        };
         let snapshots = Snapshots::of(Arc::new(Catalog::open(&data_dir)?))?;
         let api_listener = bind(&config.api_addresses(), api.port)?;
         let health_listener = bind(&config.health_addresses(), api.healthport)?;
@@ -159,7 +149,6 @@ impl Server {
             address(&api_listener, api.port)?,
             address(&health_listener, api.healthport)?,
         );
-        let metrics = Arc::new(crate::metrics::Metrics::default());
         let is_local = config.is_loopback();
         let own_ports = vec![api_address.port(), health_address.port()];
         let fetcher = Fetcher::new(
@@ -171,91 +160,53 @@ impl Server {
         )
         .map_err(ServeError::Client)?;
         warn(config, &auth);
-        let updates = Arc::new(Updates::new(
-            config,
-            store.clone(),
-            snapshots.clone(),
-            Arc::clone(&metrics),
-            matches!(database, Database::Postgres { .. }),
-        ));
-        updates.begin().await.map_err(ServeError::Store)?;
-        let app = Arc::new(App {
-            updates: Arc::clone(&updates),
-            store: store.clone(),
-            snapshots: snapshots.clone(),
-            fetcher,
-            scanner: Scanner::new(config),
-            answers: crate::answers::Answers::default(),
-            written: v1::Written::default(),
-            auth,
-            metrics: Arc::clone(&metrics),
-            pages: v1::Pages::new(key),
-            timeout: api.timeout.0,
-        });
         let tasks = TaskTracker::new();
-        let phase = Arc::new(Phase::default());
-        let GoDuration(drain) = api.drain;
-        let token = stop.0.clone();
-        {
-            let app = Arc::clone(&app);
-            let handle = move |peer, request| api::handle(Arc::clone(&app), peer, request);
-            let metrics = Arc::clone(&metrics);
-            tasks.spawn(listen::serve(
-                api_listener,
-                tls,
-                metrics,
-                token.clone(),
-                drain,
-                handle,
-            ));
-        }
-        {
-            let (app, phase) = (Arc::clone(&app), Arc::clone(&phase));
-            let handle =
-                move |_, request| health::handle(Arc::clone(&app), Arc::clone(&phase), request);
-            let (metrics, token, drain) = (
-                Arc::clone(&metrics),
-                token.clone(),
-                drain.min(Duration::from_secs(10)),
-            );
-            tasks.spawn(listen::serve(
-                health_listener,
-                None,
-                metrics,
-                token,
-                drain,
-                handle,
-            ));
-        }
-        {
-            let (token, phase) = (token.clone(), Arc::clone(&phase));
-            tasks.spawn(async move {
-                token.cancelled().await;
-                phase.draining.store(true, Ordering::Relaxed);
-            });
-        }
-        let background = Background {
-            store,
+        let starting = Starting {
+            config: config.clone(),
+            database: database(config, &data_dir),
+            fetcher,
+            auth,
             snapshots,
-            metrics,
-            stop: token,
+            metrics: Arc::default(),
+            loops: options.loops,
+            stop: stop.clone(),
+            tasks: tasks.clone(),
         };
-        background::start(
-            &background,
-            &config.clair,
-            &config.notifications,
-            &updates,
-            &options.loops,
-            &tasks,
+        let opened = match starting.open().await {
+            Err(error) if !error.is_retryable() => return Err(ServeError::Store(error)),
+            opened => opened,
+        };
+        let started = Arc::new(Started::new(starting.auth.mode(), &starting.metrics));
+        listen(
+            &starting,
+            &started,
+            (api_listener, tls),
+            health_listener,
+            api.drain.0,
         );
-        tasks.close();
         tracing::info!(address = %api_address, "starting main API");
         tracing::info!(address = %health_address, "starting health API");
+        let failed = Arc::new(OnceLock::new());
+        match opened {
+            Ok(opened) => starting.go(opened, &started),
+            Err(error) => {
+                let failed = Arc::clone(&failed);
+                tasks.spawn(async move {
+                    let stop = starting.stop.clone();
+                    if let Err(error) = starting.wait(error, &started).await {
+                        let _ = failed.set(error);
+                        stop.ask();
+                    }
+                });
+            }
+        }
+        tasks.close();
         Ok(Self {
             api: api_address,
             health: health_address,
             stop,
             tasks,
+            failed,
         })
     }
 
@@ -265,11 +216,167 @@ impl Server {
     }
 
     /// Waits until the server was stopped and its last request and loop have ended.
-    pub async fn ended(self) {
+    ///
+    /// # Errors
+    /// It stopped by itself: the database that was waited for at start came and cannot be used.
+    pub async fn ended(self) -> Result<(), ServeError> {
         self.stop.0.cancelled().await;
-        tracing::info!("Received interruption, gracefully stopping ...");
+        if self.failed.get().is_none() {
+            tracing::info!("Received interruption, gracefully stopping ...");
+        }
         self.tasks.wait().await;
+        match Arc::into_inner(self.failed).and_then(OnceLock::into_inner) {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
     }
+}
+
+/// A start that only lacks the database.
+struct Starting {
+    config: Config,
+    database: Database,
+    fetcher: Fetcher,
+    auth: Auth,
+    snapshots: Snapshots,
+    metrics: Arc<Metrics>,
+    loops: Vec<(&'static str, Loop)>,
+    stop: Stop,
+    tasks: TaskTracker,
+}
+
+/// The database, and what has to be read from it before the first answer.
+struct Opened {
+    store: Store,
+    pagination_key: [u8; 32],
+    updates: Arc<Updates>,
+}
+
+impl Starting {
+    async fn open(&self) -> Result<Opened, StoreError> {
+        let store = Store::open(&self.database).await?;
+        let given = self.config.clair.api().paginationkey;
+        let pagination_key = match given.as_deref().and_then(crate::config::pagination_key) {
+            Some(key) => key,
+            None => store.secret("pagination").await?,
+        };
+        let updates = Arc::new(Updates::new(
+            &self.config,
+            store.clone(),
+            self.snapshots.clone(),
+            Arc::clone(&self.metrics),
+            matches!(self.database, Database::Postgres { .. }),
+        ));
+        updates.begin().await?;
+        Ok(Opened {
+            store,
+            pagination_key,
+            updates,
+        })
+    }
+
+    /// Waits for the database as long as it may still come, then goes on.
+    async fn wait(self, mut error: StoreError, started: &Started) -> Result<(), ServeError> {
+        let mut pause = Duration::from_millis(500);
+        loop {
+            if !error.is_retryable() {
+                return Err(ServeError::Store(error));
+            }
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the database is not there yet"
+            );
+            tokio::select! {
+                () = self.stop.0.cancelled() => return Ok(()),
+                () = tokio::time::sleep(pause) => {}
+            }
+            pause = (pause * 2).min(Duration::from_secs(5));
+            match self.open().await {
+                Ok(opened) => {
+                    self.go(opened, started);
+                    return Ok(());
+                }
+                Err(next) => error = next,
+            }
+        }
+    }
+
+    /// Lets requests in, and starts the loops.
+    fn go(self, opened: Opened, started: &Started) {
+        let Opened {
+            store,
+            pagination_key,
+            updates,
+        } = opened;
+        started.set(App {
+            updates: Arc::clone(&updates),
+            store: store.clone(),
+            snapshots: self.snapshots.clone(),
+            fetcher: self.fetcher,
+            scanner: Scanner::new(&self.config),
+            answers: crate::answers::Answers::default(),
+            written: v1::Written::default(),
+            auth: self.auth,
+            metrics: Arc::clone(&self.metrics),
+            pages: v1::Pages::new(pagination_key),
+            timeout: self.config.clair.api().timeout.0,
+        });
+        let background = Background {
+            store,
+            snapshots: self.snapshots,
+            metrics: self.metrics,
+            stop: self.stop.0,
+        };
+        background::start(
+            &background,
+            &self.config.clair,
+            &self.config.notifications,
+            &updates,
+            &self.loops,
+            &self.tasks,
+        );
+    }
+}
+
+/// Serves both ports, whether the start is done or not.
+fn listen(
+    starting: &Starting,
+    started: &Arc<Started>,
+    (api, tls): (tokio::net::TcpListener, Option<Arc<Tls>>),
+    health: tokio::net::TcpListener,
+    drain: Duration,
+) {
+    let (metrics, token) = (&starting.metrics, &starting.stop.0);
+    let handle = {
+        let started = Arc::clone(started);
+        move |peer, request| api::handle(Arc::clone(&started), peer, request)
+    };
+    starting.tasks.spawn(listen::serve(
+        api,
+        tls,
+        Arc::clone(metrics),
+        token.clone(),
+        drain,
+        handle,
+    ));
+    let phase = Arc::new(Phase::default());
+    let handle = {
+        let (started, phase) = (Arc::clone(started), Arc::clone(&phase));
+        move |_, request| health::handle(Arc::clone(&started), Arc::clone(&phase), request)
+    };
+    starting.tasks.spawn(listen::serve(
+        health,
+        None,
+        Arc::clone(metrics),
+        token.clone(),
+        drain.min(Duration::from_secs(10)),
+        handle,
+    ));
+    let token = token.clone();
+    starting.tasks.spawn(async move {
+        token.cancelled().await;
+        phase.draining.store(true, Ordering::Relaxed);
+    });
 }
 
 /// The database that a configuration means; the embedded one is in `data_dir` unless it says where.
@@ -292,29 +399,6 @@ pub fn database(config: &Config, data_dir: &std::path::Path) -> Database {
         Database::Sqlite {
             path: source.into(),
         }
-    }
-}
-
-/// Opens the database, waiting for it as long as it may still come.
-async fn open(database: &Database, stop: &Stop) -> Result<Store, ServeError> {
-    let mut pause = Duration::from_millis(500);
-    loop {
-        let error = match Store::open(database).await {
-            Ok(store) => return Ok(store),
-            Err(error) => error,
-        };
-        if !error.is_retryable() {
-            return Err(ServeError::Store(error));
-        }
-        tracing::warn!(
-            error = &error as &dyn std::error::Error,
-            "the database is not there yet"
-        );
-        tokio::select! {
-            () = stop.0.cancelled() => return Err(ServeError::Stopped),
-            () = tokio::time::sleep(pause) => {}
-        }
-        pause = (pause * 2).min(Duration::from_secs(5));
     }
 }
 

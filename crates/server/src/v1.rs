@@ -20,7 +20,7 @@ mod vulnerabilities;
 mod wire;
 mod written;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -30,7 +30,7 @@ use hyper::body::Incoming;
 
 use crate::app::{App, Peer};
 use crate::audit;
-use crate::auth::{Denied, Principal, Scope};
+use crate::auth::{Denied, Principal};
 use crate::reply::{self, Reply};
 pub(crate) use page::Pages;
 pub(crate) use written::Written;
@@ -50,6 +50,20 @@ pub(crate) struct Asked {
     pub(crate) body: Bytes,
     pub(crate) gzip: bool,
     pub(crate) principal: Principal,
+    /// What a posted body is about, for the audit log: its URL does not say.
+    object: OnceLock<String>,
+}
+
+impl Asked {
+    fn is_about(&self, object: String) {
+        // Told once: a request has one body.
+        let _ = self.object.set(object);
+    }
+}
+
+/// The answer to everything while the database is waited for at start.
+pub(crate) fn database_is_away() -> Reply {
+    ApiError::away().reply(false)
 }
 
 /// Answers one request.
@@ -103,7 +117,18 @@ async fn answer(app: &Arc<App>, peer: &Peer, request: Request<Incoming>) -> (Rep
     );
     let principal = match allowed {
         Ok(principal) => principal,
-        Err(denied) => return (refused(denied, gzip), Some(route)),
+        Err(denied) => {
+            let principal = match &denied {
+                Denied::Unknown => "unknown",
+                Denied::Forbidden(principal, _) => &principal.name,
+            };
+            let reply = refused(&denied, gzip);
+            if route.scope(&method).is_change() {
+                let status = reply.status().as_u16();
+                audit::record(principal, route.metric(&method), &route.object(), status);
+            }
+            return (reply, Some(route));
+        }
     };
     let query = request.uri().query().unwrap_or_default().to_owned();
     let body = if matches!(method, Method::POST | Method::PUT) {
@@ -123,6 +148,7 @@ async fn answer(app: &Arc<App>, peer: &Peer, request: Request<Incoming>) -> (Rep
         body,
         gzip,
         principal,
+        object: OnceLock::new(),
     };
     // A task of its own: the work goes on when the answer was given up, and a panic ends only it.
     let work = tokio::spawn(run(Arc::clone(app), route.clone(), method, asked));
@@ -134,10 +160,6 @@ async fn answer(app: &Arc<App>, peer: &Peer, request: Request<Incoming>) -> (Rep
 
 async fn run(app: Arc<App>, route: Route, method: Method, asked: Asked) -> Reply {
     let gzip = asked.gzip;
-    let principal = asked.principal.clone();
-    let scope = route.scope(&method);
-    let object = route.object();
-    let verb = route.metric(&method);
     let outcome = match (&route, &method) {
         (Route::Layers, _) => layers::post(&app, &asked).await,
         (Route::Layer(name), &Method::GET) => layers::get(&app, name, &asked).await,
@@ -170,11 +192,10 @@ async fn run(app: Arc<App>, route: Route, method: Method, asked: Asked) -> Reply
         }
         error.reply(gzip)
     });
-    if matches!(
-        scope,
-        Scope::LayersDelete | Scope::VulnsWrite | Scope::NotificationsAck | Scope::LayersWrite
-    ) {
-        audit::record(&principal, verb, &object, reply.status().as_u16());
+    if route.scope(&method).is_change() {
+        let object = asked.object.into_inner().unwrap_or_else(|| route.object());
+        let (verb, status) = (route.metric(&method), reply.status().as_u16());
+        audit::record(&asked.principal.name, verb, &object, status);
     }
     reply
 }
@@ -196,13 +217,13 @@ async fn read_body(mut body: Incoming) -> Result<Bytes, ApiError> {
     Ok(read.freeze())
 }
 
-fn refused(denied: Denied, gzip: bool) -> Reply {
+fn refused(denied: &Denied, gzip: bool) -> Reply {
     let (status, message) = match denied {
         Denied::Unknown => (
             StatusCode::UNAUTHORIZED,
             "a valid bearer token is needed".to_owned(),
         ),
-        Denied::Forbidden(scope) => (
+        Denied::Forbidden(_, scope) => (
             StatusCode::FORBIDDEN,
             format!("not allowed: {} is needed", scope.name()),
         ),

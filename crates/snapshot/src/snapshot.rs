@@ -22,8 +22,8 @@ use crate::codec::Malformed;
 use crate::digest::digest_of;
 use crate::{Meta, NamespaceCount, SnapshotError};
 
-/// Decoded package entries kept, in entries; a package without any counts as one.
-const CACHED_ENTRIES: usize = 50_000;
+/// Decoded package entries kept, in bytes of memory as far as they can be told.
+const CACHED_PACKAGES: usize = 12 << 20;
 /// Inflated blocks of advisories kept, in bytes.
 const CACHED_BLOCKS: usize = 4 << 20;
 
@@ -103,7 +103,7 @@ impl Snapshot {
             namespaces,
             blocks: OnceLock::new(),
             idle: Mutex::new(vec![connection]),
-            packages: Cache::new(CACHED_ENTRIES / 2),
+            packages: Cache::new(CACHED_PACKAGES / 2),
             inflated: Cache::new(CACHED_BLOCKS / 2),
         })
     }

@@ -109,6 +109,21 @@ impl Tx {
         }
     }
 
+    /// Runs statements in order, none of which needs what another one gives: on PostgreSQL they go
+    /// out together and cost one round trip.
+    pub(crate) async fn pipeline(
+        &mut self,
+        steps: &[(&'static Statement, Vec<Value>)],
+    ) -> Result<Vec<Vec<Row>>, StoreError> {
+        match self {
+            Self::Sqlite(writing) => steps
+                .iter()
+                .map(|(statement, values)| writing.query(statement, values))
+                .collect(),
+            Self::Postgres(writing) => writing.pipeline(steps).await,
+        }
+    }
+
     /// The first row, where the statement gives at most one.
     pub(crate) async fn one(
         &mut self,

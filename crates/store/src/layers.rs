@@ -11,10 +11,11 @@ use std::sync::Arc;
 use crate::effective::{AddedBy, Effective, decode_ids, encode_ids};
 use crate::engine::{End, Tx};
 use crate::feature::{Feature, FeatureVersionId, Identity, Namespace};
+use crate::statement::Statement;
 use crate::statements::{
     ANALYSIS_DELETE_UNUSED, ANALYSIS_FIND, ANALYSIS_GET, ANALYSIS_INSERT, COUNTER_BUMP_GENERATION,
-    INTRODUCED_DELETE, INTRODUCED_INSERT, LAYER_CHAIN, LAYER_DELETE, LAYER_FIND, LAYER_GET,
-    LAYER_INSERT, LAYER_LOCK, LAYER_PARENT, LAYER_REMOVED, LAYER_UPDATE,
+    INTRODUCED_DELETE, INTRODUCED_INSERT, LAYER_CHAIN, LAYER_DELETE, LAYER_GET, LAYER_INSERT,
+    LAYER_LOCK, LAYER_PARENT, LAYER_REMOVED, LAYER_UPDATE,
 };
 use crate::value::{Value, list};
 use crate::{Inner, Store, StoreError, namespaces};
@@ -348,11 +349,17 @@ impl Owned {
             features: layer.features.to_vec(),
         }
     }
+
+    fn find_analysis(&self) -> (&'static Statement, Vec<Value>) {
+        let key = vec![self.digest.clone(), self.analysis_version.clone()];
+        (&ANALYSIS_FIND, key)
+    }
 }
 
 /// What goes into a layer's row and its inverted index.
 struct Columns {
     namespace: Option<i64>,
+    analysis: i64,
     features: Vec<u8>,
     removed: Vec<u8>,
     introduced: Vec<i64>,
@@ -362,29 +369,24 @@ struct Columns {
 type Inserted = Option<(LayerId, Vec<(Identity, i64)>)>;
 
 async fn add(inner: &Inner, tx: &mut Tx, layer: &Owned) -> Result<End<Inserted>, StoreError> {
-    if tx
-        .one(&LAYER_FIND, std::slice::from_ref(&layer.name))
-        .await?
-        .is_some()
-    {
-        return Ok(End::Discard(None));
-    }
     let columns = columns(inner, tx, layer, layer.parent).await?;
-    let analysis = analysis(tx, layer).await?;
-    let values = [
+    let values = vec![
         layer.name.clone(),
         Value::from(layer.parent.map(|parent| parent.0)),
         Value::from(columns.namespace),
         Value::from(layer.engine_version),
-        Value::from(analysis),
+        Value::from(columns.analysis),
         Value::from(columns.features),
         Value::from(columns.removed),
     ];
-    let Some(mut row) = tx.one(&LAYER_INSERT, &values).await? else {
+    let mut steps = vec![(&LAYER_INSERT, values)];
+    steps.extend(introduce(layer, &columns.introduced));
+    let mut rows = tx.pipeline(&steps).await?.into_iter().flatten();
+    // No row: another writer was first with this name. What was added to its layer is taken back.
+    let Some(mut row) = rows.next() else {
         return Ok(End::Discard(None));
     };
     let id = row.int(0)?;
-    introduce(tx, id, &columns.introduced).await?;
     Ok(End::Commit(Some((LayerId(id), columns.fresh))))
 }
 
@@ -404,20 +406,22 @@ async fn replace(
         return Ok(End::Discard((Replaced::Kept, Vec::new())));
     }
     let columns = columns(inner, tx, layer, parent.map(LayerId)).await?;
-    let analysis = analysis(tx, layer).await?;
-    let values = [
+    let values = vec![
         Value::from(id),
         Value::from(columns.namespace),
         Value::from(layer.engine_version),
-        Value::from(analysis),
+        Value::from(columns.analysis),
         Value::from(columns.features),
         Value::from(columns.removed),
     ];
-    tx.query(&LAYER_UPDATE, &values).await?;
-    tx.query(&INTRODUCED_DELETE, &[Value::from(id)]).await?;
-    introduce(tx, id, &columns.introduced).await?;
-    tx.query(&ANALYSIS_DELETE_UNUSED, &[list([(old,)])]).await?;
-    tx.query(&COUNTER_BUMP_GENERATION, &[]).await?;
+    let mut steps = vec![
+        (&LAYER_UPDATE, values),
+        (&INTRODUCED_DELETE, vec![Value::from(id)]),
+    ];
+    steps.extend(introduce(layer, &columns.introduced));
+    steps.push((&ANALYSIS_DELETE_UNUSED, vec![list([(old,)])]));
+    steps.push((&COUNTER_BUMP_GENERATION, Vec::new()));
+    tx.pipeline(&steps).await?;
     Ok(End::Commit((
         Replaced::Replaced(LayerId(id)),
         columns.fresh,
@@ -430,18 +434,6 @@ async fn columns(
     layer: &Owned,
     parent: Option<LayerId>,
 ) -> Result<Columns, StoreError> {
-    let below = match parent {
-        None => None,
-        Some(parent) => {
-            let row = tx.one(&LAYER_PARENT, &[Value::from(parent.0)]).await?;
-            let mut row = row.ok_or(StoreError::ParentUnknown)?;
-            let added_by = AddedBy {
-                id: parent,
-                name: row.text(1)?,
-            };
-            Some((added_by, Effective::decode(&row.blob(2)?)?))
-        }
-    };
     // Neighbours mostly share theirs.
     let mut wanted: Vec<&Namespace> = layer.namespace.iter().collect();
     for feature in &layer.features {
@@ -452,7 +444,29 @@ async fn columns(
             wanted.push(&feature.namespace);
         }
     }
-    let namespaces = namespaces::ensure(tx, wanted.into_iter()).await?;
+    let wanted = namespaces::Wanted::of(wanted.into_iter());
+    let mut steps = vec![wanted.find(), layer.find_analysis()];
+    steps.extend(parent.map(|parent| (&LAYER_PARENT, vec![Value::from(parent.0)])));
+    let mut found = tx.pipeline(&steps).await?.into_iter();
+    let mut next = || found.next().unwrap_or_default();
+    let (namespaces, analysis, below) = (next(), next(), next());
+    let below = match parent {
+        None => None,
+        Some(parent) => {
+            let row = below.into_iter().next();
+            let mut row = row.ok_or(StoreError::ParentUnknown)?;
+            let added_by = AddedBy {
+                id: parent,
+                name: row.text(1)?,
+            };
+            Some((added_by, Effective::decode(&row.blob(2)?)?))
+        }
+    };
+    let analysis = match analysis.into_iter().next() {
+        Some(mut row) => row.int(0)?,
+        None => make_analysis(tx, layer).await?,
+    };
+    let namespaces = wanted.ensure(tx, namespaces).await?;
     let namespace = layer.namespace.as_ref().and_then(|namespace| {
         namespaces
             .get(crate::text::clean(&namespace.name).as_ref())
@@ -462,6 +476,7 @@ async fn columns(
     let (effective, removed, introduced) = visible(inner, tx, layer, &ids, below).await?;
     Ok(Columns {
         namespace,
+        analysis,
         features: effective.encode(),
         removed: encode_ids(&removed),
         introduced,
@@ -554,31 +569,27 @@ fn shown(feature: &Feature) -> (String, String, String) {
     )
 }
 
-async fn analysis(tx: &mut Tx, layer: &Owned) -> Result<i64, StoreError> {
-    let key = [layer.digest.clone(), layer.analysis_version.clone()];
-    if let Some(mut row) = tx.one(&ANALYSIS_FIND, &key).await? {
-        return row.int(0);
-    }
-    let [digest, version] = key.clone();
-    let made = tx
-        .one(&ANALYSIS_INSERT, &[digest, version, layer.analysis.clone()])
-        .await?;
-    match made {
-        Some(mut row) => row.int(0),
+async fn make_analysis(tx: &mut Tx, layer: &Owned) -> Result<i64, StoreError> {
+    let values = [
+        layer.digest.clone(),
+        layer.analysis_version.clone(),
+        layer.analysis.clone(),
+    ];
+    let made = match tx.one(&ANALYSIS_INSERT, &values).await? {
+        Some(row) => Some(row),
         // Another writer's, committed since the look-up.
         None => {
-            let row = tx.one(&ANALYSIS_FIND, &key).await?;
-            row.ok_or(StoreError::Damaged { what: "analysis" })?.int(0)
+            let (statement, values) = layer.find_analysis();
+            tx.one(statement, &values).await?
         }
-    }
+    };
+    made.ok_or(StoreError::Damaged { what: "analysis" })?.int(0)
 }
 
-async fn introduce(tx: &mut Tx, layer: i64, ids: &[i64]) -> Result<(), StoreError> {
-    if !ids.is_empty() {
-        let values = [list(ids.iter().map(|id| (*id,))), Value::from(layer)];
-        tx.query(&INTRODUCED_INSERT, &values).await?;
-    }
-    Ok(())
+/// The step that puts a layer, stored by the step before it, into the inverted index.
+fn introduce(layer: &Owned, ids: &[i64]) -> Option<(&'static Statement, Vec<Value>)> {
+    let ids = (!ids.is_empty()).then(|| list(ids.iter().map(|id| (*id,))))?;
+    Some((&INTRODUCED_INSERT, vec![ids, layer.name.clone()]))
 }
 
 fn engine_version(value: i64) -> Result<u32, StoreError> {

@@ -132,8 +132,6 @@ pub(crate) static LAYER_CHAIN: Statement =
     Statement::new("layer/chain", include_str!("sql/layer/chain.sql"));
 pub(crate) static LAYER_DELETE: Statement =
     Statement::new("layer/delete", include_str!("sql/layer/delete.sql"));
-pub(crate) static LAYER_FIND: Statement =
-    Statement::new("layer/find", include_str!("sql/layer/find.sql"));
 pub(crate) static LAYER_GET: Statement =
     Statement::new("layer/get", include_str!("sql/layer/get.sql"));
 pub(crate) static LAYER_INSERT: Statement =
@@ -326,7 +324,6 @@ pub(crate) static ALL: &[&Statement] = &[
     &KEYVALUE_SET,
     &LAYER_CHAIN,
     &LAYER_DELETE,
-    &LAYER_FIND,
     &LAYER_GET,
     &LAYER_INSERT,
     &LAYER_LOCK,

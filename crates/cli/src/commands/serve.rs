@@ -89,11 +89,10 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
         tokio::spawn(signals(stop.clone()));
         let server = match Server::start(&config, options, stop).await {
             Ok(server) => server,
-            Err(ServeError::Stopped) => return Ok(Exit::Clean),
             Err(ServeError::Config(error)) => return Err(usage(error)),
             Err(error) => return Err(error.into()),
         };
-        server.ended().await;
+        server.ended().await?;
         Ok(Exit::Clean)
     });
     // A feed that is being read now is read again at the next start.

@@ -50,6 +50,11 @@ impl ApiError {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, message)
     }
 
+    /// The database is away.
+    pub(crate) fn away() -> Self {
+        Self::unavailable(BACKEND)
+    }
+
     pub(crate) fn reply(&self, gzip: bool) -> Reply {
         let mut reply = json(self.status, gzip, |it| {
             it.object("Error", |it| it.text("Message", &self.message));
@@ -70,7 +75,7 @@ impl From<StoreError> for ApiError {
             "the database failed"
         );
         if is_away {
-            Self::unavailable(BACKEND)
+            Self::away()
         } else {
             Self::internal(BACKEND)
         }

@@ -89,19 +89,28 @@ impl Object<'_> {
         items: &[T],
         mut write: impl FnMut(&T, &mut Object<'_>),
     ) {
-        self.key(name);
-        if items.is_empty() {
-            self.out.extend_from_slice(b"null");
-            return;
-        }
-        self.out.push(b'[');
-        for (index, item) in items.iter().enumerate() {
-            if index > 0 {
-                self.out.push(b',');
+        self.list_as_it_comes(name, |list| {
+            for item in items {
+                list.push(|it| write(item, it));
             }
-            object(self.out, |it| write(item, it));
-        }
-        self.out.push(b']');
+        });
+    }
+
+    /// A list of objects that are not held all at once; `null` if there are none.
+    pub(crate) fn list_as_it_comes<T>(
+        &mut self,
+        name: &str,
+        write: impl FnOnce(&mut List<'_>) -> T,
+    ) -> T {
+        self.key(name);
+        let mut list = List {
+            out: self.out,
+            count: 0,
+        };
+        let written = write(&mut list);
+        let end: &[u8] = if list.count == 0 { b"null" } else { b"]" };
+        self.out.extend_from_slice(end);
+        written
     }
 
     /// A list of texts; left out if empty.
@@ -119,6 +128,26 @@ impl Object<'_> {
         if !first {
             self.out.push(b']');
         }
+    }
+}
+
+/// A list of objects being written.
+pub(crate) struct List<'a> {
+    out: &'a mut Vec<u8>,
+    count: usize,
+}
+
+impl List<'_> {
+    /// The next object.
+    pub(crate) fn push(&mut self, write: impl FnOnce(&mut Object<'_>)) {
+        self.out.push(if self.count == 0 { b'[' } else { b',' });
+        self.count += 1;
+        object(self.out, write);
+    }
+
+    /// Objects so far.
+    pub(crate) fn len(&self) -> usize {
+        self.count
     }
 }
 

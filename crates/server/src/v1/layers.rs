@@ -42,6 +42,7 @@ pub(crate) async fn post(app: &App, asked: &Asked) -> Result<Reply, ApiError> {
         parent: posted.parent.clone(),
         format: posted.format.clone(),
     };
+    asked.is_about(format!("layers/{}", posted.name));
     process(app, &incoming).await?;
     Ok(json(StatusCode::CREATED, asked.gzip, |it| {
         it.object("Layer", |it| posted.write(ENGINE_VERSION, it));

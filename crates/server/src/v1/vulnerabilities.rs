@@ -13,10 +13,11 @@ use pellucid_store::{Edit, FeedRecord, Fix, FixEdit, Namespace, Vulnerability as
 use serde::{Deserialize, Serialize};
 
 use super::error::ApiError;
+use super::json::List;
 use super::nvd::Nvd;
 use super::wire::{Feature, Vulnerability};
 use super::written::Index;
-use super::{Asked, feed, format, json, page};
+use super::{Asked, feed, format, json, page, rendered, sent};
 use crate::app::App;
 use crate::reply::{self, Reply};
 use crate::snapshots::View;
@@ -66,20 +67,29 @@ pub(crate) async fn list(
     }
     let written = written(app).await?;
     let work = {
-        let namespace = namespace.to_owned();
-        move || collect(&view, &written, &namespace, from, limit.min(PAGE))
+        let (app, namespace, gzip) = (Arc::clone(app), namespace.to_owned(), asked.gzip);
+        move || {
+            let mut outcome = Ok(());
+            let body = rendered(gzip, |it| {
+                let listed = it.list_as_it_comes("Vulnerabilities", |list| {
+                    collect(&view, &written, &namespace, from, limit.min(PAGE), list)
+                });
+                match listed {
+                    // Clair's page of 0 led to itself for ever; ours is the last.
+                    Ok(Some(next)) if limit > 0 => {
+                        let text = serde_json::to_string(&next).unwrap_or_default();
+                        it.text("NextPage", &app.pages.token(&text));
+                    }
+                    Ok(_) => {}
+                    Err(error) => outcome = Err(error),
+                }
+            });
+            outcome.map(|()| body)
+        }
     };
     let done = tokio::task::spawn_blocking(work).await;
-    let (found, next) = done.map_err(|_| ApiError::internal("the list failed"))??;
-    // Clair's page of 0 led to itself for ever; ours is the last.
-    let next = next.filter(|_| limit > 0).map(|next| {
-        let text = serde_json::to_string(&next).unwrap_or_default();
-        app.pages.token(&text)
-    });
-    Ok(json(StatusCode::OK, asked.gzip, |it| {
-        it.list_or_null("Vulnerabilities", &found, Vulnerability::write);
-        it.text("NextPage", next.as_deref().unwrap_or_default());
-    }))
+    let body = done.map_err(|_| ApiError::internal("the list failed"))??;
+    Ok(sent(StatusCode::OK, asked.gzip, body))
 }
 
 fn from(text: &str) -> Result<From, ApiError> {
@@ -90,15 +100,15 @@ fn from(text: &str) -> Result<From, ApiError> {
     })
 }
 
-/// A page, and where the next begins.
+/// Writes a page; gives where the next begins.
 fn collect(
     view: &View,
     written: &Index,
     namespace: &str,
     from: Option<From>,
     limit: usize,
-) -> Result<(Vec<Vulnerability>, Option<From>), ApiError> {
-    let mut found = Vec::new();
+    list: &mut List<'_>,
+) -> Result<Option<From>, ApiError> {
     let sources = view.sources_of(&Space::new(namespace));
     let (first, mut after, last) = match from {
         None => (0, None, 0),
@@ -108,16 +118,13 @@ fn collect(
     let nvd = Nvd::of(view);
     for (number, source) in sources.iter().enumerate().skip(first) {
         loop {
-            let room = limit - found.len();
+            let room = limit - list.len();
             if room == 0 {
                 let after = after.unwrap_or_default();
-                return Ok((
-                    found,
-                    Some(From::Feed {
-                        source: number,
-                        after,
-                    }),
-                ));
+                return Ok(Some(From::Feed {
+                    source: number,
+                    after,
+                }));
             }
             let advisories = source
                 .snapshot
@@ -143,7 +150,7 @@ fn collect(
                 }
                 let mut one = feed::vulnerability(&advisory, namespace, name);
                 nvd.enrich(&mut one)?;
-                found.push(shown(&one, false));
+                list.push(|it| shown(&one, false).write(it));
             }
             if is_end {
                 break;
@@ -156,19 +163,23 @@ fn collect(
         .filter(|stored| stored.id.0 > last)
         .peekable();
     let mut last = last;
-    while found.len() < limit {
+    while list.len() < limit {
         let Some(stored) = rest.next() else {
             break;
         };
         last = stored.id.0;
-        found.push(shown(&stored.vulnerability, false));
+        list.push(|it| shown(&stored.vulnerability, false).write(it));
     }
-    Ok((found, rest.peek().map(|_| From::Written(last))))
+    Ok(rest.peek().map(|_| From::Written(last)))
 }
 
 /// `POST /v1/namespaces/{ignored}/vulnerabilities`: makes a vulnerability, or changes one.
 pub(crate) async fn post(app: &App, asked: &Asked) -> Result<Reply, ApiError> {
     let posted = Vulnerability::read_envelope(&asked.body)?;
+    asked.is_about(format!(
+        "namespaces/{}/vulnerabilities/{}",
+        posted.namespace, posted.name
+    ));
     let severity = severity(&posted.severity)?;
     let format = format_of(app, &posted.namespace).await?;
     let fixes = posted

@@ -216,7 +216,7 @@ async fn what_is_hidden_comes_back_when_the_feed_changes_it() {
     assert_eq!(found(&first).await, []);
     let Service { folder, server } = first;
     server.stop();
-    server.ended().await;
+    server.ended().await.unwrap();
     let mut changed = advisory(4);
     changed.severity = Severity::Critical;
     publish(&folder, &[advisory(3), changed]);

@@ -340,5 +340,5 @@ async fn notifications_are_what_rescanning_every_layer_gives() {
         .collect();
     assert!(wrong.is_empty(), "{} wrong: {wrong:#?}", wrong.len());
     service.server.stop();
-    service.server.ended().await;
+    service.server.ended().await.unwrap();
 }

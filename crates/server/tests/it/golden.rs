@@ -40,7 +40,7 @@ impl Stages {
         server.stop();
         let config = self.config.clone();
         self.service = Some(self.runtime.block_on(async {
-            server.ended().await;
+            server.ended().await.unwrap();
             Service::within(folder, config, Options::default()).await
         }));
     }

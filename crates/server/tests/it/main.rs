@@ -7,6 +7,7 @@
 )]
 
 mod advisories;
+mod audit;
 mod auth;
 mod config;
 mod connections;
@@ -21,3 +22,4 @@ mod service;
 mod stop;
 mod tls;
 mod updates;
+mod waiting;

@@ -37,7 +37,7 @@ async fn a_request_that_runs_may_end_after_a_stop() {
     assert!(!ended.is_finished());
     go_on.notify_one();
     assert_eq!(post.await.unwrap().status, 201);
-    ended.await.unwrap();
+    ended.await.unwrap().unwrap();
     assert!(TcpStream::connect(health).await.is_err());
 }
 

@@ -87,3 +87,48 @@ async fn with_an_authority_only_its_clients_are_served_and_may_do_everything() {
     let answer = ask(&service, client(true), DELETE).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
 }
+
+/// The certificate that a new connection is shown.
+async fn shown(service: &Service) -> CertificateDer<'static> {
+    let stream = TcpStream::connect(service.server.api).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let stream = client(false).connect(name, stream).await.unwrap();
+    let (_, session) = stream.get_ref();
+    session.peer_certificates().unwrap()[0].clone().into_owned()
+}
+
+#[tokio::test]
+async fn a_renewed_certificate_is_in_use_without_a_restart_and_a_broken_one_never() {
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = (folder.path().join("tls.pem"), folder.path().join("tls.key"));
+    let put = |name: &str, to: &Path| {
+        std::fs::copy(file(name), to).unwrap();
+    };
+    put("server.pem", &certificate);
+    put("server.key", &key);
+    let mut config = config();
+    let api = config.clair.api_mut();
+    api.certfile = Some(certificate.clone());
+    api.keyfile = Some(key.clone());
+    let service = Service::with(config, Options::default()).await;
+    let read = |name: &str| CertificateDer::from_pem_file(file(name)).unwrap();
+    let (old, renewed) = (read("server.pem"), read("renewed.pem"));
+    assert_eq!(shown(&service).await, old);
+    // Half of a renewal: the key is another one's still.
+    put("renewed.pem", &certificate);
+    assert_eq!(shown(&service).await, old);
+    put("renewed.key", &key);
+    assert_eq!(shown(&service).await, renewed);
+    for broken in [
+        "",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    ] {
+        std::fs::write(&certificate, broken).unwrap();
+        assert_eq!(shown(&service).await, renewed, "{broken:?}");
+    }
+    std::fs::remove_file(&certificate).unwrap();
+    assert_eq!(shown(&service).await, renewed);
+    put("server.pem", &certificate);
+    put("server.key", &key);
+    assert_eq!(shown(&service).await, old);
+}

@@ -198,7 +198,7 @@ async fn the_first_update_is_silent_and_the_next_tells_what_changed_for_stored_l
         .await
         .unwrap();
     service.server.stop();
-    service.server.ended().await;
+    service.server.ended().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -227,7 +227,7 @@ async fn what_is_imported_beside_the_service_is_told_and_too_much_of_it_is_held(
     let held = store(&service).await.held().await.unwrap();
     assert_eq!((held.len(), held[0].count), (1, 16));
     service.server.stop();
-    service.server.ended().await;
+    service.server.ended().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -303,6 +303,6 @@ async fn replicas_share_the_work_and_the_snapshots() {
     assert_eq!(names, ["CVE-1", "CVE-2024-9"]);
     for service in services {
         service.server.stop();
-        service.server.ended().await;
+        service.server.ended().await.unwrap();
     }
 }

@@ -90,12 +90,14 @@ impl Snapshot {
                 .query_row(params![namespace, package], |row| row.get(0))
                 .optional()
         })?;
+        let packed = row.as_ref().map_or(0, Vec::len);
         let entries: Arc<[Entry]> = match row {
             Some(bytes) => self.decode(namespace, package, &bytes)?.into(),
             None => Arc::new([]),
         };
-        self.packages
-            .put(key, entries.clone(), entries.len().max(1));
+        // What an entry points to is about as large as its share of the row is packed.
+        let cost = 2 * package.len() + packed + 128 + size_of_val(&*entries);
+        self.packages.put(key, entries.clone(), cost);
         Ok(entries)
     }
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 use deadpool_postgres::{
     Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts,
 };
+use futures_util::future::{try_join, try_join_all};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::private::BytesMut;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type};
@@ -32,12 +33,15 @@ pub(crate) struct Postgres {
     pool: Pool,
 }
 
-/// A transaction: a connection in it, until it has ended.
-pub(crate) struct Writing(Option<Object>);
+/// A transaction: a connection in it, until it has ended. It begins on the way of its first statement.
+pub(crate) struct Writing {
+    connection: Option<Object>,
+    has_begun: bool,
+}
 
 impl Drop for Writing {
     fn drop(&mut self) {
-        if let Some(connection) = self.0.take() {
+        if let Some(connection) = self.connection.take() {
             drop(Object::take(connection));
         }
     }
@@ -113,12 +117,15 @@ impl Postgres {
         F: for<'t> Fn(&'t mut Tx) -> Work<'t, T> + Send + Sync,
         T: Send,
     {
-        for attempt in 0..TRIES {
+        let (mut attempt, mut closed) = (0, 0);
+        while attempt < TRIES {
             if attempt > 0 {
                 tokio::time::sleep(Duration::from_millis(2 << attempt.min(7))).await;
             }
-            let connection = self.begin().await?;
-            let mut tx = Tx::Postgres(Box::new(Writing(Some(connection))));
+            let mut tx = Tx::Postgres(Box::new(Writing {
+                connection: Some(self.connection().await?),
+                has_begun: false,
+            }));
             let ended = work(&mut tx).await;
             let Tx::Postgres(mut writing) = tx else {
                 return Err(StoreError::Cancelled);
@@ -135,6 +142,14 @@ impl Postgres {
                     Trouble::Again => {}
                     Trouble::Fatal(error) => return Err(error),
                 },
+                // A pooled connection may have died with the last restart of the server: every other
+                // one, too. Nothing was committed.
+                (Err(StoreError::Postgres { source, .. }), _)
+                    if source.is_closed() && closed < self.pool.status().max_size =>
+                {
+                    closed += 1;
+                    continue;
+                }
                 (Err(StoreError::Postgres { statement, source }), _) => {
                     match trouble(statement, source) {
                         Trouble::Again => {}
@@ -143,29 +158,9 @@ impl Postgres {
                 }
                 (Err(error), _) => return Err(error),
             }
+            attempt += 1;
         }
         Err(exhausted("transaction"))
-    }
-
-    async fn begin(&self) -> Result<Object, StoreError> {
-        for _ in 0..=self.pool.status().max_size {
-            let connection = self.connection().await?;
-            match tokio::time::timeout(PATIENCE, connection.batch_execute("BEGIN")).await {
-                Ok(Ok(())) => return Ok(connection),
-                Ok(Err(error)) if error.is_closed() => {}
-                Err(_) => {
-                    drop(Object::take(connection));
-                    return Err(silent("BEGIN"));
-                }
-                Ok(Err(error)) => {
-                    drop(Object::take(connection));
-                    return Err(fatal("BEGIN", error));
-                }
-            }
-        }
-        Err(StoreError::Unavailable {
-            reason: "every pooled connection was closed".to_owned(),
-        })
     }
 
     /// Prepares a statement without running it.
@@ -180,25 +175,62 @@ impl Postgres {
 }
 
 impl Writing {
-    fn connection(&self) -> Result<&Object, StoreError> {
-        self.0.as_ref().ok_or(StoreError::Cancelled)
-    }
-
     pub(crate) async fn query(
-        &self,
+        &mut self,
         statement: &'static Statement,
         values: &[Value],
     ) -> Result<Vec<Row>, StoreError> {
-        run(self.connection()?, statement, values)
-            .await
-            .map_err(|source| StoreError::Postgres {
-                statement: statement.name,
-                source,
-            })
+        let failed = |source| StoreError::Postgres {
+            statement: statement.name,
+            source,
+        };
+        let connection = self.connection.as_ref().ok_or(StoreError::Cancelled)?;
+        let prepared = prepare(connection, statement).await.map_err(failed)?;
+        let begin = begin(connection, self.has_begun);
+        let query = async {
+            let found = query(connection, &prepared, values).await;
+            found.map_err(failed)
+        };
+        let ((), rows) = try_join(begin, query).await?;
+        self.has_begun = true;
+        Ok(rows)
     }
 
-    pub(crate) async fn batch(&self, name: &'static str, sql: &str) -> Result<(), StoreError> {
-        self.connection()?
+    pub(crate) async fn pipeline(
+        &mut self,
+        steps: &[(&'static Statement, Vec<Value>)],
+    ) -> Result<Vec<Vec<Row>>, StoreError> {
+        let failed = |statement: &Statement, source| StoreError::Postgres {
+            statement: statement.name,
+            source,
+        };
+        let connection = self.connection.as_ref().ok_or(StoreError::Cancelled)?;
+        // All before the first is sent: one that waited for its preparation would come too late.
+        let mut prepared = Vec::with_capacity(steps.len());
+        for (statement, _) in steps {
+            let one = prepare(connection, statement).await;
+            prepared.push(one.map_err(|source| failed(statement, source))?);
+        }
+        let begin = begin(connection, self.has_begun);
+        // Futures are polled in their order, and each sends when it is polled first.
+        let queries =
+            steps
+                .iter()
+                .zip(&prepared)
+                .map(|((statement, values), prepared)| async move {
+                    let found = query(connection, prepared, values).await;
+                    found.map_err(|source| failed(statement, source))
+                });
+        let ((), rows) = try_join(begin, try_join_all(queries)).await?;
+        self.has_begun = true;
+        Ok(rows)
+    }
+
+    pub(crate) async fn batch(&mut self, name: &'static str, sql: &str) -> Result<(), StoreError> {
+        let connection = self.connection.as_ref().ok_or(StoreError::Cancelled)?;
+        begin(connection, self.has_begun).await?;
+        self.has_begun = true;
+        connection
             .batch_execute(&crate::statement::postgres(sql))
             .await
             .map_err(|source| StoreError::Postgres {
@@ -209,12 +241,27 @@ impl Writing {
 
     /// Ends the transaction; a connection where that fails is not used again.
     async fn finish(&mut self, sql: &str) -> Result<(), tokio_postgres::Error> {
-        let Some(connection) = self.0.as_ref() else {
+        let Some(connection) = self.connection.as_ref() else {
             return Ok(());
         };
-        connection.batch_execute(sql).await?;
-        self.0.take();
+        if self.has_begun {
+            connection.batch_execute(sql).await?;
+        }
+        self.connection.take();
         Ok(())
+    }
+}
+
+/// Begins a transaction, unless it has begun. A server that hangs keeps its sockets open: it has to
+/// answer to this in time.
+async fn begin(connection: &Object, has_begun: bool) -> Result<(), StoreError> {
+    if has_begun {
+        return Ok(());
+    }
+    let statement = "BEGIN";
+    match tokio::time::timeout(PATIENCE, connection.batch_execute(statement)).await {
+        Ok(begun) => begun.map_err(|source| StoreError::Postgres { statement, source }),
+        Err(_) => Err(silent(statement)),
     }
 }
 
@@ -223,12 +270,28 @@ async fn run(
     statement: &'static Statement,
     values: &[Value],
 ) -> Result<Vec<Row>, tokio_postgres::Error> {
-    let prepared = connection.prepare_cached(statement.postgres()).await?;
+    let prepared = prepare(connection, statement).await?;
+    query(connection, &prepared, values).await
+}
+
+/// One round trip for each connection.
+async fn prepare(
+    connection: &Object,
+    statement: &'static Statement,
+) -> Result<tokio_postgres::Statement, tokio_postgres::Error> {
+    connection.prepare_cached(statement.postgres()).await
+}
+
+async fn query(
+    connection: &Object,
+    prepared: &tokio_postgres::Statement,
+    values: &[Value],
+) -> Result<Vec<Row>, tokio_postgres::Error> {
     let parameters: Vec<&(dyn ToSql + Sync)> = values
         .iter()
         .map(|value| value as &(dyn ToSql + Sync))
         .collect();
-    let found = connection.query(&prepared, &parameters).await?;
+    let found = connection.query(prepared, &parameters).await?;
     let mut rows = Vec::with_capacity(found.len());
     for row in found {
         let mut values = Vec::with_capacity(row.len());
