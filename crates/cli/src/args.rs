@@ -339,8 +339,9 @@ pub(crate) struct PolicyArgs {
     pub(crate) rules: RuleArgs,
     /// End with status 1 if a finding is this severe or worse: negligible, low, medium, high,
     /// critical; unknown fails on any finding. Or other conditions, all of which must hold, separated by
-    /// commas: fixable, kev, epss>=0.1, cvss>=7.5, age>=30d, own, base; and eol and not-covered, each by
-    /// itself. Said again, another rule: one that is reached is enough. Replaces the rules of pellucid.yaml.
+    /// commas: fixable, kev, malware, epss>=0.1, cvss>=7.5, age>=30d, own, base; and eol and
+    /// not-covered, each by itself. Said again, another rule: one that is reached is enough. Replaces
+    /// the rules of pellucid.yaml.
     #[arg(long, value_name = "SEVERITY|CONDITIONS", value_parser = crate::rules::fail::read)]
     pub(crate) fail_on: Vec<FailRule>,
     /// End with this status where the gate is reached; without any rule, every finding reaches it.

@@ -20,6 +20,8 @@ pub struct FailRule {
     pub fixable: Option<bool>,
     /// Known to be exploited (CISA), or not known to be.
     pub kev: Option<bool>,
+    /// A report on the package itself, which is malicious, or a flaw in it.
+    pub malware: Option<bool>,
     /// At least this likely to be exploited, 0 to 1 (FIRST). What has no number does not reach it.
     pub epss: Option<f64>,
     /// Some CVSS 3 base score is at least this. What has no score does not reach it.
@@ -43,7 +45,7 @@ pub struct FailRule {
 pub struct Policy {
     /// What fails; empty never fails.
     pub fail: Vec<FailRule>,
-    /// Only findings that an update would close.
+    /// Only findings that an update would close, and malware, which removal closes.
     pub only_fixed: bool,
     /// Only findings of these severities; empty means all.
     pub severities: BTreeSet<Severity>,
@@ -107,6 +109,9 @@ impl FailRule {
                 .fixable
                 .is_none_or(|fixable| fixable == (finding.fix_state == FixState::Fixed))
             && self.kev.is_none_or(|kev| kev == finding.kev.is_some())
+            && self
+                .malware
+                .is_none_or(|malware| malware == finding.malware)
             && self.epss.is_none_or(|least| {
                 (finding.epss.as_ref()).is_some_and(|epss| epss.score.value() >= least)
             })
@@ -158,6 +163,10 @@ impl FailRule {
             self.kev
                 .map(|kev| if kev { "kev" } else { "not kev" }.to_owned()),
         );
+        push(
+            self.malware
+                .map(|malware| if malware { "malware" } else { "not malware" }.to_owned()),
+        );
         push(self.epss.map(|least| format!("epss>={least}")));
         push(self.cvss.map(|least| format!("cvss>={least}")));
         push(self.age.map(|days| format!("age>={days}d")));
@@ -181,7 +190,7 @@ impl FailRule {
 impl Policy {
     /// Whether a finding is shown.
     pub fn shows(&self, finding: &Finding, scene: &Scene<'_>) -> bool {
-        (!self.only_fixed || finding.fix_state == FixState::Fixed)
+        (!self.only_fixed || finding.fix_state == FixState::Fixed || finding.malware)
             && (self.severities.is_empty() || self.severities.contains(&finding.severity))
             && self.base.as_ref().is_none_or(|place| {
                 // What cannot be placed is shown: leaving it out would hide it.

@@ -63,6 +63,7 @@ fn condition(rule: &mut FailRule, word: &str) -> Result<(), String> {
         None => match word {
             "fixable" => rule.fixable = Some(true),
             "kev" => rule.kev = Some(true),
+            "malware" => rule.malware = Some(true),
             "eol" | "end-of-life" => rule.end_of_life = true,
             "not-covered" => rule.not_covered = true,
             "own" => rule.layer = Some(Place::Own),
@@ -71,8 +72,8 @@ fn condition(rule: &mut FailRule, word: &str) -> Result<(), String> {
                 let severity = word.parse().map_err(|_| {
                     format!(
                         "{word:?} is neither a severity (unknown, negligible, low, medium, high, \
-                         critical) nor a condition (fixable, kev, epss>=N, cvss>=N, age>=Nd, own, \
-                         base, eol, not-covered)"
+                         critical) nor a condition (fixable, kev, malware, epss>=N, cvss>=N, \
+                         age>=Nd, own, base, eol, not-covered)"
                     )
                 })?;
                 rule.severity = Some(severity);
@@ -98,6 +99,7 @@ mod tests {
         check("HIGH", "high");
         check("medium,fixable,epss>=0.1", "medium, fixable, epss>=0.1");
         check("kev", "kev");
+        check("malware,own", "malware, layer own");
         check("cvss>=7.5, age>=30d,own", "cvss>=7.5, age>=30d, layer own");
         check("eol", "end of life");
         for wrong in ["", "hihg", "epss>=2", "eol,high", "score>=1", "cvss>=x"] {

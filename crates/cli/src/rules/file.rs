@@ -46,6 +46,8 @@ pub(super) struct Fail {
     #[serde(skip_serializing_if = "Option::is_none")]
     kev: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    malware: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     epss: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cvss: Option<f64>,
@@ -171,6 +173,7 @@ impl Fail {
             severity: self.severity,
             fixable: self.fixable,
             kev: self.kev,
+            malware: self.malware,
             epss: self.epss,
             cvss: self.cvss,
             age: self.age.as_deref().map(fail::days).transpose()?,

@@ -199,6 +199,35 @@ fn planted_versions_are_found_once_and_fixed_ones_are_not() {
 }
 
 #[test]
+fn malware_is_told_as_such_and_fails_a_scan_by_its_own_rule() {
+    let bench = bench();
+    let table = bench.scan(&["--fail-on", "malware"]).ended(1);
+    assert!(table.contains("remove evil: it is malicious"), "{table}");
+    bench.file(
+        "rules.yaml",
+        "fail:\n- malware: true\n  package: minimist\n",
+    );
+    bench.scan(&["--config", "rules.yaml"]).ended(0);
+    bench.file("rules.yaml", "fail:\n- malware: true\n");
+    let scan = ["--config", "rules.yaml", "--only-fixed"];
+    bench.scan(&scan).ended(1);
+    for (format, told) in [
+        ("json", "\"malware\": true"),
+        ("sarif", "Remove evil: it is malicious"),
+        ("csv", "Remove evil: it is malicious"),
+        ("html", "Remove evil: it is malicious"),
+        ("markdown", "it is malicious"),
+        ("plan", "evil 9.0.0: it is malicious"),
+        ("gitlab", "Remove evil: it is malicious"),
+        ("junit", "Remove evil: it is malicious"),
+        ("cyclonedx", "pellucid:malware"),
+    ] {
+        let report = bench.scan(&["--format", format]).stdout;
+        assert!(report.contains(told), "{format}: {report}");
+    }
+}
+
+#[test]
 fn a_source_trees_lock_files_are_read() {
     let bench = bench();
     std::fs::create_dir(bench.path("project")).unwrap();

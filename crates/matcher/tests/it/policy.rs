@@ -177,6 +177,43 @@ fn exploited_and_likely_findings_reach_the_rules_that_ask_for_them() {
 }
 
 #[test]
+fn malware_is_a_condition_of_its_own_and_never_filtered_for_want_of_a_fix() {
+    let evil = Advisory {
+        malware: true,
+        severity: Severity::Critical,
+        ..advisory("MAL-1", vec![affected("a", Range::all())])
+    };
+    let flaw = Advisory {
+        severity: Severity::Critical,
+        ..advisory("CVE-1", vec![affected("a", Range::all())])
+    };
+    let matched = matched(deb("a", "1"), &[evil, flaw]);
+    let inventory = inventory(vec![entry(deb("a", "1"))]);
+    let scene = Scene {
+        inventory: &inventory,
+        base_layers: None,
+        today: TODAY,
+    };
+    let reached = |malware, only_fixed| {
+        let policy = Policy {
+            fail: vec![FailRule {
+                malware: Some(malware),
+                ..FailRule::default()
+            }],
+            only_fixed,
+            ..Policy::default()
+        };
+        let judged = policy.judge(matched.findings.clone(), &matched.coverage, &scene);
+        let reaching = judged.reaching.into_iter().map(|(_, id)| id);
+        reaching.collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(reached(true, false), "MAL-1");
+    assert_eq!(reached(false, false), "CVE-1");
+    assert_eq!(reached(true, true), "MAL-1");
+    assert_eq!(reached(false, true), "");
+}
+
+#[test]
 fn nothing_recognised_is_not_covered() {
     let inventory = inventory(Vec::new());
     let scene = Scene {

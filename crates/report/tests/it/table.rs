@@ -91,6 +91,7 @@ fn details_tell_what_a_package_brought_and_who_says_how_bad_it_is() {
         "it brought pypi Jinja2 3.1.2, from usr/lib/python3/dist-packages/Jinja2.egg-info",
         "severity: High by GHSA-7 of osv, Medium by BIT-7 of osv; the first counts",
         "MAL-2024-7, malware: the package is to be removed",
+        ": it is malicious",
     ] {
         assert!(text.contains(told), "{told}\n{text}");
     }
