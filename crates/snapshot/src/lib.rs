@@ -9,6 +9,7 @@
 //! The crate touches the file system under the paths it is given, and nothing else: no network, no
 //! environment, no clock (callers say what time it is).
 
+mod additions;
 mod advisory_record;
 mod builder;
 pub mod bundle;
@@ -26,6 +27,7 @@ mod schema;
 mod snapshot;
 mod text_key;
 
+pub use additions::{Addition, additions};
 pub use builder::{Builder, Built, Meta, NamespaceCount};
 pub use catalog::{Catalog, UpdateLock};
 pub use diff::{Change, Diff, diff};

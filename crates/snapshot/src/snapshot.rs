@@ -32,6 +32,10 @@ const CACHED_BLOCKS: usize = 4 << 20;
 pub struct AdvisoryRef(u32);
 
 impl AdvisoryRef {
+    pub(crate) const fn new(number: u32) -> Self {
+        Self(number)
+    }
+
     pub(crate) fn index(self) -> usize {
         self.0 as usize
     }

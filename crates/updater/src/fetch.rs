@@ -337,7 +337,8 @@ impl FetchedFile {
     }
 }
 
-fn read(download: Download, url: &str, limit: u64) -> Result<Vec<u8>, FetchError> {
+/// The bytes of a file as upstream means them.
+pub(crate) fn read(download: Download, url: &str, limit: u64) -> Result<Vec<u8>, FetchError> {
     unpack(download.file, download.bytes, limit).map_err(|error| unpack_error(error, url, limit))
 }
 
@@ -355,7 +356,10 @@ fn unpack_error(error: UnpackError, url: &str, limit: u64) -> FetchError {
 }
 
 /// A file of a folder, hashed.
-fn open(path: &Path, sha256: Option<&str>, limit: u64) -> Result<Download, FetchError> {
+///
+/// # Errors
+/// It cannot be read, is larger than the limit, or has another digest.
+pub(crate) fn open(path: &Path, sha256: Option<&str>, limit: u64) -> Result<Download, FetchError> {
     let io = |source| FetchError::Io {
         path: path.to_owned(),
         source,

@@ -20,7 +20,7 @@ mod update;
 mod validators;
 
 pub use error::{FetchError, UpdateError};
-pub use mirroring::{Copied, mirror};
+pub use mirroring::{Copied, FileCount, mirror};
 pub use options::FetchOptions;
 pub use progress::UpdateProgress;
 pub use update::{BadRecords, Outcome, Updated, covering, update};

@@ -159,6 +159,73 @@ fn what_the_data_says_can_be_listed_searched_compared_and_taken_back() {
 }
 
 #[test]
+fn what_is_known_of_exploitation_is_compared_too() {
+    let bench = Bench::new();
+    let mirror = pellucid_testkit::Mirror::new(bench.path("mirror"));
+    let update = ["db", "update", "cisa-kev", "epss", "--mirror", "mirror"];
+    let serve = |entries: &[(&str, &str)], scores: &str| {
+        let entries = entries.iter().map(|(cve, day)| {
+            format!(r#"{{"cveID": "{cve}", "dateAdded": "{day}", "dueDate": "{day}"}}"#)
+        });
+        let entries: Vec<String> = entries.collect();
+        mirror
+            .file(
+                "www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json",
+                format!(r#"{{"vulnerabilities": [{}]}}"#, entries.join(",")),
+            )
+            .file(
+                "epss.empiricalsecurity.com/epss_scores-current.csv.gz",
+                format!("#model_version:v2025.03.14,score_date:2025-03-15T00:00:00Z\ncve,epss,percentile\n{scores}"),
+            );
+    };
+    serve(
+        &[
+            ("CVE-2024-0001", "2024-01-01"),
+            ("CVE-2024-0002", "2024-01-01"),
+        ],
+        "CVE-2024-0001,0.01,0.5\nCVE-2024-0002,0.02,0.6\n",
+    );
+    bench.run(&update).ended(0);
+    serve(
+        &[
+            ("CVE-2024-0001", "2024-01-01"),
+            ("CVE-2024-0002", "2024-01-01"),
+            ("CVE-2024-0003", "2024-03-01"),
+        ],
+        "CVE-2024-0001,0.25,0.9\nCVE-2024-0002,0.02,0.6\n",
+    );
+    bench.run(&update).ended(0);
+    let table = bench
+        .run(&["db", "diff", "cisa-kev~1", "cisa-kev"])
+        .ended(0);
+    let expected = "CHANGE  ID             KNOWN\n\
+                    added   CVE-2024-0003  known exploited since 2024-03-01\n";
+    assert_eq!(table, expected);
+    let table = bench.run(&["db", "diff", "epss~1", "epss"]).ended(0);
+    let expected = "CHANGE   ID             KNOWN\n\
+                    changed  CVE-2024-0001  EPSS 1.0 % -> EPSS 25.0 %\n";
+    assert_eq!(table, expected);
+    let changes = json(&bench, &["db", "diff", "epss~1", "epss"]);
+    assert_eq!(
+        at(&changes, "/changes/0/new/epss/score"),
+        &serde_json::json!(0.25)
+    );
+    assert_eq!(changes["changes"][0].get("namespace"), None);
+}
+
+#[test]
+fn a_mirror_of_nothing_new_is_left_as_it_is() {
+    let bench = Bench::new();
+    let mirror = ["db", "mirror", "copy", "debian", "--mirror", "mirror"];
+    assert_eq!(at(&json(&bench, &mirror), "/feeds/0/new"), 1);
+    let list = bench.path("copy/MANIFEST.tsv");
+    let before = std::fs::metadata(&list).unwrap().modified().unwrap();
+    assert_eq!(at(&json(&bench, &mirror), "/feeds/0/new"), 0);
+    let after = std::fs::metadata(&list).unwrap().modified().unwrap();
+    assert_eq!(before, after);
+}
+
+#[test]
 fn a_bundle_is_carried_whole_or_not_at_all() {
     use base64::Engine as _;
     let bench = Bench::new();

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pellucid_model::{Advisory, Affected, Severity, Status};
-use pellucid_snapshot::{Change, diff};
+use pellucid_model::{Advisory, Affected, Cvss, Epss, Fraction, Kev, Severity, Status};
+use pellucid_snapshot::{Addition, Change, additions, diff};
 use proptest::prelude::*;
 
 use crate::fixture::{advisory, affected, any_advisory, build, open};
@@ -13,6 +13,75 @@ fn changes(old: &[Advisory], new: &[Advisory]) -> Vec<Change> {
     let old = open(&build(&directory.path().join("old"), old));
     let new = open(&build(&directory.path().join("new"), new));
     diff(old, new).unwrap().map(Result::unwrap).collect()
+}
+
+#[test]
+fn what_is_known_of_a_vulnerability_is_compared_without_any_package() {
+    let kev = |day: &str| {
+        Some(Kev {
+            cve: String::new(),
+            date_added: day.to_owned(),
+            due_date: None,
+            ransomware: false,
+            required_action: None,
+        })
+    };
+    let share = |millionths| Fraction::from_millionths(millionths).unwrap();
+    let epss = |score| {
+        Some(Epss {
+            cve: String::new(),
+            score: share(score),
+            percentile: share(score),
+        })
+    };
+    let with = |id: &str, change: &dyn Fn(&mut Advisory)| {
+        let mut advisory = advisory(id, Vec::new());
+        change(&mut advisory);
+        advisory
+    };
+    let old = [
+        with("CVE-1", &|it| it.kev = kev("2024-01-01")),
+        with("CVE-2", &|it| it.kev = kev("2024-01-01")),
+        with("CVE-3", &|it| it.epss = epss(1)),
+        with("CVE-4", &|it| it.description = "old".to_owned()),
+        with("CVE-6", &|it| it.severity = Severity::Low),
+    ];
+    let vector = Cvss {
+        source: "nvd".to_owned(),
+        vector: "CVSS:3.1/AV:N".to_owned(),
+    };
+    let new = [
+        with("CVE-2", &|it| it.kev = kev("2024-02-01")),
+        with("CVE-3", &|it| it.epss = epss(2)),
+        with("CVE-4", &|it| it.description = "new".to_owned()),
+        with("CVE-5", &|it| it.kev = kev("2024-01-01")),
+        with("CVE-6", &|it| {
+            it.severity = Severity::Low;
+            it.cvss = vec![vector.clone()];
+        }),
+        with("CVE-7", &|it| it.epss = epss(1)),
+    ];
+    let directory = tempfile::tempdir().unwrap();
+    let old = open(&build(&directory.path().join("old"), &old));
+    let new = open(&build(&directory.path().join("new"), &new));
+    let found: Vec<Addition> = additions(old.clone(), new).map(Result::unwrap).collect();
+    let told: Vec<_> = found
+        .iter()
+        .map(|one| (one.id.as_str(), one.old.is_some(), one.new.is_some()))
+        .collect();
+    let expected = [
+        ("CVE-1", true, false),
+        ("CVE-2", true, true),
+        ("CVE-3", true, true),
+        ("CVE-5", false, true),
+        ("CVE-6", true, true),
+        ("CVE-7", false, true),
+    ];
+    assert_eq!(told, expected);
+    let scores = [&found[2].old, &found[2].new];
+    let scores = scores.map(|it| it.as_ref().unwrap().epss.as_ref().unwrap().score);
+    assert_eq!(scores, [share(1), share(2)]);
+    assert_eq!(additions(old.clone(), old).count(), 0);
 }
 
 #[test]

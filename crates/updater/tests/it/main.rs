@@ -1,17 +1,15 @@
 //! Tests of updates against a server on loopback. Modules mirror what can happen.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a panic is a test's report, and a skipped test says so"
-)]
+#![expect(clippy::unwrap_used, reason = "a panic is a test's report")]
 
+mod changes;
 mod counts;
 mod faults;
 mod folder;
 mod matrix;
 mod runs;
 mod server;
+mod sources;
 
 use std::time::Duration;
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use pellucid_model::{Advisory, Digest};
+use pellucid_model::{Advisory, Digest, Severity};
 use pellucid_snapshot::{Catalog, Snapshot, Stored};
 use serde::Serialize;
 
@@ -39,7 +39,9 @@ struct Changes {
 #[derive(Serialize)]
 struct Change {
     what: &'static str,
-    namespace: String,
+    /// Absent where the feed speaks of no package.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace: Option<String>,
     id: String,
     packages: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,15 +60,34 @@ pub(crate) fn run(args: &DbDiffArgs) -> anyhow::Result<Exit> {
         new: new.digest().to_string(),
         changes: Vec::new(),
     };
+    let damaged = || "a snapshot cannot be read";
+    if adds(&old) && adds(&new) {
+        for change in pellucid_snapshot::additions(old, new) {
+            let change = change.with_context(damaged)?;
+            changes.changes.push(Change {
+                what: what(&change.old, &change.new),
+                namespace: None,
+                id: change.id,
+                packages: Vec::new(),
+                old: change.old,
+                new: change.new,
+            });
+        }
+        args.form.write(&changes, |out| {
+            let rows = changes.changes.iter().map(|change| {
+                let known = known(change);
+                vec![change.what.to_owned(), change.id.clone(), known]
+            });
+            let rows: Vec<Vec<String>> = rows.collect();
+            columns(&["CHANGE", "ID", "KNOWN"], &rows, out, nothing)
+        })?;
+        return Ok(Exit::Clean);
+    }
     for change in pellucid_snapshot::diff(old, new)? {
-        let change = change.context("a snapshot cannot be read")?;
+        let change = change.with_context(damaged)?;
         changes.changes.push(Change {
-            what: match (&change.old, &change.new) {
-                (None, _) => "added",
-                (_, None) => "removed",
-                _ => "changed",
-            },
-            namespace: change.namespace.to_string(),
+            what: what(&change.old, &change.new),
+            namespace: Some(change.namespace.to_string()),
             id: change.id,
             packages: change.packages,
             old: change.old,
@@ -80,7 +101,7 @@ pub(crate) fn run(args: &DbDiffArgs) -> anyhow::Result<Exit> {
             .map(|change| {
                 vec![
                     change.what.to_owned(),
-                    change.namespace.clone(),
+                    change.namespace.clone().unwrap_or_default(),
                     change.id.clone(),
                     change.packages.join(", "),
                     severities(change),
@@ -91,6 +112,53 @@ pub(crate) fn run(args: &DbDiffArgs) -> anyhow::Result<Exit> {
         columns(&heading, &rows, out, nothing)
     })?;
     Ok(Exit::Clean)
+}
+
+/// Whether a snapshot's feed adds to findings and speaks of no package.
+fn adds(snapshot: &Snapshot) -> bool {
+    pellucid_feeds::feed_of(&snapshot.meta().key).is_some_and(|feed| feed.enriches())
+}
+
+fn what(old: &Option<Advisory>, new: &Option<Advisory>) -> &'static str {
+    match (old, new) {
+        (None, _) => "added",
+        (_, None) => "removed",
+        _ => "changed",
+    }
+}
+
+/// What is known of a vulnerability, before and after where that differs.
+fn known(change: &Change) -> String {
+    let before = change.old.as_ref().map(facts).unwrap_or_default();
+    let after = change.new.as_ref().map(facts).unwrap_or_default();
+    let both = before.into_iter().zip(after);
+    let both = both.filter(|(before, after)| before != after);
+    let shown = both.map(|(before, after)| match (before, after) {
+        (Some(before), Some(after)) => format!("{before} -> {after}"),
+        (Some(before), None) if change.new.is_some() => format!("{before} -> none"),
+        (before, after) => after.or(before).unwrap_or_default(),
+    });
+    shown.collect::<Vec<_>>().join("; ")
+}
+
+/// Exploitation, its likelihood, severity, vectors and weaknesses, in words.
+fn facts(advisory: &Advisory) -> [Option<String>; 5] {
+    let kev = advisory.kev.as_ref().map(|kev| {
+        let ransomware = if kev.ransomware { ", ransomware" } else { "" };
+        format!("known exploited since {}{ransomware}", kev.date_added)
+    });
+    let epss = advisory.epss.as_ref();
+    let epss = epss.map(|epss| format!("EPSS {}", epss.score));
+    let severity = Some(advisory.severity).filter(|it| *it != Severity::Unknown);
+    let vectors = advisory.cvss.iter().map(|cvss| cvss.vector.as_str());
+    let some = |text: String| Some(text).filter(|text| !text.is_empty());
+    [
+        kev,
+        epss,
+        severity.map(|it| it.to_string()),
+        some(vectors.collect::<Vec<_>>().join(" ")),
+        some(advisory.cwes.join(" ")),
+    ]
 }
 
 fn severities(change: &Change) -> String {

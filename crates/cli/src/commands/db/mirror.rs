@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use pellucid_updater::{Copied, FetchOptions};
+use pellucid_updater::{Copied, FetchOptions, FileCount};
 use serde::Serialize;
 
 use super::table::FormArgs;
@@ -38,6 +38,8 @@ struct Row {
     feed: String,
     files: u64,
     bytes: u64,
+    /// Files that were fetched, because they were not there or not as they are now.
+    new: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
@@ -67,7 +69,11 @@ pub(crate) fn run(args: &MirrorArgs, talk: &Talk) -> anyhow::Result<Exit> {
         let done = mirrored.feeds.iter().filter(|row| row.error.is_none());
         done.into_iter().try_for_each(|row| {
             let size = units::shown_size(row.bytes);
-            writeln!(out, "{}: {} files, {size}", row.feed, row.files)
+            writeln!(
+                out,
+                "{}: {} files, {size}, {} new",
+                row.feed, row.files, row.new
+            )
         })
     })?;
     let mut exit = Exit::Clean;
@@ -81,11 +87,13 @@ pub(crate) fn run(args: &MirrorArgs, talk: &Talk) -> anyhow::Result<Exit> {
 }
 
 fn row(copied: &Copied) -> Row {
-    let (files, bytes) = *copied.result.as_ref().unwrap_or(&(0, 0));
+    let copy = copied.result.as_ref().ok().copied();
+    let FileCount { files, bytes, new } = copy.unwrap_or_default();
     Row {
         feed: copied.key.clone(),
         files,
         bytes,
+        new,
         error: copied.result.as_ref().err().map(|error| error.chain()),
     }
 }

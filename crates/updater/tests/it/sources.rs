@@ -1,0 +1,125 @@
+//! Where files are taken from: a feed's own mirror, a proxy, a copy of upstream's files.
+
+use pellucid_updater::mirror;
+
+use crate::server::{Answer, Server};
+use crate::{ALPINE, DEBIAN, World, published, secdb, tracker};
+
+#[tokio::test]
+async fn a_feed_of_its_own_mirror_is_not_asked_for_elsewhere() {
+    let mut world = World::new().await;
+    let own = Server::start().await;
+    for (path, package) in ALPINE.iter().zip(["gamma", "delta"]) {
+        own.answer(path, [Answer::body(secdb(package))]);
+    }
+    world
+        .options
+        .mirrors
+        .insert("alpine".to_owned(), own.url.clone());
+    let outcomes = world.update(&["debian", "alpine/v3.20"]).await;
+    assert_eq!(published(&outcomes[0].result), (100, 100));
+    assert_eq!(published(&outcomes[1].result), (1, 2));
+    let asked = |server: &Server, path: &str| server.hits(path).len();
+    assert_eq!([asked(&own, ALPINE[0]), asked(&own, DEBIAN)], [1, 0]);
+    let elsewhere = &world.server;
+    assert_eq!(
+        [asked(elsewhere, ALPINE[0]), asked(elsewhere, DEBIAN)],
+        [0, 1]
+    );
+}
+
+#[tokio::test]
+async fn a_proxy_is_given_the_url_and_its_own_password() {
+    let mut world = World::new().await;
+    // No such host is asked for: the proxy gets the whole URL.
+    let url = format!("http://feeds.invalid{DEBIAN}");
+    world.server.answer(&url, [Answer::body(tracker(100))]);
+    let (_, address) = world.server.url.split_once("://").unwrap();
+    world.options.proxy = Some(format!("http://someone:secret@{address}"));
+    world.options.mirror = Some("http://feeds.invalid".to_owned());
+    assert_eq!(published(&world.debian().await), (100, 100));
+    let hits = world.server.hits(&url);
+    let hit = hits.first().unwrap();
+    assert_eq!(
+        hit.headers["proxy-authorization"],
+        "Basic c29tZW9uZTpzZWNyZXQ="
+    );
+    assert_eq!(hit.headers.get("authorization"), None);
+
+    // What a proxy says is told without the password.
+    world.server.answer(&url, [Answer::Status(407, Vec::new())]);
+    let error = world.debian().await.unwrap_err().chain();
+    assert!(
+        error.contains("407") && !error.contains("secret"),
+        "{error}"
+    );
+}
+
+/// Every file of a folder and its bytes' address on the disk, so that a rewritten one shows.
+fn files(folder: &std::path::Path) -> Vec<(std::path::PathBuf, u64, Vec<u8>)> {
+    use std::os::unix::fs::MetadataExt as _;
+    let mut files = Vec::new();
+    let mut left = vec![folder.to_owned()];
+    while let Some(next) = left.pop() {
+        for entry in std::fs::read_dir(next).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_type().unwrap().is_dir() {
+                left.push(entry.path());
+            } else {
+                let inode = entry.metadata().unwrap().ino();
+                files.push((entry.path(), inode, std::fs::read(entry.path()).unwrap()));
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+#[tokio::test]
+async fn a_copy_that_is_up_to_date_is_neither_fetched_nor_written_again() {
+    let world = World::new().await;
+    let tagged = |tag: &str, body: String| {
+        let headers = vec![
+            ("etag", format!("\"{tag}\"")),
+            ("last-modified", "Wed, 12 Feb 2025 10:00:00 GMT".to_owned()),
+        ];
+        [Answer::Body(headers, body.into_bytes())]
+    };
+    world.server.answer(DEBIAN, tagged("one", tracker(100)));
+    // Of this server nothing but its bytes can tell that there is no news.
+    world
+        .server
+        .answer(ALPINE[0], [Answer::body(secdb("alpha"))]);
+    let folder = tempfile::tempdir().unwrap();
+    let keys = ["debian".to_owned(), "alpine/v3.20".to_owned()];
+    let copy = async || {
+        let copied = mirror(&keys, folder.path(), &world.options, &())
+            .await
+            .unwrap();
+        let of_key = copied.into_iter().map(|copied| {
+            let copy = copied.result.unwrap();
+            (copy.files, copy.new)
+        });
+        of_key.collect::<Vec<_>>()
+    };
+    assert_eq!(copy().await, [(1, 1), (2, 2)]);
+    let first = files(folder.path());
+    let list = std::fs::read_to_string(folder.path().join("MANIFEST.tsv")).unwrap();
+    assert!(list.contains("\t\"one\"\t"), "{list}");
+
+    assert_eq!(copy().await, [(1, 0), (2, 0)]);
+    assert_eq!(files(folder.path()), first);
+    let last = |path: &str| world.server.hits(path).pop().unwrap().headers;
+    assert_eq!(last(DEBIAN)["if-none-match"], "\"one\"");
+
+    world.server.answer(DEBIAN, tagged("two", tracker(101)));
+    assert_eq!(copy().await, [(1, 1), (2, 0)]);
+    assert_ne!(files(folder.path()), first);
+
+    // A file that is not what the list says is fetched whatever upstream's tag.
+    let damaged = folder.path().join(DEBIAN.trim_start_matches('/'));
+    std::fs::write(&damaged, "damaged").unwrap();
+    assert_eq!(copy().await, [(1, 1), (2, 0)]);
+    assert_eq!(std::fs::read_to_string(&damaged).unwrap(), tracker(101));
+    assert_eq!(last(DEBIAN).get("if-none-match"), None);
+}
