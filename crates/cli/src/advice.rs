@@ -1,11 +1,10 @@
 //! Getting the advisories that an image needs: which snapshots, how fresh, fetched where too old.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use pellucid_model::{Namespace, Warning, WarningKind};
+use pellucid_model::{Warning, WarningKind};
 use pellucid_snapshot::Catalog;
 use pellucid_updater::{FetchOptions, Outcome};
 
@@ -44,18 +43,17 @@ pub(crate) fn now() -> i64 {
     jiff::Timestamp::now().as_second()
 }
 
-/// Makes the snapshots that speak of these namespaces fresh enough, and warns where they are not.
+/// Makes these snapshots and those that add to findings fresh enough, and warns where they are not.
 ///
 /// # Errors
 /// The data directory is unusable. A feed that cannot be fetched is a warning: what is there answers.
 pub(crate) fn refresh(
-    namespaces: &BTreeSet<Namespace>,
+    mut due: Vec<String>,
     catalog: &Catalog,
     data: &DataArgs,
     freshness: &FreshnessArgs,
     talk: &Talk,
 ) -> anyhow::Result<Vec<Warning>> {
-    let mut due = pellucid_updater::covering(namespaces);
     due.extend(enriching(catalog, freshness.max_data_age));
     due.retain(|key| {
         let is_wanted = !pellucid_feeds::is_on_request(key) || is_there(catalog, key);

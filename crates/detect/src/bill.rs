@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 use pellucid_model::{
     Digest, DigestState, Distribution, Image, Inventory, Layer, Location, Namespace, PackageEntry,
-    Warning, WarningKind,
+    Repository, Warning, WarningKind,
 };
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -188,6 +188,7 @@ struct Bill {
     image: Image,
     distributions: Vec<Distribution>,
     packages: Vec<PackageEntry>,
+    repositories: Option<Vec<Repository>>,
     warnings: Vec<Warning>,
     more_warnings: u64,
     unnamed: u64,
@@ -218,6 +219,7 @@ impl Bill {
             },
             distributions: Vec::new(),
             packages: Vec::new(),
+            repositories: None,
             warnings: Vec::new(),
             more_warnings: 0,
             unnamed: 0,
@@ -375,6 +377,7 @@ impl Bill {
             image: self.image,
             distributions: self.distributions,
             packages: self.packages,
+            repositories: self.repositories,
             warnings: self.warnings,
         })
     }

@@ -1,6 +1,6 @@
 //! What a detector is, and the table of all of them.
 //!
-//! One file in `namespace/` or `package/` is one detector; one line in [`DETECTORS`] registers it.
+//! One file in `namespace/`, `repository/` or `package/` is one detector; one line in [`DETECTORS`] registers it.
 //! A detector says by [`Trigger`]s which files it could want, so that forty of them cost a few
 //! table look-ups per entry and not forty calls. It reads one file and says what that file says;
 //! layers, links and other files are the overlay's business.
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::lines::Lines;
 use crate::{DetectError, RawPath};
-use crate::{namespace, package};
+use crate::{namespace, package, repository};
 
 /// Every detector. Namespace detectors stand in the order of their precedence: the first that
 /// has an answer decides which distribution the image is.
@@ -24,6 +24,7 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &namespace::lsb_release::LsbRelease,
     &namespace::debian_version::DebianVersion,
     &namespace::apt_sources::AptSources,
+    &repository::content_sets::ContentSets,
     &package::dpkg::Dpkg,
     &package::apk::Apk,
     &package::rpm::Rpm,
@@ -104,6 +105,8 @@ pub trait Detector: Sync {
 pub enum Class {
     /// Which distribution the image is.
     Namespace,
+    /// Which repositories the packages came from.
+    Repository,
     /// The packages of a distribution's package manager. Failing to read one ends the scan.
     Database,
     /// Packages of a language, or software known by its binary.
@@ -202,6 +205,9 @@ pub struct Detected {
     /// What it says about the distribution.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<Release>,
+    /// Repositories that packages of the image came from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repositories: Vec<String>,
     /// Packages it proves.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub packages: Vec<Package>,
@@ -272,7 +278,12 @@ impl Detected {
             .unnamed
             .iter()
             .map(|one| one.path.len() + one.sha1.len() + size_of::<Unnamed>());
+        let repositories = self
+            .repositories
+            .iter()
+            .map(|name| size_of::<String>() + name.len());
         let lists = packages.chain(owned).chain(warnings).chain(unnamed);
+        let lists = lists.chain(repositories);
         lists.sum()
     }
 }

@@ -27,6 +27,7 @@ mod package;
 mod path;
 mod purl;
 mod region;
+mod repository;
 mod reuse;
 pub mod rpmdb;
 mod run;

@@ -67,6 +67,14 @@ pub fn merge(mut inventories: Vec<Inventory>) -> Option<Inventory> {
                 merged.distributions.push(distribution);
             }
         }
+        let repositories = other.repositories.into_iter().flatten();
+        for mut repository in repositories {
+            repository.layer = place(repository.layer);
+            let known = merged.repositories.get_or_insert_default();
+            if known.iter().all(|one| one.name != repository.name) {
+                known.push(repository);
+            }
+        }
         merged
             .warnings
             .extend(other.warnings.into_iter().map(|mut warning| {
@@ -82,6 +90,9 @@ pub fn merge(mut inventories: Vec<Inventory>) -> Option<Inventory> {
         let key = |entry: &PackageEntry| (entry.package.kind.name(), entry.package.name.clone());
         key(a).cmp(&key(b)).then_with(|| a.cmp(b))
     });
+    if let Some(repositories) = &mut merged.repositories {
+        repositories.sort();
+    }
     // What holds for one platform is said of none.
     merged.image.id = None;
     merged.image.digest = None;

@@ -27,6 +27,14 @@ pub trait Feed: Sync {
     /// tracking has no rows in the snapshot, and is not covered.
     fn answers(&self, namespace: &Namespace) -> Option<Answer>;
 
+    /// Which of its snapshots says what products a distribution's repositories are part of: each
+    /// repository is the package of a statement in the answer's namespace, its products are the
+    /// statement's CPEs.
+    fn knows_repositories(&self, namespace: &Namespace) -> Option<Answer> {
+        let _ = namespace;
+        None
+    }
+
     /// Whether its advisories speak of vulnerabilities and not of packages: they add to what other
     /// feeds say, and are joined by the CVE when somebody asks.
     fn enriches(&self) -> bool {

@@ -42,6 +42,7 @@ pub const FEEDS: &[&dyn Feed] = &[
     &source::pypa::Pypa,
     &source::redhat::RedHat,
     &source::redhat_oval::RedHatOval,
+    &source::redhat_repositories::RedHatRepositories,
     &source::rocky::ROCKY,
     &source::rubysec::Rubysec,
     &source::rustsec::Rustsec,
@@ -57,6 +58,13 @@ pub fn covering(namespace: &Namespace) -> Vec<Answer> {
         .iter()
         .filter_map(|feed| feed.answers(namespace))
         .collect()
+}
+
+/// The snapshot that says which products a distribution's repositories are part of.
+pub fn repositories(namespace: &Namespace) -> Option<Answer> {
+    FEEDS
+        .iter()
+        .find_map(|feed| feed.knows_repositories(namespace))
 }
 
 /// The feeds that add to what others say of a vulnerability.

@@ -21,6 +21,7 @@ pub(crate) mod photon;
 pub(crate) mod pypa;
 pub(crate) mod redhat;
 pub(crate) mod redhat_oval;
+pub(crate) mod redhat_repositories;
 pub(crate) mod rocky;
 pub(crate) mod rubysec;
 pub(crate) mod rustsec;

@@ -342,6 +342,13 @@ def redhat(mirror, _):
                     yield "rhel:" + release, vulnerability["cve"], package
 
 
+def redhat_repositories(mirror, _):
+    repositories = mirror.json("https://security.access.redhat.com/data/metrics/repository-to-cpe.json")["data"]
+    for name, repository in repositories.items():
+        if any(cpe.startswith("cpe:/") for cpe in repository["cpes"]):
+            yield "redhat-repositories", name, name
+
+
 def errata(ecosystem, distribution):
     def count(mirror, _):
         for name, body in mirror.members(f"https://osv-vulnerabilities.storage.googleapis.com/{ecosystem}/all.zip"):
@@ -407,12 +414,13 @@ def rubysec(mirror, _):
 COUNTERS = {
     "almalinux": errata("AlmaLinux", "almalinux"), "alpine": alpine, "amazon": amazon, "arch": arch, "azurelinux": azurelinux,
     "debian": debian, "ghsa": ghsa, "oracle": oracle, "osv": osv, "photon": photon, "redhat": redhat, "redhat-oval": redhat_oval,
+    "redhat-repositories": redhat_repositories,
     "rocky": errata("Rocky Linux", "rocky"), "rubysec": rubysec, "suse": suse, "ubuntu": ubuntu, "ubuntu-tracker": ubuntu_tracker,
 }
 KEYS = [
     "almalinux", *(f"alpine/v3.{minor}" for minor in range(2, 22)), "alpine/edge", "amazon/2018.03", "amazon/2", "amazon/2023",
     "arch", "azurelinux/3.0", "azurelinux/mariner-2.0", "azurelinux/mariner-1.0", "debian", "ghsa", "oracle",
-    *(f"osv/{part}" for part in OSV), "photon/3", "redhat", "redhat-oval/7", "redhat-oval/8", "redhat-oval/9", "rocky", "rubysec",
+    *(f"osv/{part}" for part in OSV), "photon/3", "redhat", "redhat-oval/7", "redhat-oval/8", "redhat-oval/9", "redhat-repositories", "rocky", "rubysec",
     "suse/leap.15.3", "suse/leap.micro.5.3", "ubuntu", "ubuntu-tracker",
 ]
 

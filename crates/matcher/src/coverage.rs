@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use pellucid_model::{Coverage, Inventory, Namespace};
 
 use crate::find::is_matched;
-use crate::{MatchOptions, Sources, end_of_life};
+use crate::{MatchOptions, Products, Sources, end_of_life};
 
 /// The coverage of an inventory, sorted by namespace; packages of no known namespace first.
 pub(crate) fn of(
     inventory: &Inventory,
     sources: &Sources,
+    products: &BTreeMap<&Namespace, Products>,
     options: &MatchOptions,
 ) -> Vec<Coverage> {
     let mut counts: BTreeMap<Option<&Namespace>, usize> = BTreeMap::new();
@@ -27,7 +28,10 @@ pub(crate) fn of(
     counts
         .into_iter()
         .map(|(namespace, packages)| match namespace {
-            Some(namespace) => known(namespace, packages, sources, options.today),
+            Some(namespace) => {
+                let products = products.get(namespace);
+                known(namespace, packages, sources, products, options.today)
+            }
             None => Coverage {
                 namespace: None,
                 packages,
@@ -39,7 +43,13 @@ pub(crate) fn of(
         .collect()
 }
 
-fn known(namespace: &Namespace, packages: usize, sources: &Sources, today: i64) -> Coverage {
+fn known(
+    namespace: &Namespace,
+    packages: usize,
+    sources: &Sources,
+    products: Option<&Products>,
+    today: i64,
+) -> Coverage {
     let all = sources.of(namespace);
     let answering: Vec<_> = all.iter().filter(|source| source.answers()).collect();
     let mut notes: Vec<String> = sources
@@ -61,10 +71,17 @@ fn known(namespace: &Namespace, packages: usize, sources: &Sources, today: i64) 
             notes.push("no advisory data for this namespace".to_owned());
         }
     }
+    let mut snapshots: Vec<_> = answering.iter().map(|source| source.reference()).collect();
+    if let Some(products) = products.filter(|_| !answering.is_empty()) {
+        notes.extend(products.note());
+        if let (Products::Of(_), Some(known)) = (products, sources.repositories(namespace)) {
+            snapshots.push(known.reference());
+        }
+    }
     Coverage {
         namespace: Some(namespace.clone()),
         packages,
-        snapshots: answering.iter().map(|source| source.reference()).collect(),
+        snapshots,
         note: Some(notes.join("; ")).filter(|note| !note.is_empty()),
         end_of_life: end_of_life(namespace, today),
     }

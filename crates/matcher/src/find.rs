@@ -1,6 +1,6 @@
 //! The walk over an inventory's packages.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::resume_unwind;
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use pellucid_snapshot::{AdvisoryRef, Entry, SnapshotError};
 use crate::enrichment::enrich;
 use crate::finding::{Advisories, Hit, findings_of};
 use crate::statement::{Subject, Unplaced, Verdict, judge, subjects};
-use crate::{Source, Sources, coverage};
+use crate::{Products, Source, Sources, coverage};
 
 /// What to match.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -75,12 +75,21 @@ pub fn find(
     sources: &Sources,
     options: &MatchOptions,
 ) -> Result<Matched, MatchError> {
-    let packages: Vec<(usize, &PackageEntry, &Namespace)> = inventory
+    let products = products(inventory, sources)?;
+    let packages: Vec<Installed<'_>> = inventory
         .packages
         .iter()
         .enumerate()
         .filter(|(_, entry)| is_matched(entry, options))
-        .filter_map(|(index, entry)| Some((index, entry, entry.namespace.as_ref()?)))
+        .filter_map(|(index, entry)| {
+            let namespace = entry.namespace.as_ref()?;
+            Some(Installed {
+                index,
+                entry,
+                namespace,
+                products: products.get(namespace)?,
+            })
+        })
         .collect();
     let Found {
         mut findings,
@@ -90,7 +99,7 @@ pub fn find(
     findings.sort_by(|a: &Finding, b| (a.package, &a.id).cmp(&(b.package, &b.id)));
     let mut warnings: Vec<Warning> = warnings.into_values().collect();
     warnings.sort();
-    let coverage = coverage::of(inventory, sources, options);
+    let coverage = coverage::of(inventory, sources, &products, options);
     Ok(Matched {
         findings,
         coverage,
@@ -102,6 +111,17 @@ pub fn find(
 /// From so many packages on, two threads are worth starting.
 const MANY: usize = 500;
 
+/// A package to be matched.
+#[derive(Clone, Copy)]
+struct Installed<'a> {
+    /// Its place in the inventory.
+    index: usize,
+    entry: &'a PackageEntry,
+    namespace: &'a Namespace,
+    /// What statements must be about to count.
+    products: &'a Products,
+}
+
 /// What was found in some packages.
 struct Found {
     findings: Vec<Finding>,
@@ -110,7 +130,7 @@ struct Found {
 
 /// Looks at both halves of many packages at once. What both need of the snapshots is shared.
 fn found_in_halves(
-    packages: &[(usize, &PackageEntry, &Namespace)],
+    packages: &[Installed<'_>],
     sources: &Sources,
     options: &MatchOptions,
 ) -> Result<Found, MatchError> {
@@ -133,19 +153,19 @@ fn found_in_halves(
 }
 
 fn found(
-    packages: &[(usize, &PackageEntry, &Namespace)],
+    packages: &[Installed<'_>],
     sources: &Sources,
     options: &MatchOptions,
 ) -> Result<Found, MatchError> {
-    let asked = packages.iter().map(|(index, entry, namespace)| {
-        ask(*index, entry, namespace, sources).map_err(damaged(namespace))
-    });
+    let asked = packages
+        .iter()
+        .map(|installed| ask(*installed, sources).map_err(damaged(installed.namespace)));
     let asked: Vec<Asked<'_>> = asked.collect::<Result<_, _>>()?;
     let mut warnings = BTreeMap::new();
     let mut hits: Vec<(&Asked<'_>, Vec<Hit<'_>>)> = Vec::new();
     for asked in &asked {
         let own = asked.hits(options, &mut warnings);
-        let own = own.map_err(damaged(asked.namespace))?;
+        let own = own.map_err(damaged(asked.installed.namespace))?;
         if !own.is_empty() {
             hits.push((asked, own));
         }
@@ -153,9 +173,9 @@ fn found(
     let mut advisories = advisories(&hits)?;
     let mut findings = Vec::new();
     for (asked, own) in hits {
-        let scheme = asked.entry.package.kind.scheme();
+        let scheme = asked.installed.entry.package.kind.scheme();
         findings_of(
-            asked.index,
+            asked.installed.index,
             asked.sources,
             own,
             &mut advisories,
@@ -164,6 +184,27 @@ fn found(
         );
     }
     Ok(Found { findings, warnings })
+}
+
+/// The products that the packages of each namespace are of.
+fn products<'a>(
+    inventory: &'a Inventory,
+    sources: &Sources,
+) -> Result<BTreeMap<&'a Namespace, Products>, MatchError> {
+    let of_packages = inventory
+        .packages
+        .iter()
+        .filter_map(|entry| entry.namespace.as_ref());
+    let of_image = inventory
+        .distributions
+        .iter()
+        .map(|release| &release.namespace);
+    let namespaces: BTreeSet<&Namespace> = of_packages.chain(of_image).collect();
+    let products = namespaces.into_iter().map(|namespace| {
+        let products = Products::of(namespace, inventory, sources).map_err(damaged(namespace))?;
+        Ok((namespace, products))
+    });
+    products.collect()
 }
 
 fn damaged(namespace: &Namespace) -> impl FnOnce(SnapshotError) -> MatchError {
@@ -182,8 +223,8 @@ fn advisories(hits: &[(&Asked<'_>, Vec<Hit<'_>>)]) -> Result<Advisories, MatchEr
         for hit in own {
             if let Some(source) = asked.sources.get(hit.rank) {
                 let wanted = wanted.entry(source.snapshot.digest());
-                let (.., list) = wanted.or_insert((source, asked.namespace, Vec::new()));
-                list.push(hit.said.advisory);
+                let (.., list) = wanted.or_insert((source, asked.installed.namespace, Vec::new()));
+                list.push(hit.advisory);
             }
         }
     }
@@ -208,9 +249,7 @@ pub(crate) fn is_matched(entry: &PackageEntry, options: &MatchOptions) -> bool {
 
 /// A package, and what is said under its names.
 struct Asked<'a> {
-    index: usize,
-    entry: &'a PackageEntry,
-    namespace: &'a Namespace,
+    installed: Installed<'a>,
     sources: &'a [Source],
     subjects: [Subject<'a>; 2],
     said: Vec<Said>,
@@ -225,14 +264,9 @@ struct Said {
 }
 
 /// Asks every source about a package.
-fn ask<'a>(
-    index: usize,
-    entry: &'a PackageEntry,
-    namespace: &'a Namespace,
-    sources: &'a Sources,
-) -> Result<Asked<'a>, SnapshotError> {
-    let sources = sources.of(namespace);
-    let subjects = subjects(&entry.package);
+fn ask<'a>(installed: Installed<'a>, sources: &'a Sources) -> Result<Asked<'a>, SnapshotError> {
+    let sources = sources.of(installed.namespace);
+    let subjects = subjects(&installed.entry.package);
     let mut said = Vec::new();
     for (rank, source) in sources.iter().enumerate() {
         for (subject, Subject { name, .. }) in subjects.iter().enumerate() {
@@ -247,9 +281,7 @@ fn ask<'a>(
         }
     }
     Ok(Asked {
-        index,
-        entry,
-        namespace,
+        installed,
         sources,
         subjects,
         said,
@@ -263,6 +295,9 @@ impl Asked<'_> {
         options: &MatchOptions,
         warnings: &mut BTreeMap<Fault, Warning>,
     ) -> Result<Vec<Hit<'_>>, SnapshotError> {
+        let Installed {
+            entry, products, ..
+        } = self.installed;
         let mut hits = Vec::new();
         for said in &self.said {
             let (Some(source), Some(subject)) =
@@ -271,18 +306,21 @@ impl Asked<'_> {
                 continue;
             };
             for statement in said.entries.iter() {
-                let verdict = match judge(&statement.affected, &self.entry.package, subject) {
+                let Some(affected) = products.holding(&statement.affected) else {
+                    continue;
+                };
+                let verdict = match judge(&affected, &entry.package, subject) {
                     Ok(verdict) => verdict,
                     Err(unplaced) => {
                         let advisory = match subject.parsed {
                             Ok(_) => Some(source.snapshot.advisory(statement.advisory)?.id),
                             Err(_) => None,
                         };
-                        warn(self.entry, subject, advisory, &unplaced, warnings);
+                        warn(entry, subject, advisory, &unplaced, warnings);
                         continue;
                     }
                 };
-                let status = statement.affected.status;
+                let status = affected.status;
                 if matches!(verdict, Verdict::Silent)
                     || status == Status::UnderInvestigation && !options.undetermined
                 {
@@ -290,7 +328,8 @@ impl Asked<'_> {
                 }
                 hits.push(Hit {
                     rank: said.rank,
-                    said: statement,
+                    advisory: statement.advisory,
+                    statement: affected,
                     verdict,
                     version: &subject.version,
                 });

@@ -9,13 +9,14 @@
 //! before one without, and of several fixes the highest counts, since nothing lower frees the package
 //! from all of them.
 
+use std::borrow::Cow;
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use pellucid_model::{
     Advisory, Affected, Digest, Finding, FixState, Rating, Reason, Severity, Status,
 };
-use pellucid_snapshot::{AdvisoryRef, Entry};
+use pellucid_snapshot::AdvisoryRef;
 use pellucid_version::Scheme;
 
 use crate::Source;
@@ -25,8 +26,10 @@ use crate::statement::Verdict;
 pub(crate) struct Hit<'a> {
     /// Rank of its source.
     pub(crate) rank: usize,
-    /// The statement, and its advisory in that source.
-    pub(crate) said: &'a Entry,
+    /// Its advisory in that source.
+    pub(crate) advisory: AdvisoryRef,
+    /// The statement, as far as it is about the image's products.
+    pub(crate) statement: Cow<'a, Affected>,
     pub(crate) verdict: Verdict,
     /// The version that was compared.
     pub(crate) version: &'a str,
@@ -34,7 +37,7 @@ pub(crate) struct Hit<'a> {
 
 impl Hit<'_> {
     fn statement(&self) -> &Affected {
-        &self.said.affected
+        &self.statement
     }
 }
 
@@ -93,7 +96,7 @@ pub(crate) fn findings_of(
         .into_iter()
         .filter_map(|hit| {
             let digest = sources.get(hit.rank)?.snapshot.digest();
-            let advisory = advisories.take(digest, hit.said.advisory)?;
+            let advisory = advisories.take(digest, hit.advisory)?;
             Some((hit, advisory))
         })
         .collect();
@@ -288,23 +291,23 @@ fn add(finding: &mut Finding, advisory: Advisory) {
 }
 
 /// The *not affected* statements of a group.
-struct Denials<'a> {
+struct Denials {
     /// One of them is for every product.
     all: bool,
     /// Products that the others are for.
-    cpes: BTreeSet<&'a String>,
+    cpes: BTreeSet<String>,
 }
 
-impl<'a> Denials<'a> {
-    fn of(group: &[(Hit<'a>, Advisory)]) -> Self {
+impl Denials {
+    fn of(group: &[(Hit<'_>, Advisory)]) -> Self {
         let mut denials = Self {
             all: false,
             cpes: BTreeSet::new(),
         };
         for (hit, _) in group {
             if matches!(hit.verdict, Verdict::NotAffected) {
-                denials.all |= hit.said.affected.cpes.is_empty();
-                denials.cpes.extend(&hit.said.affected.cpes);
+                denials.all |= hit.statement.cpes.is_empty();
+                denials.cpes.extend(hit.statement.cpes.iter().cloned());
             }
         }
         denials
@@ -372,6 +375,7 @@ fn reason(sources: &[Source], hit: &Hit<'_>) -> Reason {
             _ => String::new(),
         },
         status: statement.status,
+        products: statement.cpes.clone(),
         note: statement.note.clone(),
     }
 }

@@ -24,6 +24,7 @@ pub struct Source {
 pub struct Sources {
     by_namespace: BTreeMap<Namespace, Vec<Source>>,
     notes: BTreeMap<Namespace, String>,
+    repositories: BTreeMap<Namespace, Source>,
     enrichment: Vec<(Arc<Snapshot>, i64)>,
 }
 
@@ -68,6 +69,16 @@ impl Sources {
     /// (`the update of debian failed: …`).
     pub fn note(&mut self, namespace: Namespace, note: impl Into<String>) {
         self.notes.insert(namespace, note.into());
+    }
+
+    /// Looks up in this source which products the repositories of a namespace's packages are part of.
+    pub fn with_repositories(&mut self, namespace: Namespace, source: Source) {
+        self.repositories.insert(namespace, source);
+    }
+
+    /// The source that knows a namespace's repositories.
+    pub(crate) fn repositories(&self, namespace: &Namespace) -> Option<&Source> {
+        self.repositories.get(namespace)
     }
 
     /// Adds what this snapshot says of a vulnerability to every finding of it, after those added

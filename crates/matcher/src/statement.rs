@@ -6,8 +6,7 @@
 //! of that stream alone, and one without a stream never for a modular package. Oracle's Ksplice and FIPS
 //! builds are compared with versions of their own flavour alone.
 //!
-//! Not here: repository CPEs. A statement for some products is taken to hold for all, so that nothing
-//! is missed; a *not affected* for some products cancels only statements for the same ones.
+//! Not here: which products a statement is for (`products`).
 
 use std::borrow::Cow;
 

@@ -37,6 +37,10 @@ pub struct Reason {
     pub range: String,
     /// What the advisory says of the package.
     pub status: Status,
+    /// Products of the vendor that it is said for, as CPEs, as far as the image is of them; empty
+    /// means any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub products: Vec<String>,
     /// The vendor's own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,

@@ -51,6 +51,17 @@ pub struct Owner {
     pub version: String,
 }
 
+/// A package repository that an image says its packages came from.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct Repository {
+    /// Its name, as the vendor's (`rhel-9-for-x86_64-baseos-rpms`).
+    pub name: String,
+    /// File that says so.
+    pub path: String,
+    /// Index of the layer with that file.
+    pub layer: usize,
+}
+
 /// A package of an image.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct PackageEntry {
@@ -102,6 +113,10 @@ pub struct Inventory {
     pub distributions: Vec<Distribution>,
     /// Packages, sorted by kind, name, version, location.
     pub packages: Vec<PackageEntry>,
+    /// Repositories that the packages came from, sorted; empty where the image does not say, `None`
+    /// where nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repositories: Option<Vec<Repository>>,
     /// What was not as it should be.
     pub warnings: Vec<Warning>,
 }

@@ -25,7 +25,7 @@ pub use digest::{Digest, DigestError};
 pub use exploitation::{Epss, Fraction, FractionError, Kev};
 pub use finding::{Finding, FixState, Rating, Reason};
 pub use image::{DigestState, Image, Layer, Platform, PlatformError};
-pub use inventory::{Distribution, Inventory, Location, Owner, PackageEntry};
+pub use inventory::{Distribution, Inventory, Location, Owner, PackageEntry, Repository};
 pub use namespace::Namespace;
 pub use package::{Package, PackageKind, SourcePackage};
 pub use severity::Severity;

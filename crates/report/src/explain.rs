@@ -22,6 +22,8 @@ pub struct Record {
     pub advisory: String,
     /// What it says.
     pub affected: Affected,
+    /// Whether it is about products that the image's packages are not of, and so did not count.
+    pub of_other_products: bool,
 }
 
 /// Explains the vulnerability, by any of its names, in the packages of that name or source name.
@@ -171,6 +173,10 @@ fn reasons(page: &mut Page<'_>, finding: &Finding) -> io::Result<()> {
             reason.feed, reason.snapshot, reason.name, reason.range, reason.version
         );
         page.paragraph(4, &[plain(text)])?;
+        if !reason.products.is_empty() {
+            let text = format!("said for {}", reason.products.join(", "));
+            page.paragraph(4, &[plain(text)])?;
+        }
         if let Some(note) = &reason.note {
             page.paragraph(4, &[plain(format!("note: {note}"))])?;
         }
@@ -250,6 +256,14 @@ fn statements<'a>(
             affected.namespace,
         );
         page.paragraph(2, &[plain(text)])?;
+        if !affected.cpes.is_empty() {
+            let text = format!("said for {}", affected.cpes.join(", "));
+            page.paragraph(4, &[plain(text)])?;
+        }
+        if record.of_other_products {
+            let text = "does not count: the image's packages are of none of these products";
+            page.paragraph(4, &[plain(text)])?;
+        }
         let version = entry.package.kind.scheme().parse(installed);
         for range in &affected.ranges {
             let verdict = match version.as_ref().map(|version| range.contains(version)) {

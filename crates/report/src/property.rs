@@ -3,7 +3,7 @@
 //! Namespace, source package, layer and file decide which advisories match: a list without them, read
 //! back, would find less. Names start with `pellucid:`.
 
-use pellucid_model::{Finding, Image, Inventory, PackageEntry};
+use pellucid_model::{Finding, Inventory, PackageEntry};
 
 /// Names and values, in a fixed order.
 pub(crate) type Properties = Vec<(String, String)>;
@@ -52,9 +52,10 @@ pub(crate) fn package(entry: &PackageEntry, inventory: &Inventory) -> Properties
     properties.0
 }
 
-/// What is known of a vulnerability's exploitation.
+/// What is known of a vulnerability's exploitation, and whether it is malware.
 pub(crate) fn exploitation(finding: &Finding) -> Properties {
     let mut properties = List::default();
+    properties.push("malware", finding.malware.then_some("true"));
     if let Some(kev) = &finding.kev {
         properties.push("kev:cve", Some(&kev.cve));
         properties.push("kev:dateAdded", Some(&kev.date_added));
@@ -72,8 +73,9 @@ pub(crate) fn exploitation(finding: &Finding) -> Properties {
     properties.0
 }
 
-/// What is known of an image and its layers.
-pub(crate) fn image(image: &Image) -> Properties {
+/// What is known of an image, its layers and the repositories of its packages.
+pub(crate) fn image(inventory: &Inventory) -> Properties {
+    let image = &inventory.image;
     let text = |digest: Option<pellucid_model::Digest>| digest.map(|digest| digest.to_string());
     let mut properties = List::default();
     properties.push("image:reference", Some(&image.reference));
@@ -100,6 +102,17 @@ pub(crate) fn image(image: &Image) -> Properties {
         );
         push("size", Some(&layer.size.to_string()));
         push("createdBy", layer.created_by.as_deref());
+    }
+    let count = inventory.repositories.as_ref().map(Vec::len);
+    let count = count.map(|count| count.to_string());
+    properties.push("image:repositories", count.as_deref());
+    for (number, repository) in inventory.repositories.iter().flatten().enumerate() {
+        let mut push = |name: &str, value: &str| {
+            properties.push(&format!("repository:{number}:{name}"), Some(value));
+        };
+        push("name", &repository.name);
+        push("path", &repository.path);
+        push("layer", &repository.layer.to_string());
     }
     properties.0
 }

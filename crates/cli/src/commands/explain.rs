@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use pellucid_matcher::Products;
 use pellucid_report::{Record, Report};
 use pellucid_snapshot::Catalog;
 
 use crate::args::{ExplainArgs, Talk};
-use crate::commands::saved;
+use crate::commands::{saved, scan};
 use crate::exit::Exit;
 use crate::{advice, output};
 
@@ -27,6 +28,7 @@ pub(crate) fn run(args: &ExplainArgs, talk: &Talk) -> anyhow::Result<Exit> {
 /// What the snapshots at hand say of the vulnerability and the packages that are meant.
 fn records(args: &ExplainArgs, report: &Report, catalog: &Catalog) -> anyhow::Result<Vec<Record>> {
     let is_called = |name: &String| name.eq_ignore_ascii_case(&args.vulnerability);
+    let sources = scan::sources(&scan::namespaces(&report.inventory), catalog)?;
     let mut records = Vec::new();
     for (number, entry) in report.inventory.packages.iter().enumerate() {
         let Some(namespace) = entry.namespace.as_ref() else {
@@ -35,6 +37,7 @@ fn records(args: &ExplainArgs, report: &Report, catalog: &Catalog) -> anyhow::Re
         if !pellucid_report::is_meant(entry, &args.package) {
             continue;
         }
+        let products = Products::of(namespace, &report.inventory, &sources)?;
         let names = BTreeSet::from([entry.package.name.as_str(), entry.package.source_name()]);
         for answer in pellucid_feeds::covering(namespace) {
             let Some(snapshot) = catalog.current(&answer.key)? else {
@@ -50,6 +53,7 @@ fn records(args: &ExplainArgs, report: &Report, catalog: &Catalog) -> anyhow::Re
                             snapshot: answer.key.clone(),
                             digest: snapshot.digest(),
                             advisory: advisory.id,
+                            of_other_products: products.holding(&said.affected).is_none(),
                             affected: said.affected.clone(),
                         });
                     }

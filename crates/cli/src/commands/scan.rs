@@ -51,7 +51,8 @@ pub(super) fn report(
     let base = base(&inventory, data, rules, talk)?;
     rules.skip(&mut inventory);
     let namespaces = namespaces(&inventory);
-    let mut warnings = advice::refresh(&namespaces, catalog, data, freshness, talk)?;
+    let due = advised(&inventory, &namespaces);
+    let mut warnings = advice::refresh(due, catalog, data, freshness, talk)?;
     let sources = sources(&namespaces, catalog)?;
     let options = MatchOptions {
         hidden,
@@ -98,8 +99,19 @@ fn base(
     Ok(base)
 }
 
+/// Keys of the snapshots that speak of what is in an image.
+fn advised(inventory: &Inventory, namespaces: &BTreeSet<Namespace>) -> Vec<String> {
+    let mut keys = pellucid_updater::covering(namespaces);
+    if inventory.repositories.iter().flatten().next().is_some() {
+        let known = namespaces.iter().filter_map(pellucid_feeds::repositories);
+        let known: BTreeSet<String> = known.map(|answer| answer.key).collect();
+        keys.extend(known);
+    }
+    keys
+}
+
 /// Every namespace that an advisory could speak of.
-fn namespaces(inventory: &Inventory) -> BTreeSet<Namespace> {
+pub(super) fn namespaces(inventory: &Inventory) -> BTreeSet<Namespace> {
     let packages = inventory
         .packages
         .iter()
@@ -112,7 +124,10 @@ fn namespaces(inventory: &Inventory) -> BTreeSet<Namespace> {
 }
 
 /// The snapshots that are there for these namespaces.
-fn sources(namespaces: &BTreeSet<Namespace>, catalog: &Catalog) -> anyhow::Result<Sources> {
+pub(super) fn sources(
+    namespaces: &BTreeSet<Namespace>,
+    catalog: &Catalog,
+) -> anyhow::Result<Sources> {
     let mut sources = Sources::new();
     for namespace in namespaces {
         for answer in pellucid_feeds::covering(namespace) {
@@ -132,6 +147,20 @@ fn sources(namespaces: &BTreeSet<Namespace>, catalog: &Catalog) -> anyhow::Resul
                 }
                 _ if pellucid_feeds::is_on_request(key) => {}
                 _ => sources.note(namespace.clone(), format!("there is no data of {key} yet")),
+            }
+        }
+        if let Some(answer) = pellucid_feeds::repositories(namespace) {
+            let key = &answer.key;
+            let snapshot = catalog
+                .current(key)
+                .with_context(|| format!("cannot read the data of {key}"))?;
+            if let (Some(snapshot), Some(reference)) = (snapshot, catalog.reference(key)) {
+                let source = Source {
+                    snapshot,
+                    namespace: answer.namespace,
+                    fetched_at: reference.fetched_at,
+                };
+                sources.with_repositories(namespace.clone(), source);
             }
         }
     }

@@ -13,6 +13,7 @@ mod hostile;
 mod hostile_set;
 mod notifications;
 mod real_feeds;
+mod repositories;
 mod rules;
 mod scan;
 mod serve;

@@ -73,6 +73,7 @@ fn about_image(stated: &Stated, bill: &mut Bill) {
     let values = stated.values();
     if values.contains_key("pellucid:image:reference") {
         properties::image(&values, &mut bill.image);
+        bill.repositories = properties::repositories(&values);
         return;
     }
     let id = values.get("aquasecurity:trivy:ImageID");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pellucid_model::{
     Digest, DigestState, Image, Layer, Location, Namespace, Owner, Package, PackageEntry,
-    PackageKind, SourcePackage,
+    PackageKind, Repository, SourcePackage,
 };
 
 /// Most layers and places that a list may count up to.
@@ -47,6 +47,27 @@ pub(super) fn package(properties: &Properties) -> Option<PackageEntry> {
         }),
         detector: get("detector").unwrap_or_else(|| "sbom".to_owned()),
     })
+}
+
+/// The repositories that our properties tell; `None` where nobody looked for any.
+pub(super) fn repositories(properties: &Properties) -> Option<Vec<Repository>> {
+    let count: usize = properties
+        .get("pellucid:image:repositories")?
+        .parse()
+        .ok()?;
+    let get = |number: usize, what: &str| {
+        properties
+            .get(&format!("pellucid:repository:{number}:{what}"))
+            .cloned()
+    };
+    let repositories = (0..count.min(MOST)).map_while(|number| {
+        Some(Repository {
+            name: get(number, "name")?,
+            path: get(number, "path")?,
+            layer: get(number, "layer")?.parse().ok()?,
+        })
+    });
+    Some(repositories.collect())
 }
 
 /// What our properties tell of the image.

@@ -58,6 +58,7 @@ pub(super) fn read(json: &[u8], bill: &mut Bill) -> Result<(), BillError> {
             Some("CONTAINER") => {
                 if values.contains_key("pellucid:image:reference") {
                     properties::image(&values, &mut bill.image);
+                    bill.repositories = properties::repositories(&values);
                 } else {
                     let version = stated.version_info.as_ref();
                     bill.image.digest = version.and_then(|text| text.parse().ok());

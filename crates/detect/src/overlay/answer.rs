@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use pellucid_model::{
-    Image, Inventory, Location, Namespace, Owner, Package, PackageEntry, Warning, WarningKind,
+    Image, Inventory, Location, Namespace, Owner, Package, PackageEntry, PackageKind, Repository,
+    Warning, WarningKind,
 };
 
 use super::Laid;
@@ -25,6 +26,7 @@ pub(super) fn answer(
     let mut stated = Vec::new();
     let mut proofs: BTreeMap<Key<'_>, Vec<(RawPath, usize)>> = BTreeMap::new();
     let mut owned = Vec::new();
+    let mut repositories = BTreeMap::new();
     for (place, units) in &laid.history.visible {
         for unit in units {
             if !is_listed(unit.detector.class(), options) {
@@ -43,6 +45,11 @@ pub(super) fn answer(
                     layer,
                     release,
                 });
+            }
+            for name in &found.repositories {
+                repositories
+                    .entry(name)
+                    .or_insert_with(|| (text(place.bytes()), layer));
             }
             for key in laid.history.keys(place, unit) {
                 proofs.entry(key).or_default().push((place.clone(), layer));
@@ -95,12 +102,23 @@ pub(super) fn answer(
     }
     warnings.extend(decided.warnings.iter().cloned());
     let packages = assemble(entries, &decided, &owners(laid, &proofs, &owned));
+    let repositories = repositories
+        .into_iter()
+        .map(|(name, (path, layer))| Repository {
+            name: name.clone(),
+            path,
+            layer,
+        });
+    let repositories = decided
+        .namespace(PackageKind::Rpm)
+        .map(|_| repositories.collect());
     warnings.sort();
     warnings.dedup();
     Ok(Inventory {
         image: image.clone(),
         distributions: decided.distributions,
         packages,
+        repositories,
         warnings,
     })
 }
@@ -108,7 +126,7 @@ pub(super) fn answer(
 /// Whether packages that a detector of this class finds are asked for.
 fn is_listed(class: Class, options: &DetectOptions) -> bool {
     match class {
-        Class::Namespace | Class::Database => true,
+        Class::Namespace | Class::Repository | Class::Database => true,
         Class::Language => options.languages,
         Class::Lock => options.languages && options.lock_files,
     }

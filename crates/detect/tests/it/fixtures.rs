@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use pellucid_detect::{DETECTORS, DetectOptions};
-use pellucid_model::{Distribution, PackageEntry, Warning};
+use pellucid_model::{Distribution, PackageEntry, Repository, Warning};
 
 use crate::layers::{Op, inventory_with};
 
@@ -13,6 +13,8 @@ use crate::layers::{Op, inventory_with};
 struct Found {
     distributions: Vec<Distribution>,
     packages: Vec<PackageEntry>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    repositories: Vec<Repository>,
     warnings: Vec<Warning>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
@@ -39,12 +41,14 @@ fn every_case_of_every_detector_is_found_as_written() {
                 Ok(inventory) => Found {
                     distributions: inventory.distributions,
                     packages: inventory.packages,
+                    repositories: inventory.repositories.unwrap_or_default(),
                     warnings: inventory.warnings,
                     error: None,
                 },
                 Err(error) => Found {
                     distributions: Vec::new(),
                     packages: Vec::new(),
+                    repositories: Vec::new(),
                     warnings: Vec::new(),
                     error: Some(error.to_string()),
                 },

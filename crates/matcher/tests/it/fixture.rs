@@ -125,6 +125,7 @@ pub(crate) fn inventory(packages: Vec<PackageEntry>) -> Inventory {
         },
         distributions: Vec::new(),
         packages,
+        repositories: None,
         warnings: Vec::new(),
     }
 }

@@ -6,5 +6,6 @@ mod enrichment;
 mod finding;
 mod fixture;
 mod policy;
+mod products;
 mod statement;
 mod waiver;

@@ -84,7 +84,7 @@ impl Format for CycloneDx {
 
 fn metadata(report: &Report) -> Value {
     let image = &report.inventory.image;
-    let mut properties = property::image(image);
+    let mut properties = property::image(&report.inventory);
     if let Some(assessment) = &report.assessment {
         let texts = verdict::unanswered(assessment).into_iter();
         properties.extend(texts.map(|text| ("pellucid:notCovered".to_owned(), text)));

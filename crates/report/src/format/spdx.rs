@@ -65,7 +65,7 @@ impl Format for Spdx {
         set(
             &mut container,
             "annotations",
-            json!([facts(&property::image(image))]),
+            json!([facts(&property::image(inventory))]),
         );
         if let Some(digest) = image.digest.or(image.id) {
             set(&mut container, "versionInfo", json!(digest.to_string()));

@@ -67,6 +67,7 @@ pub(crate) fn finding(
             version: "3.0.11-1~deb12u1".into(),
             range: fixed.map_or("all versions".into(), |fixed| format!("< {fixed}")),
             status: Status::Affected,
+            products: Vec::new(),
             note: None,
         }],
     }
@@ -121,6 +122,7 @@ fn inventory() -> Inventory {
             gone,
             requests,
         ],
+        repositories: None,
         warnings: vec![Warning::of_file(
             WarningKind::BadRecord,
             "var/lib/dpkg/status",

@@ -188,6 +188,7 @@ fn findings(
         image: process::image(Vec::new()),
         distributions: Vec::new(),
         packages,
+        repositories: None,
         warnings: Vec::new(),
     };
     let options = MatchOptions {

@@ -96,6 +96,7 @@ fn from_feeds(
         image: process::image(Vec::new()),
         distributions: Vec::new(),
         packages,
+        repositories: None,
         warnings: Vec::new(),
     };
     let options = MatchOptions {

@@ -181,6 +181,7 @@ fn scan(layers: &[(String, Vec<Own>)], snapshot: &Arc<Snapshot>) -> Said {
             },
             distributions: Vec::new(),
             packages,
+            repositories: None,
             warnings: Vec::new(),
         };
         let options = MatchOptions {

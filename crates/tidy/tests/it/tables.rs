@@ -27,6 +27,14 @@ const KINDS: &[Kind] = &[
         shared: &[],
     },
     Kind {
+        folder: "crates/detect/src/repository",
+        table_file: "crates/detect/src/detector.rs",
+        table: "DETECTORS",
+        fixtures: Some("crates/detect/tests/data"),
+        page: None,
+        shared: &[],
+    },
+    Kind {
         folder: "crates/detect/src/package",
         table_file: "crates/detect/src/detector.rs",
         table: "DETECTORS",

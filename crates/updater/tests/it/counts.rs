@@ -18,6 +18,7 @@ const KEYS: &[&str] = &[
     "osv/Hackage",
     "photon/3",
     "redhat-oval/9",
+    "redhat-repositories",
     "rocky",
     "suse/leap.micro.5.3",
 ];

@@ -21,6 +21,9 @@ pub(super) struct Report {
     layers: Vec<image::Layer>,
     distributions: Vec<image::Distribution>,
     packages: Vec<image::Package>,
+    /// Repositories that the packages came from, where somebody looked for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    repositories: Option<Vec<image::Repository>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     findings: Option<Vec<assess::Finding>>,
     /// How many findings a filter left out.
@@ -95,6 +98,10 @@ impl Report {
                 .iter()
                 .map(|entry| image::Package::of(entry, inventory))
                 .collect(),
+            repositories: inventory
+                .repositories
+                .as_ref()
+                .map(|repositories| repositories.iter().map(image::Repository::of).collect()),
             findings: assessment.map(|assessment| {
                 let findings = assessment.findings.iter();
                 findings
@@ -185,6 +192,12 @@ impl Report {
                 .into_iter()
                 .map(image::Package::read)
                 .collect::<Result<_, _>>()?,
+            repositories: self.repositories.map(|repositories| {
+                repositories
+                    .into_iter()
+                    .map(image::Repository::read)
+                    .collect()
+            }),
             warnings: Vec::new(),
         };
         let warnings = self

@@ -73,6 +73,8 @@ struct Reason {
     version: String,
     range: String,
     status: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    products: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     note: Option<String>,
 }
@@ -293,6 +295,7 @@ impl Reason {
             version: reason.version.clone(),
             range: reason.range.clone(),
             status: reason.status.word(),
+            products: reason.products.clone(),
             note: reason.note.clone(),
         }
     }
@@ -306,6 +309,7 @@ impl Reason {
             version: self.version,
             range: self.range,
             status: Status::read(&self.status)?,
+            products: self.products,
             note: self.note,
         })
     }

@@ -258,3 +258,28 @@ impl Package {
         })
     }
 }
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Repository {
+    name: String,
+    path: String,
+    layer: usize,
+}
+
+impl Repository {
+    pub(super) fn of(repository: &pellucid_model::Repository) -> Self {
+        Self {
+            name: repository.name.clone(),
+            path: repository.path.clone(),
+            layer: repository.layer,
+        }
+    }
+
+    pub(super) fn read(self) -> pellucid_model::Repository {
+        pellucid_model::Repository {
+            name: self.name,
+            path: self.path,
+            layer: self.layer,
+        }
+    }
+}

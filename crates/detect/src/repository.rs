@@ -1,0 +1,3 @@
+//! Where packages came from, one file a way of telling.
+
+pub(crate) mod content_sets;

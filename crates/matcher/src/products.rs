@@ -1,0 +1,223 @@
+//! Which of a vendor's products the packages of an image are of, and so which statements are about them.
+//!
+//! Red Hat says of the same package one thing for the release, another for each of its extended update
+//! streams, and more for what is layered on it; a statement names the products by CPE. An image of Red
+//! Hat's says which repositories its packages came from, and a feed which products those are part
+//! of. An image that says nothing is taken to have the plain release's repositories alone.
+//!
+//! Never a finding less because something is missing here: where a repository is not known, every
+//! statement counts, and the coverage says so.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use pellucid_model::{Affected, Inventory, Namespace, Status};
+use pellucid_snapshot::SnapshotError;
+
+use crate::Sources;
+
+/// Red Hat's names of extended update streams.
+const STREAMS: &[&str] = &[
+    "rhel_aus",
+    "rhel_e4s",
+    "rhel_els",
+    "rhel_eus",
+    "rhel_eus_long_life",
+    "rhel_tus",
+];
+/// Unknown repositories that a note names.
+const NAMED: usize = 3;
+
+/// The products that the packages of a namespace are of.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Products {
+    /// Any, for the reason given, if there is one.
+    Every(Option<String>),
+    /// Those of the release itself.
+    Release,
+    /// These, as CPEs.
+    Of(BTreeSet<String>),
+}
+
+impl Products {
+    /// The products of a namespace's packages.
+    ///
+    /// # Errors
+    /// The snapshot that knows the repositories is damaged.
+    pub fn of(
+        namespace: &Namespace,
+        inventory: &Inventory,
+        sources: &Sources,
+    ) -> Result<Self, SnapshotError> {
+        let answered = sources.of(namespace);
+        if !answered
+            .iter()
+            .any(|source| source.namespace.distribution() == "rhel")
+        {
+            return Ok(Self::Every(None));
+        }
+        let Some(repositories) = &inventory.repositories else {
+            let note = "nothing tells the repositories of the packages, so statements for every \
+                        product count";
+            return Ok(Self::Every(Some(note.to_owned())));
+        };
+        if repositories.is_empty() {
+            return Ok(Self::Release);
+        }
+        let Some(known) = sources.repositories(namespace) else {
+            let note = "nothing tells which products the image's repositories are part of, so \
+                        statements for every product count";
+            return Ok(Self::Every(Some(note.to_owned())));
+        };
+        let mut products = BTreeSet::new();
+        let mut unknown = Vec::new();
+        for repository in repositories {
+            let name = repository.name.as_str();
+            let said = known.snapshot.affected(known.namespace.as_str(), name)?;
+            if said.iter().next().is_none() {
+                unknown.push(name);
+            }
+            for statement in said.iter() {
+                products.extend(statement.affected.cpes.iter().cloned());
+            }
+        }
+        if unknown.is_empty() {
+            return Ok(Self::Of(products));
+        }
+        let more = unknown.len().saturating_sub(NAMED);
+        unknown.truncate(NAMED);
+        let mut names = unknown.join(", ");
+        if more > 0 {
+            names.push_str(&format!(" and {more} more"));
+        }
+        Ok(Self::Every(Some(format!(
+            "{} does not know the repositories {names}, so statements for every product count",
+            known.snapshot.meta().key
+        ))))
+    }
+
+    /// The statement as far as it is about these products; `None` if it is about others alone.
+    pub fn holding<'a>(&self, statement: &'a Affected) -> Option<Cow<'a, Affected>> {
+        if matches!(self, Self::Every(_)) || statement.cpes.is_empty() {
+            return Some(Cow::Borrowed(statement));
+        }
+        // What has no fix in the release has none in its update streams, of which nothing is said.
+        let is_open = statement.status != Status::NotAffected
+            && statement.ranges.iter().all(|range| range.fixed().is_none());
+        let cpes: Vec<String> = statement
+            .cpes
+            .iter()
+            .filter(|cpe| self.has(cpe) || (is_open && self.has_stream_of(cpe)))
+            .cloned()
+            .collect();
+        if cpes.is_empty() {
+            return None;
+        }
+        if cpes.len() == statement.cpes.len() {
+            return Some(Cow::Borrowed(statement));
+        }
+        let mut statement = statement.clone();
+        statement.cpes = cpes;
+        Some(Cow::Owned(statement))
+    }
+
+    /// What an answer has to say about them.
+    pub(crate) fn note(&self) -> Option<String> {
+        match self {
+            Self::Every(note) => note.clone(),
+            Self::Release => Some(
+                "the image does not tell the repositories of its packages, so statements for \
+                 extended update streams and layered products are left out"
+                    .to_owned(),
+            ),
+            Self::Of(_) => None,
+        }
+    }
+
+    fn has(&self, cpe: &str) -> bool {
+        match self {
+            Self::Every(_) => true,
+            Self::Release => is_of_release(cpe),
+            Self::Of(products) => products.iter().any(|product| are_one(cpe, product)),
+        }
+    }
+
+    /// Whether there are update streams of the release that a CPE names as a whole.
+    fn has_stream_of(&self, cpe: &str) -> bool {
+        let Self::Of(products) = self else {
+            return false;
+        };
+        let Some(release) = bare(cpe).strip_prefix("redhat:enterprise_linux:") else {
+            return false;
+        };
+        products.iter().any(|product| {
+            let mut fields = bare(product).split(':');
+            let vendor = fields.next();
+            let name = fields.next().unwrap_or_default();
+            let of = fields.next().unwrap_or_default();
+            vendor == Some("redhat")
+                && STREAMS.contains(&name)
+                && of.split('.').next() == Some(release)
+        })
+    }
+}
+
+/// Whether a product is a release of RHEL, or the extras that come with it.
+fn is_of_release(cpe: &str) -> bool {
+    let mut fields = bare(cpe).split(':');
+    let vendor = fields.next();
+    let product = fields.next().unwrap_or_default();
+    vendor == Some("redhat")
+        && matches!(
+            product,
+            "enterprise_linux" | "rhel_extras" | "rhel_extras_other"
+        )
+}
+
+/// Whether one CPE names the other product or a part of it: `enterprise_linux:8` is said of
+/// `enterprise_linux:8::baseos`, `enterprise_linux:10` of `enterprise_linux:10.1`.
+fn are_one(a: &str, b: &str) -> bool {
+    let begins = |long: &str, short: &str| {
+        long.strip_prefix(short)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '.']))
+    };
+    let (a, b) = (bare(a), bare(b));
+    begins(a, b) || begins(b, a)
+}
+
+/// A CPE without its part: Red Hat's repositories and documents call the same `o` and `a`.
+fn bare(cpe: &str) -> &str {
+    let rest = cpe.strip_prefix("cpe:/").unwrap_or(cpe);
+    rest.split_once(':').map_or(rest, |(_, rest)| rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_product_is_itself_and_its_parts() {
+        let main = "cpe:/o:redhat:enterprise_linux:8";
+        assert!(are_one(main, "cpe:/o:redhat:enterprise_linux:8::baseos"));
+        assert!(are_one(main, "cpe:/a:redhat:enterprise_linux:8::appstream"));
+        assert!(are_one(
+            "cpe:/o:redhat:rhel_els:7::server",
+            "cpe:/o:redhat:rhel_els:7"
+        ));
+        assert!(are_one(
+            "cpe:/o:redhat:enterprise_linux:10",
+            "cpe:/o:redhat:enterprise_linux:10.1::baseos"
+        ));
+        assert!(!are_one(main, "cpe:/o:redhat:enterprise_linux:80::baseos"));
+        assert!(!are_one(main, "cpe:/o:redhat:rhel_eus:8.6::baseos"));
+        assert!(!are_one(
+            "cpe:/o:redhat:rhel_eus:8.4::baseos",
+            "cpe:/o:redhat:rhel_eus:8.6::baseos"
+        ));
+        assert!(is_of_release(main));
+        assert!(is_of_release("cpe:/a:redhat:rhel_extras_other:7"));
+        assert!(!is_of_release("cpe:/o:redhat:rhel_eus:8.6::baseos"));
+        assert!(!is_of_release("cpe:/a:redhat:rhel_extras_rt:7"));
+        assert!(!is_of_release("cpe:/a:other:enterprise_linux:8"));
+    }
+}
