@@ -150,3 +150,45 @@ fn empty_texts_are_none() {
     assert_eq!((api.certfile, api.keyfile, api.cafile), (None, None, None));
     assert_eq!(api.paginationkey, None);
 }
+
+#[test]
+fn feeds_are_chosen_placed_and_timed_one_by_one() {
+    let text = "
+feeds:
+  follow: [debian, alpine/v3.20]
+  mirror: https://mirror.example
+  mirrors: {debian: 'https://someone:hunter2@debian.example', alpine: /srv/alpine}
+  proxy: http://someone:hunter2@proxy.example:3128
+  intervals: {debian: 30m}
+  parallel: 2
+";
+    let config = parse(text).unwrap();
+    let feeds = &config.feeds;
+    let followed: Vec<String> = feeds.keys(true).into_iter().collect();
+    assert_eq!(followed, ["alpine/v3.20", "debian"]);
+    assert!(!feeds.is_followed("alpine/v3.19") && !feeds.is_followed("redhat"));
+    assert_eq!(feeds.mirror.as_deref(), Some("https://mirror.example"));
+    assert_eq!(feeds.mirrors["alpine"], "/srv/alpine");
+    assert!(
+        feeds
+            .proxy
+            .as_deref()
+            .unwrap()
+            .ends_with("proxy.example:3128")
+    );
+    let printed = config.print();
+    assert!(!printed.contains("hunter2"), "{printed}");
+    for shown in ["alpine/v3.20", "/srv/alpine", "https://mirror.example"] {
+        assert!(printed.contains(shown), "{shown}: {printed}");
+    }
+    for (text, part) in [
+        ("feeds:\n  follow: [debain]\n", "feeds.follow"),
+        ("feeds:\n  mirrors: {alpine/v3.20: x}\n", "feeds.mirrors"),
+        ("feeds:\n  intervals: {nope: 1h}\n", "feeds.intervals"),
+        ("feeds:\n  parallel: 0\n", "feeds.parallel"),
+        ("feeds:\n  mirorr: x\n", "did you mean `mirror`?"),
+    ] {
+        let error = parse(text).unwrap_err();
+        assert!(error.contains(part), "{text}: {error}");
+    }
+}
