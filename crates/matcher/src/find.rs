@@ -5,13 +5,13 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use pellucid_model::{
-    Coverage, Digest, Finding, Inventory, Namespace, PackageEntry, SnapshotRef, Status, Warning,
-    WarningKind,
+    Advisory, Coverage, Digest, Finding, Inventory, Namespace, PackageEntry, SnapshotRef, Status,
+    Warning, WarningKind,
 };
 use pellucid_snapshot::{AdvisoryRef, Entry, SnapshotError};
 
 use crate::enrichment::enrich;
-use crate::finding::{Advisories, Hit, findings_of};
+use crate::finding::{Advisories, AdvisoryKey, Hit, findings_of};
 use crate::statement::{Subject, Unplaced, Verdict, judge, subjects};
 use crate::{Products, Source, Sources, coverage};
 
@@ -91,10 +91,30 @@ pub fn find(
             })
         })
         .collect();
-    let Found {
-        mut findings,
-        warnings,
-    } = found_in_halves(&packages, sources, options)?;
+    let asked = in_halves(&packages, |_| 1, |packages| ask(packages, sources));
+    let asked: Vec<Asked<'_>> = joined(asked)?;
+    let judged = in_halves(&asked, Asked::statements, |asked| judged(asked, options));
+    let mut hits: Vec<(&Asked<'_>, Vec<Hit<'_>>)> = Vec::new();
+    let mut warnings = BTreeMap::new();
+    for judged in judged {
+        let (own, faults) = judged?;
+        hits.extend(own);
+        faults.into_iter().for_each(|(fault, warning)| {
+            warnings.entry(fault).or_insert(warning);
+        });
+    }
+    let wanted = wanted(&hits);
+    let read = in_halves(&wanted, |_| 1, |wanted| read(wanted));
+    let advisories = Advisories::new(joined(read)?);
+    let found = in_halves(
+        &hits,
+        |(_, hits)| hits.len(),
+        |hits| found(hits, &advisories),
+    );
+    let mut findings: Vec<Finding> = Vec::new();
+    for mut found in found {
+        findings.append(&mut found);
+    }
     enrich(&mut findings, sources)?;
     findings.sort_by(|a: &Finding, b| (a.package, &a.id).cmp(&(b.package, &b.id)));
     let mut warnings: Vec<Warning> = warnings.into_values().collect();
@@ -108,7 +128,7 @@ pub fn find(
     })
 }
 
-/// From so many packages on, two threads are worth starting.
+/// From so many packages or advisories on, a second thread is worth starting.
 const MANY: usize = 500;
 
 /// A package to be matched.
@@ -122,68 +142,40 @@ struct Installed<'a> {
     products: &'a Products,
 }
 
-/// What was found in some packages.
-struct Found {
-    findings: Vec<Finding>,
-    warnings: BTreeMap<Fault, Warning>,
+/// Does some work on both halves of many things at once; each half has about half of the weight.
+fn in_halves<'t, T: Sync, R: Send>(
+    all: &'t [T],
+    weight: impl Fn(&T) -> usize,
+    work: impl Fn(&'t [T]) -> R + Sync,
+) -> Vec<R> {
+    if all.len() < MANY {
+        return vec![work(all)];
+    }
+    let half = all.iter().map(&weight).sum::<usize>() / 2;
+    let mut before = 0;
+    let middle = all.iter().position(|one| {
+        before += weight(one);
+        before > half
+    });
+    let (low, high) = all.split_at(middle.unwrap_or(0));
+    std::thread::scope(|scope| {
+        let other = std::thread::Builder::new().spawn_scoped(scope, || work(high));
+        let low = work(low);
+        let high = match other {
+            Ok(other) => other.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            // No thread is to be had.
+            Err(_) => work(high),
+        };
+        vec![low, high]
+    })
 }
 
-/// Looks at both halves of many packages at once. What both need of the snapshots is shared.
-fn found_in_halves(
-    packages: &[Installed<'_>],
-    sources: &Sources,
-    options: &MatchOptions,
-) -> Result<Found, MatchError> {
-    if packages.len() < MANY {
-        return found(packages, sources, options);
-    }
-    let (low, high) = packages.split_at(packages.len() / 2);
-    let (low, high) = std::thread::scope(|scope| {
-        let high = scope.spawn(|| found(high, sources, options));
-        let low = found(low, sources, options);
-        let high = high.join();
-        (low, high.unwrap_or_else(|panic| resume_unwind(panic)))
-    });
-    let (mut all, high) = (low?, high?);
-    all.findings.extend(high.findings);
-    for (fault, warning) in high.warnings {
-        all.warnings.entry(fault).or_insert(warning);
+fn joined<T>(parts: Vec<Result<Vec<T>, MatchError>>) -> Result<Vec<T>, MatchError> {
+    let mut all = Vec::new();
+    for part in parts {
+        all.append(&mut part?);
     }
     Ok(all)
-}
-
-fn found(
-    packages: &[Installed<'_>],
-    sources: &Sources,
-    options: &MatchOptions,
-) -> Result<Found, MatchError> {
-    let asked = packages
-        .iter()
-        .map(|installed| ask(*installed, sources).map_err(damaged(installed.namespace)));
-    let asked: Vec<Asked<'_>> = asked.collect::<Result<_, _>>()?;
-    let mut warnings = BTreeMap::new();
-    let mut hits: Vec<(&Asked<'_>, Vec<Hit<'_>>)> = Vec::new();
-    for asked in &asked {
-        let own = asked.hits(options, &mut warnings);
-        let own = own.map_err(damaged(asked.installed.namespace))?;
-        if !own.is_empty() {
-            hits.push((asked, own));
-        }
-    }
-    let mut advisories = advisories(&hits)?;
-    let mut findings = Vec::new();
-    for (asked, own) in hits {
-        let scheme = asked.installed.entry.package.kind.scheme();
-        findings_of(
-            asked.installed.index,
-            asked.sources,
-            own,
-            &mut advisories,
-            scheme,
-            &mut findings,
-        );
-    }
-    Ok(Found { findings, warnings })
 }
 
 /// The products that the packages of each namespace are of.
@@ -214,32 +206,68 @@ fn damaged(namespace: &Namespace) -> impl FnOnce(SnapshotError) -> MatchError {
     }
 }
 
-/// Every advisory that some hit is of, once. They are read in the order in which they stand in the
-/// snapshots, so that no part of a file is inflated twice.
-fn advisories(hits: &[(&Asked<'_>, Vec<Hit<'_>>)]) -> Result<Advisories, MatchError> {
-    type Wanted<'a> = (&'a Source, &'a Namespace, Vec<AdvisoryRef>);
-    let mut wanted: BTreeMap<Digest, Wanted<'_>> = BTreeMap::new();
+/// An advisory that hits are of.
+struct Wanted<'a> {
+    source: &'a Source,
+    namespace: &'a Namespace,
+    place: AdvisoryRef,
+    hits: usize,
+}
+
+/// Every advisory that some hit is of, once, in the order in which they stand in the snapshots, so that
+/// no part of a file is inflated twice.
+fn wanted<'a>(hits: &'a [(&'a Asked<'a>, Vec<Hit<'a>>)]) -> Vec<Wanted<'a>> {
+    type Places<'a> = (&'a Source, &'a Namespace, Vec<AdvisoryRef>);
+    let mut snapshots: BTreeMap<Digest, Places<'_>> = BTreeMap::new();
     for (asked, own) in hits {
         for hit in own {
             if let Some(source) = asked.sources.get(hit.rank) {
-                let wanted = wanted.entry(source.snapshot.digest());
-                let (.., list) = wanted.or_insert((source, asked.installed.namespace, Vec::new()));
-                list.push(hit.advisory);
+                let places = snapshots.entry(source.snapshot.digest());
+                let (.., places) =
+                    places.or_insert((source, asked.installed.namespace, Vec::new()));
+                places.push(hit.advisory);
             }
         }
     }
-    let mut advisories = Advisories::default();
-    for (digest, (source, namespace, mut list)) in wanted {
-        list.sort_unstable();
-        for same in list.chunk_by(|a, b| a == b) {
-            if let [advisory, ..] = same {
-                let read = source.snapshot.advisory(*advisory);
-                let read = read.map_err(damaged(namespace))?;
-                advisories.push(digest, *advisory, read, same.len());
-            }
-        }
+    let mut wanted = Vec::new();
+    for (source, namespace, mut places) in snapshots.into_values() {
+        places.sort_unstable();
+        let once = places.chunk_by(|a, b| a == b);
+        wanted.extend(once.filter_map(|same| {
+            Some(Wanted {
+                source,
+                namespace,
+                place: *same.first()?,
+                hits: same.len(),
+            })
+        }));
     }
-    Ok(advisories)
+    wanted
+}
+
+fn read(wanted: &[Wanted<'_>]) -> Result<Vec<(AdvisoryKey, Advisory, usize)>, MatchError> {
+    let read = wanted.iter().map(|wanted| {
+        let snapshot = &wanted.source.snapshot;
+        let advisory = snapshot.advisory(wanted.place);
+        let advisory = advisory.map_err(damaged(wanted.namespace))?;
+        Ok(((snapshot.digest(), wanted.place), advisory, wanted.hits))
+    });
+    read.collect()
+}
+
+fn found(hits: &[(&Asked<'_>, Vec<Hit<'_>>)], advisories: &Advisories) -> Vec<Finding> {
+    let mut findings = Vec::with_capacity(hits.iter().map(|(_, own)| own.len()).sum());
+    for (asked, own) in hits {
+        let scheme = asked.installed.entry.package.kind.scheme();
+        findings.extend(findings_of(
+            asked.installed.index,
+            asked.sources,
+            own,
+            advisories,
+            scheme,
+        ));
+    }
+    findings
 }
 
 /// Whether a package is compared with advisories under these options.
@@ -263,32 +291,58 @@ struct Said {
     entries: Arc<[Entry]>,
 }
 
-/// Asks every source about a package.
-fn ask<'a>(installed: Installed<'a>, sources: &'a Sources) -> Result<Asked<'a>, SnapshotError> {
-    let sources = sources.of(installed.namespace);
-    let subjects = subjects(&installed.entry.package);
-    let mut said = Vec::new();
-    for (rank, source) in sources.iter().enumerate() {
-        for (subject, Subject { name, .. }) in subjects.iter().enumerate() {
-            let entries = source.snapshot.affected(source.namespace.as_str(), name)?;
-            if !entries.is_empty() {
-                said.push(Said {
-                    rank,
-                    subject,
-                    entries,
-                });
+/// Asks every source about each package.
+fn ask<'a>(packages: &[Installed<'a>], sources: &'a Sources) -> Result<Vec<Asked<'a>>, MatchError> {
+    let ask = |installed: &Installed<'a>| {
+        let namespace = installed.namespace;
+        let sources = sources.of(namespace);
+        let subjects = subjects(&installed.entry.package);
+        let mut said = Vec::new();
+        for (rank, source) in sources.iter().enumerate() {
+            for (subject, Subject { name, .. }) in subjects.iter().enumerate() {
+                let entries = source.snapshot.affected(source.namespace.as_str(), name);
+                let entries = entries.map_err(damaged(namespace))?;
+                if !entries.is_empty() {
+                    said.push(Said {
+                        rank,
+                        subject,
+                        entries,
+                    });
+                }
             }
         }
+        Ok(Asked {
+            installed: *installed,
+            sources,
+            subjects,
+            said,
+        })
+    };
+    packages.iter().map(ask).collect()
+}
+
+/// What holds for each package for which anything does, and what could not be compared.
+type Judged<'a> = (Vec<(&'a Asked<'a>, Vec<Hit<'a>>)>, BTreeMap<Fault, Warning>);
+
+fn judged<'a>(asked: &'a [Asked<'a>], options: &MatchOptions) -> Result<Judged<'a>, MatchError> {
+    let mut warnings = BTreeMap::new();
+    let mut hits = Vec::new();
+    for asked in asked {
+        let own = asked.hits(options, &mut warnings);
+        let own = own.map_err(damaged(asked.installed.namespace))?;
+        if !own.is_empty() {
+            hits.push((asked, own));
+        }
     }
-    Ok(Asked {
-        installed,
-        sources,
-        subjects,
-        said,
-    })
+    Ok((hits, warnings))
 }
 
 impl Asked<'_> {
+    /// How many statements there are about the package.
+    fn statements(&self) -> usize {
+        self.said.iter().map(|said| said.entries.len()).sum()
+    }
+
     /// The statements that hold for the package.
     fn hits(
         &self,

@@ -12,6 +12,7 @@
 use std::borrow::Cow;
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Mutex, PoisonError};
 
 use pellucid_model::{
     Advisory, Affected, Digest, Finding, FixState, Rating, Reason, Severity, Status,
@@ -41,40 +42,37 @@ impl Hit<'_> {
     }
 }
 
+/// An advisory in a snapshot.
+pub(crate) type AdvisoryKey = (Digest, AdvisoryRef);
+
 /// The advisories that hits are of, by snapshot and in its order, and how many hits are still to be
 /// answered with each: the last one gets the texts themselves, since copying them is most of what
 /// matching costs.
-#[derive(Default)]
-pub(crate) struct Advisories(BTreeMap<Digest, Vec<Shared>>);
+pub(crate) struct Advisories(BTreeMap<Digest, Vec<(AdvisoryRef, Mutex<Shared>)>>);
 
 struct Shared {
-    place: AdvisoryRef,
     advisory: Option<Advisory>,
     hits: usize,
 }
 
 impl Advisories {
-    /// Adds an advisory that so many hits are of. Those of one snapshot come in its order.
-    pub(crate) fn push(
-        &mut self,
-        snapshot: Digest,
-        place: AdvisoryRef,
-        advisory: Advisory,
-        hits: usize,
-    ) {
-        self.0.entry(snapshot).or_default().push(Shared {
-            place,
-            advisory: Some(advisory),
-            hits,
-        });
+    /// Advisories with how many hits are of each, in the order in which they stand in their snapshots.
+    pub(crate) fn new(all: Vec<(AdvisoryKey, Advisory, usize)>) -> Self {
+        let mut by_snapshot: BTreeMap<Digest, Vec<_>> = BTreeMap::new();
+        for ((snapshot, place), advisory, hits) in all {
+            let advisory = Some(advisory);
+            let shared = Mutex::new(Shared { advisory, hits });
+            let list = by_snapshot.entry(snapshot).or_default();
+            list.push((place, shared));
+        }
+        Self(by_snapshot)
     }
 
-    fn take(&mut self, snapshot: Digest, place: AdvisoryRef) -> Option<Advisory> {
-        let all = self.0.get_mut(&snapshot)?;
-        let at = all
-            .binary_search_by_key(&place, |shared| shared.place)
-            .ok()?;
-        let shared = all.get_mut(at)?;
+    fn take(&self, (snapshot, place): AdvisoryKey) -> Option<Advisory> {
+        let all = self.0.get(&snapshot)?;
+        let at = all.binary_search_by_key(&place, |(place, _)| *place).ok()?;
+        let (_, shared) = all.get(at)?;
+        let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
         shared.hits = shared.hits.saturating_sub(1);
         match shared.hits {
             0 => shared.advisory.take(),
@@ -83,37 +81,36 @@ impl Advisories {
     }
 }
 
-/// Adds the findings of one package from everything said about it.
+/// Findings of one package from everything said about it.
 pub(crate) fn findings_of(
     package: usize,
     sources: &[Source],
-    hits: Vec<Hit<'_>>,
-    advisories: &mut Advisories,
+    hits: &[Hit<'_>],
+    advisories: &Advisories,
     scheme: Scheme,
-    findings: &mut Vec<Finding>,
-) {
-    let statements: Vec<(Hit<'_>, Advisory)> = hits
-        .into_iter()
+) -> Vec<Finding> {
+    let statements: Vec<(&Hit<'_>, Advisory)> = hits
+        .iter()
         .filter_map(|hit| {
             let digest = sources.get(hit.rank)?.snapshot.digest();
-            let advisory = advisories.take(digest, hit.advisory)?;
+            let advisory = advisories.take((digest, hit.advisory))?;
             Some((hit, advisory))
         })
         .collect();
-    let mut own: Vec<Finding> = groups(statements)
+    let mut findings: Vec<Finding> = groups(statements)
         .into_iter()
         .filter_map(|group| finding(package, sources, group, scheme))
         .collect();
     // Two groups may still be shown under one id; the first, by its deciding statement, stays.
-    own.sort_by(|a, b| (&a.id, &a.reasons).cmp(&(&b.id, &b.reasons)));
-    own.dedup_by(|later, first| {
+    findings.sort_by(|a, b| (&a.id, &a.reasons).cmp(&(&b.id, &b.reasons)));
+    findings.dedup_by(|later, first| {
         let same = later.id == first.id;
         if same {
             first.reasons.append(&mut later.reasons);
         }
         same
     });
-    findings.append(&mut own);
+    findings
 }
 
 fn is_cve(id: &str) -> bool {
@@ -152,7 +149,7 @@ fn joining_ids(advisory: &Advisory) -> Vec<&str> {
 }
 
 /// Statements that are about the same vulnerability.
-fn groups<'a>(statements: Vec<(Hit<'a>, Advisory)>) -> Vec<Vec<(Hit<'a>, Advisory)>> {
+fn groups<'a>(statements: Vec<(&'a Hit<'a>, Advisory)>) -> Vec<Vec<(&'a Hit<'a>, Advisory)>> {
     let mut parents: Vec<usize> = (0..statements.len()).collect();
     let mut first_with: HashMap<&str, usize> = HashMap::new();
     for (index, (_, advisory)) in statements.iter().enumerate() {
@@ -164,7 +161,7 @@ fn groups<'a>(statements: Vec<(Hit<'a>, Advisory)>) -> Vec<Vec<(Hit<'a>, Advisor
             }
         }
     }
-    let mut groups: BTreeMap<usize, Vec<(Hit<'_>, Advisory)>> = BTreeMap::new();
+    let mut groups: BTreeMap<usize, Vec<(&Hit<'_>, Advisory)>> = BTreeMap::new();
     for (index, statement) in statements.into_iter().enumerate() {
         groups
             .entry(root(&mut parents, index))
@@ -193,7 +190,7 @@ fn root(parents: &mut [usize], mut index: usize) -> usize {
 fn finding(
     package: usize,
     sources: &[Source],
-    mut group: Vec<(Hit<'_>, Advisory)>,
+    mut group: Vec<(&Hit<'_>, Advisory)>,
     scheme: Scheme,
 ) -> Option<Finding> {
     let denials = Denials::of(&group);
@@ -215,8 +212,7 @@ fn finding(
     let first = ratings
         .iter()
         .find(|rating| rating.severity != Severity::Unknown)
-        .or(ratings.first())?
-        .clone();
+        .or(ratings.first())?;
     let status = decider.statement().status;
     let (fixed_version, ends) = match &decider.verdict {
         Verdict::Affected { fixed, ends, .. } => {
@@ -232,8 +228,8 @@ fn finding(
         id,
         aliases: Vec::new(),
         severity: first.severity,
-        severity_word: first.word,
-        severity_source: first.feed,
+        severity_word: first.word.clone(),
+        severity_source: first.feed.clone(),
         ratings,
         malware: false,
         fix_state: fix_state(status, fixed_version.is_some(), ends),
@@ -283,23 +279,23 @@ fn add(finding: &mut Finding, advisory: Advisory) {
     if finding.description.is_empty() {
         finding.description = advisory.description;
     }
-    finding.cvss.extend(advisory.cvss);
-    finding.cwes.extend(advisory.cwes);
-    finding.links.extend(advisory.links);
+    append(&mut finding.cvss, advisory.cvss);
+    append(&mut finding.cwes, advisory.cwes);
+    append(&mut finding.links, advisory.links);
     let dates = [finding.published, advisory.published];
     finding.published = dates.into_iter().flatten().min();
 }
 
 /// The *not affected* statements of a group.
-struct Denials {
+struct Denials<'a> {
     /// One of them is for every product.
     all: bool,
     /// Products that the others are for.
-    cpes: BTreeSet<String>,
+    cpes: BTreeSet<&'a String>,
 }
 
-impl Denials {
-    fn of(group: &[(Hit<'_>, Advisory)]) -> Self {
+impl<'a> Denials<'a> {
+    fn of(group: &[(&'a Hit<'a>, Advisory)]) -> Self {
         let mut denials = Self {
             all: false,
             cpes: BTreeSet::new(),
@@ -307,7 +303,7 @@ impl Denials {
         for (hit, _) in group {
             if matches!(hit.verdict, Verdict::NotAffected) {
                 denials.all |= hit.statement.cpes.is_empty();
-                denials.cpes.extend(hit.statement.cpes.iter().cloned());
+                denials.cpes.extend(&hit.statement.cpes);
             }
         }
         denials
@@ -321,12 +317,12 @@ impl Denials {
 }
 
 /// The deciding statement first.
-fn order(a: &(Hit<'_>, Advisory), b: &(Hit<'_>, Advisory), scheme: Scheme) -> Ordering {
+fn order(a: &(&Hit<'_>, Advisory), b: &(&Hit<'_>, Advisory), scheme: Scheme) -> Ordering {
     let open = |hit: &Hit<'_>| hit.statement().status == Status::UnderInvestigation;
-    open(&a.0)
-        .cmp(&open(&b.0))
+    open(a.0)
+        .cmp(&open(b.0))
         .then_with(|| a.0.rank.cmp(&b.0.rank))
-        .then_with(|| match (fixed(&a.0), fixed(&b.0)) {
+        .then_with(|| match (fixed(a.0), fixed(b.0)) {
             (Some(a), Some(b)) => scheme.compare(b, a).unwrap_or(Ordering::Equal),
             (a, b) => b.is_some().cmp(&a.is_some()),
         })
@@ -380,8 +376,19 @@ fn reason(sources: &[Source], hit: &Hit<'_>) -> Reason {
     }
 }
 
+fn append<T>(list: &mut Vec<T>, mut more: Vec<T>) {
+    if list.is_empty() {
+        *list = more;
+    } else {
+        list.append(&mut more);
+    }
+}
+
 /// The first of each.
 fn distinct<T: Ord>(mut list: Vec<T>) -> Vec<T> {
+    if list.len() < 2 {
+        return list;
+    }
     let mut seen = BTreeSet::new();
     let are_first: Vec<bool> = list.iter().map(|item| seen.insert(item)).collect();
     let mut are_first = are_first.into_iter();

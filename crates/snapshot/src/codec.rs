@@ -12,6 +12,9 @@ pub(crate) const MAX_ROW: usize = 64 << 20;
 /// Rows below this are stored as they are: a look-up of a small row must not pay for inflation.
 const WORTH_COMPRESSING: usize = 2048;
 
+/// Items of a list that memory is taken for before they are read.
+const EXPECTED: usize = 64;
+
 /// Bytes that are not what the format says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{0}")]
@@ -148,9 +151,12 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn texts(&mut self) -> Result<Vec<String>, Malformed> {
-        (0..self.count()?)
-            .map(|_| self.text().map(str::to_owned))
-            .collect()
+        let count = self.count()?;
+        let mut texts = Vec::with_capacity(count.min(EXPECTED));
+        for _ in 0..count {
+            texts.push(self.text()?.to_owned());
+        }
+        Ok(texts)
     }
 
     pub(crate) fn finish(self) -> Result<(), Malformed> {

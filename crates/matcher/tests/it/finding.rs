@@ -5,8 +5,8 @@ use pellucid_model::{Advisory, Affected, Cvss, FixState, Owner, Severity, Status
 use pellucid_version::Range;
 
 use crate::fixture::{
-    OPTIONS, advisory, affected, deb, entry, ids, inventory, matched, snapshot, sources,
-    with_status,
+    OPTIONS, advisory, affected, deb, entry, ids, inventory, matched, snapshot, snapshot_in,
+    sources, with_status,
 };
 
 fn aliased(id: &str, aliases: &[&str], fixed: &str) -> Advisory {
@@ -285,4 +285,45 @@ fn every_advisorys_severity_is_told_and_the_first_known_one_counts() {
     );
     assert_eq!(finding.severity, Severity::High);
     assert!(finding.malware);
+}
+
+#[test]
+fn many_packages_are_matched_as_few_are() {
+    let names: Vec<String> = (0..1300).map(|number| format!("p{number:04}")).collect();
+    // One advisory of every third package, one of them all, one that cannot be compared with any.
+    let all = |range: Range| names.iter().map(move |name| affected(name, range.clone()));
+    let mut advisories: Vec<Advisory> = names
+        .iter()
+        .step_by(3)
+        .map(|name| Advisory {
+            description: format!("about {name}"),
+            ..advisory(
+                &format!("CVE-{name}"),
+                vec![affected(name, Range::before("2"))],
+            )
+        })
+        .collect();
+    advisories.push(Advisory {
+        links: vec!["https://a.example".to_owned()],
+        ..advisory("CVE-all", all(Range::before("3")).collect())
+    });
+    advisories.push(advisory("CVE-odd", all(Range::before("a b")).collect()));
+    let directory = tempfile::tempdir().unwrap();
+    let sources = sources(&[snapshot_in(directory.path(), "debian", &advisories)]);
+    let packages: Vec<_> = names.iter().map(|name| entry(deb(name, "1"))).collect();
+    let many = find(&inventory(packages.clone()), &sources, &OPTIONS).unwrap();
+    assert_eq!(many.findings.len(), 1300 + 434);
+    assert_eq!(many.warnings.len(), 1300);
+    let mut findings = Vec::new();
+    let mut warnings = Vec::new();
+    for (number, few) in packages.chunks(100).enumerate() {
+        let few = find(&inventory(few.to_vec()), &sources, &OPTIONS).unwrap();
+        findings.extend(few.findings.into_iter().map(|mut finding| {
+            finding.package += number * 100;
+            finding
+        }));
+        warnings.extend(few.warnings);
+    }
+    assert_eq!(many.findings, findings);
+    assert_eq!(many.warnings, warnings);
 }

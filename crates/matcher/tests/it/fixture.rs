@@ -51,19 +51,28 @@ pub(crate) fn advisory(id: &str, affected: Vec<Affected>) -> Advisory {
     }
 }
 
+/// A snapshot that one thread reads: its file is gone, and only what is open of it stays.
 pub(crate) fn snapshot(feed: &str, advisories: &[Advisory]) -> Arc<Snapshot> {
     let directory = tempfile::tempdir().unwrap();
+    snapshot_in(directory.path(), feed, advisories)
+}
+
+/// A snapshot in a folder, where several threads can open it.
+pub(crate) fn snapshot_in(
+    directory: &std::path::Path,
+    feed: &str,
+    advisories: &[Advisory],
+) -> Arc<Snapshot> {
     let meta = Meta {
         key: feed.to_owned(),
         feed: feed.to_owned(),
         as_of: Some(1),
     };
-    let mut builder = Builder::create(directory.path().join("a"), meta).unwrap();
+    let mut builder = Builder::create(directory.join("a"), meta).unwrap();
     for advisory in advisories {
         builder.add(advisory).unwrap();
     }
     let built = builder.finish().unwrap();
-    // The open file outlives its name.
     Arc::new(Snapshot::open(built.path, built.digest).unwrap())
 }
 
