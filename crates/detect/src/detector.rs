@@ -92,6 +92,11 @@ pub trait Detector: Sync {
         false
     }
 
+    /// Whether it reads files into memory as a whole.
+    fn in_memory(&self) -> bool {
+        false
+    }
+
     /// Reads a file.
     ///
     /// # Errors
@@ -171,9 +176,9 @@ pub struct DetectFile<'a> {
     /// Path in the image that the detector knows the file by.
     pub path: &'a [u8],
     /// The content: all of it, or its beginning where only that was asked for.
-    pub body: &'a Body,
+    pub body: &'a Body<'a>,
     /// The content of [`Detector::addition_of`], where the image has it.
-    pub addition: Option<&'a Body>,
+    pub addition: Option<&'a Body<'a>>,
 }
 
 impl<'a> DetectFile<'a> {

@@ -29,6 +29,21 @@ pub enum DetectError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A package database of the image is larger than is read into memory, so that any list would be
+    /// too short.
+    #[error(
+        "{path} in layer {layer} is a {detector} database larger than the limit of {limit} bytes"
+    )]
+    TooLarge {
+        /// The detector whose database it is.
+        detector: String,
+        /// The file.
+        path: String,
+        /// Index of the layer with the file.
+        layer: usize,
+        /// The limit in bytes.
+        limit: u64,
+    },
     /// The file is not of the format its name promises.
     #[error("{0}")]
     Malformed(&'static str),

@@ -27,7 +27,7 @@ pub(crate) fn texts<const N: usize>(
             let bytes = bytes.strip_prefix(BOM).unwrap_or(bytes);
             read(&mut serde_json::Deserializer::from_slice(bytes), keys)
         }
-        Body::Spool(_) => {
+        _ => {
             let mut region = Region::of(body)?;
             if region.array::<3>(0)?.is_some_and(|start| start == BOM) {
                 region = region.part(3, region.len() - 3).unwrap_or(region);
@@ -44,7 +44,7 @@ pub(crate) fn document<T: DeserializeOwned>(body: &Body) -> Result<T, DetectErro
     const BOM: &[u8] = b"\xef\xbb\xbf";
     let document = match body {
         Body::Memory(bytes) => serde_json::from_slice(bytes.strip_prefix(BOM).unwrap_or(bytes)),
-        Body::Spool(_) => {
+        _ => {
             let mut region = Region::of(body)?;
             if region.array::<3>(0)?.is_some_and(|start| start == BOM) {
                 region = region.part(3, region.len() - 3).unwrap_or(region);

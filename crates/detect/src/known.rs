@@ -12,12 +12,13 @@ use pellucid_model::{Digest, DigestState, Layer};
 
 use crate::LayerInventory;
 
-/// Bytes that kept layers may take together, about.
-const MOST: usize = 256 << 20;
-
 /// Layers that were read in this run.
-#[derive(Default, Debug)]
-pub struct KnownLayers(Mutex<Kept>);
+#[derive(Debug)]
+pub struct KnownLayers {
+    /// Bytes that they may take together, about.
+    most: usize,
+    kept: Mutex<Kept>,
+}
 
 #[derive(Default, Debug)]
 struct Kept {
@@ -25,7 +26,22 @@ struct Kept {
     weight: usize,
 }
 
+impl Default for KnownLayers {
+    fn default() -> Self {
+        Self::keeping(256 << 20)
+    }
+}
+
 impl KnownLayers {
+    /// Keeps layers up to so many bytes of memory, about.
+    #[must_use]
+    pub fn keeping(most: usize) -> Self {
+        Self {
+            most,
+            kept: Mutex::default(),
+        }
+    }
+
     pub(crate) fn get(
         &self,
         layer: &Layer,
@@ -33,7 +49,7 @@ impl KnownLayers {
     ) -> Option<(Arc<LayerInventory>, LayerRead)> {
         let key = (layer.digest?, layer.diff_id?);
         let (inventory, mut read) = {
-            let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
             kept.layers.get(&key)?.clone()
         };
         for warning in &mut read.warnings {
@@ -48,9 +64,9 @@ impl KnownLayers {
         else {
             return;
         };
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let weight = inventory.weight();
-        if kept.weight + weight <= MOST {
+        if kept.weight + weight <= self.most {
             kept.weight += weight;
             let value = (Arc::clone(inventory), read.clone());
             kept.layers.insert((digest, diff_id), value);

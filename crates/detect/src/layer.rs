@@ -17,7 +17,7 @@ use crate::detector::{Candidate, Class, DetectFile, Detected, Detector, run};
 use crate::dispatch::{bit, dispatch};
 use crate::ownership::Digests;
 use crate::reuse::Reuse;
-use crate::{DetectError, RawPath};
+use crate::{DetectError, DetectOptions, RawPath};
 
 /// What one layer says, alone: a function of the layer's bytes and the analysis version.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -110,15 +110,16 @@ pub fn layer() -> LayerReader {
 }
 
 /// The same, for one of several layers that may hold the same files.
-pub(crate) fn layer_of(reuse: &Arc<Reuse>) -> LayerReader {
+pub(crate) fn layer_of(reuse: &Arc<Reuse>, options: &DetectOptions) -> LayerReader {
     LayerReader {
         reuse: Arc::clone(reuse),
+        facts: FACTS.min(options.facts),
+        database: options.database,
         ..LayerReader::default()
     }
 }
 
 /// Collects what a layer says while it is read.
-#[derive(Default)]
 pub struct LayerReader {
     inventory: LayerInventory,
     overflow: bool,
@@ -128,8 +129,27 @@ pub struct LayerReader {
     held: Vec<Held>,
     /// Bytes that the facts take, about.
     weight: usize,
+    /// Bytes that they may take, about.
+    facts: usize,
+    /// Bytes of a file that is read into memory as a whole.
+    database: u64,
     /// What was found in the same files before.
     reuse: Arc<Reuse>,
+}
+
+impl Default for LayerReader {
+    fn default() -> Self {
+        Self {
+            inventory: LayerInventory::default(),
+            overflow: false,
+            pending: Vec::new(),
+            held: Vec::new(),
+            weight: 0,
+            facts: FACTS,
+            database: DetectOptions::default().database,
+            reuse: Arc::default(),
+        }
+    }
 }
 
 /// Bytes that facts of one file take beside what they say, here and in the overlay, about.
@@ -143,7 +163,7 @@ struct Held {
     path: RawPath,
     detector: &'static dyn Detector,
     is_addition: bool,
-    body: Body,
+    body: Body<'static>,
 }
 
 impl LayerReader {
@@ -159,10 +179,10 @@ impl LayerReader {
             });
         }
         self.read_held();
-        if self.weight > FACTS {
+        if self.weight > self.facts {
             return Err(DetectError::Facts {
                 layer: index,
-                limit: FACTS,
+                limit: self.facts,
             });
         }
         self.inventory.entries.shrink();
@@ -184,7 +204,7 @@ impl LayerReader {
         if let Facts::Found(found) = &facts {
             self.weight += found.weight();
         }
-        if self.weight > FACTS {
+        if self.weight > self.facts {
             // The layer is refused at its end; until then nothing more is kept.
             self.inventory.files.clear();
             return;
@@ -202,7 +222,7 @@ impl LayerReader {
         let entry = self.current();
         let main = detector.main_of(path).is_some();
         if main || detector.addition_of(path).is_some() {
-            match kept(body) {
+            match body.kept() {
                 Ok(body) => {
                     if main {
                         let empty = body.is_empty().unwrap_or(false);
@@ -288,14 +308,6 @@ pub(crate) fn facts(detector: &dyn Detector, file: &DetectFile<'_>) -> Facts {
     }
 }
 
-/// A body that outlives its entry: spooled files are shared, small ones copied.
-pub(crate) fn kept(body: &Body) -> std::io::Result<Body> {
-    match body {
-        Body::Memory(bytes) => Ok(Body::Memory(bytes.clone())),
-        Body::Spool(file) => file.try_clone().map(Body::Spool),
-    }
-}
-
 impl LayerVisitor for LayerReader {
     fn entry(&mut self, entry: &Entry<'_>) -> Want {
         self.pending.clear();
@@ -321,7 +333,10 @@ impl LayerVisitor for LayerReader {
                     size: Some(size),
                     mode: entry.mode,
                 };
-                self.pending.extend(dispatch().wanted(&candidate));
+                let wanted = dispatch().wanted(&candidate);
+                let database = self.database;
+                self.pending
+                    .extend(wanted.map(|(one, want)| (one, bounded(one, want, database))));
                 most(self.pending.iter().map(|(_, want)| *want))
             }
             _ => Want::Skip,
@@ -383,6 +398,16 @@ impl LayerVisitor for LayerReader {
                 );
             }
         }
+    }
+}
+
+/// What a detector wants, but of a file that it reads into memory as a whole no more than `most` bytes.
+pub(crate) fn bounded(detector: &dyn Detector, want: Want, most: u64) -> Want {
+    match want {
+        Want::Whole { limit } if detector.in_memory() => Want::Whole {
+            limit: limit.min(most),
+        },
+        want => want,
     }
 }
 

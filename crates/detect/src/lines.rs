@@ -25,7 +25,7 @@ pub struct Line<'a> {
 
 /// Reads a body line by line.
 pub struct Lines<'a> {
-    body: &'a Body,
+    body: &'a Body<'a>,
     /// Position of the next byte of the body that is not in the window yet.
     next: u64,
     window: Vec<u8>,
@@ -36,7 +36,7 @@ pub struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    pub(crate) fn new(body: &'a Body) -> Self {
+    pub(crate) fn new(body: &'a Body<'a>) -> Self {
         Self {
             body,
             next: 0,

@@ -69,7 +69,7 @@ impl Digests {
         };
         match body {
             Body::Memory(bytes) => bytes.chunks(BLOCK).for_each(&mut take),
-            Body::Spool(_) => {
+            _ => {
                 let mut at = 0;
                 let mut buffer = vec![0; 256 << 10];
                 loop {

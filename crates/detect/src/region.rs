@@ -12,14 +12,14 @@ use crate::DetectError;
 /// A run of bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Region<'a> {
-    body: &'a Body,
+    body: &'a Body<'a>,
     start: u64,
     len: u64,
 }
 
 impl<'a> Region<'a> {
     /// All of a body.
-    pub(crate) fn of(body: &'a Body) -> Result<Self, DetectError> {
+    pub(crate) fn of(body: &'a Body<'a>) -> Result<Self, DetectError> {
         let len = body.len().map_err(DetectError::Body)?;
         Ok(Self {
             body,

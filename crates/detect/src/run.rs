@@ -12,17 +12,13 @@ use pellucid_model::{Digest, Image, Inventory};
 use crate::detector::{Candidate, DetectFile};
 use crate::dispatch::by_name;
 use crate::known::KnownLayers;
-use crate::layer::{Facts, LayerInventory, facts, kept, layer_of};
+use crate::layer::{Facts, LayerInventory, bounded, facts, layer_of};
 use crate::overlay::{Need, NeedFacts, Overlaid, overlay};
 use crate::reuse::Reuse;
 use crate::{DetectError, RawPath};
 
 /// Passes over layers for files that links lead to.
 const ROUNDS: usize = 4;
-
-/// Most bytes that names and facts of all layers may take together, about. Real images need a few
-/// megabytes.
-const FACTS: usize = 256 << 20;
 
 /// What to look for, and how.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -36,6 +32,11 @@ pub struct DetectOptions {
     /// Whether packages that lock files name are listed, installed or not. In a folder of the host
     /// (`dir:`), which may be a project's, they are always.
     pub lock_files: bool,
+    /// Bytes that names and facts of all layers may take together, about. Real images need a few
+    /// megabytes.
+    pub facts: usize,
+    /// Bytes of a file that is read into memory as a whole: a database of packages.
+    pub database: u64,
 }
 
 impl Default for DetectOptions {
@@ -45,6 +46,8 @@ impl Default for DetectOptions {
             threads: 0,
             languages: true,
             lock_files: false,
+            facts: 256 << 20,
+            database: 512 << 20,
         }
     }
 }
@@ -87,7 +90,7 @@ pub fn image_sharing(
                 inventory.warnings.dedup();
                 return Ok(*inventory);
             }
-            Overlaid::Needs(needs) => read_needs(image, needs, &mut read)?,
+            Overlaid::Needs(needs) => read_needs(image, needs, options, &mut read)?,
         }
     }
     Err(DetectError::Links {
@@ -138,7 +141,7 @@ fn read_layers(
         {
             return Ok(read_before);
         }
-        let mut visitor = layer_of(&reuse);
+        let mut visitor = layer_of(&reuse, options);
         let read = image
             .read_layer(index, &mut visitor, progress)
             .map_err(|source| DetectError::Layer {
@@ -147,11 +150,11 @@ fn read_layers(
             })?;
         let inventory = visitor.finish(index)?;
         let own = inventory.weight();
-        if weight.fetch_add(own, Ordering::Relaxed) + own > FACTS {
+        if weight.fetch_add(own, Ordering::Relaxed) + own > options.facts {
             // Which layer it is depends on the threads; that it happens does not.
             return Err(DetectError::Facts {
                 layer: of.len() - 1,
-                limit: FACTS,
+                limit: options.facts,
             });
         }
         let inventory = Arc::new(inventory);
@@ -229,6 +232,7 @@ fn in_parallel<T: Send>(
 fn read_needs(
     image: &OpenImage,
     needs: Vec<Need>,
+    options: &DetectOptions,
     read: &mut NeedFacts,
 ) -> Result<(), DetectError> {
     let (pairs, single): (Vec<_>, Vec<_>) = needs
@@ -251,6 +255,7 @@ fn read_needs(
             read,
             bodies: BTreeMap::new(),
             keep: false,
+            database: options.database,
         };
         again(image, layer, &mut visitor)?;
     }
@@ -267,6 +272,7 @@ fn read_needs(
                 read,
                 bodies: BTreeMap::new(),
                 keep: true,
+                database: options.database,
             };
             again(image, layer, &mut visitor)?;
             bodies.extend(
@@ -307,9 +313,11 @@ struct Again<'a> {
     number: u32,
     wanted: BTreeMap<u32, Vec<Need>>,
     read: &'a mut NeedFacts,
-    bodies: BTreeMap<u32, Body>,
+    bodies: BTreeMap<u32, Body<'static>>,
     /// Whether bodies are kept and not looked into yet.
     keep: bool,
+    /// Bytes of a file that is read into memory as a whole.
+    database: u64,
 }
 
 impl Again<'_> {
@@ -335,7 +343,9 @@ impl LayerVisitor for Again<'_> {
                 size: Some(size),
                 mode: entry.mode,
             };
-            let limit = match by_name(need.key.detector).map(|one| one.wants(&candidate)) {
+            let detector = by_name(need.key.detector);
+            let want = detector.map(|one| bounded(one, one.wants(&candidate), self.database));
+            let limit = match want {
                 Some(Want::Whole { limit }) => limit,
                 Some(Want::Head(_)) => 64 << 20,
                 _ => 0,
@@ -347,7 +357,7 @@ impl LayerVisitor for Again<'_> {
 
     fn file(&mut self, _entry: &Entry<'_>, body: &Body) {
         if self.keep {
-            if let Ok(body) = kept(body) {
+            if let Ok(body) = body.kept() {
                 self.bodies.insert(self.number.saturating_sub(1), body);
             }
             return;

@@ -24,7 +24,7 @@ mod region;
 mod rooted;
 mod source;
 
-pub use body::Body;
+pub use body::{Body, Remote};
 pub use entry::{Entry, EntryKind, LayerVisitor, Progress, Want};
 pub use error::{ImageError, LayerFault, LayerName, Mismatch};
 pub use limits::Limits;

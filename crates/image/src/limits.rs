@@ -31,6 +31,8 @@ pub struct Limits {
     pub archive_members: u64,
     /// Bytes of a file that is kept for a detector, whatever the detector allows.
     pub file_bytes: u64,
+    /// Bytes of a kept file that stay in memory; a larger one lies in an unnamed temporary file.
+    pub spool_after: u64,
     /// Bytes that can be asked for with [`Want::Head`](crate::Want::Head).
     pub head_bytes: usize,
     /// Bytes of one tar member's extended headers: long names, PAX records, sparse map.
@@ -71,6 +73,7 @@ impl Default for Limits {
             image_layers: 1000,
             archive_members: 100_000,
             file_bytes: GIB,
+            spool_after: MIB,
             head_bytes: 64 << 10,
             header_bytes: MIB,
             path_bytes: 128 << 10,

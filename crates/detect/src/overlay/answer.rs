@@ -140,10 +140,21 @@ fn found<'a>(
     warnings: &mut Vec<Warning>,
 ) -> Result<Option<&'a Detected>, DetectError> {
     let layer = unit.file.0 as usize;
+    let path = text(place.bytes());
+    let detector = unit.detector.name();
+    let is_database = unit.detector.class() == Class::Database;
     let (kind, reason) = match laid.history.facts(unit) {
         Some(Facts::Found(found)) => return Ok(Some(found)),
         Some(Facts::Addition { .. }) => return Ok(None),
         Some(Facts::Failed(reason)) => (WarningKind::DetectorFailed, reason.clone()),
+        Some(Facts::TooLarge(limit)) if is_database => {
+            return Err(DetectError::TooLarge {
+                detector: detector.to_owned(),
+                path,
+                layer,
+                limit: *limit,
+            });
+        }
         Some(Facts::TooLarge(limit)) => (
             WarningKind::TooLarge,
             format!("larger than the limit of {limit} bytes"),
@@ -153,9 +164,7 @@ fn found<'a>(
             "reached through too many links".to_owned(),
         ),
     };
-    let path = text(place.bytes());
-    let detector = unit.detector.name();
-    if unit.detector.class() == Class::Database {
+    if is_database {
         return Err(DetectError::Database {
             detector: detector.to_owned(),
             path,

@@ -298,10 +298,10 @@ impl Walk<'_> {
         mut packed: impl Read,
         depth: usize,
         path: &str,
-    ) -> Result<Option<Body>, DetectError> {
+    ) -> Result<Option<Body<'static>>, DetectError> {
         const BROKEN: DetectError = DetectError::Malformed("does not inflate");
         // All archives above this one are in memory too.
-        let memory = if depth == 0 { 8 << 20 } else { 512 << 10 };
+        let memory = if depth == 0 { 2 << 20 } else { 512 << 10 };
         let budget = self.budget.saturating_sub(self.bytes);
         let mut bytes = Vec::new();
         let read = packed

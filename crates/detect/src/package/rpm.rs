@@ -63,6 +63,10 @@ impl Detector for Rpm {
             .then(|| RawPath::new(&[path, WAL].concat()))
     }
 
+    fn in_memory(&self) -> bool {
+        true
+    }
+
     fn detect(&self, file: &DetectFile<'_>, out: &mut Detected) -> Result<(), DetectError> {
         let database = file.bytes()?;
         let wal = match file.addition {

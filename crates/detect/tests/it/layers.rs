@@ -60,7 +60,7 @@ impl Op {
         }
     }
 
-    fn body(&self) -> Body {
+    fn body(&self) -> Body<'static> {
         match self {
             Self::File(_, body) => Body::Memory(body.clone()),
             _ => Body::Memory(Vec::new()),

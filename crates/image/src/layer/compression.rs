@@ -95,6 +95,19 @@ impl Compression {
     }
 }
 
+/// Whether a decoder gave up because it would need a larger window or dictionary than it may have.
+pub(crate) fn is_of_window(error: &io::Error) -> bool {
+    use liblzma::stream::Error::MemLimit;
+    use zstd::zstd_safe::zstd_sys::ZSTD_ErrorCode::ZSTD_error_frameParameter_windowTooLarge;
+    let Some(error) = error.get_ref() else {
+        return false;
+    };
+    error
+        .downcast_ref::<zstd::Error>()
+        .is_some_and(|error| error.is(ZSTD_error_frameParameter_windowTooLarge))
+        || matches!(error.downcast_ref(), Some(MemLimit))
+}
+
 fn gzip<'a>(source: impl BufRead + Send + 'a) -> Box<dyn Read + Send + 'a> {
     Box::new(flate2::bufread::MultiGzDecoder::new(source))
 }

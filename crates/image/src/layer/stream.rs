@@ -11,11 +11,11 @@ use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use pellucid_model::Digest;
 
 use crate::layer::blob::{BUFFER, Blob};
-use crate::layer::compression::Compression;
+use crate::layer::compression::{Compression, is_of_window};
 use crate::layer::digest::Hasher;
 use crate::layer::input::Input;
 use crate::layer::meter::Meter;
-use crate::{Expected, LayerFault, Progress};
+use crate::{Expected, LayerFault, Limits, Progress};
 
 const CHUNK: usize = 256 << 10;
 
@@ -40,7 +40,7 @@ pub(crate) fn read<T>(
     let mut blob = Blob::new(source, expected.digest.as_ref(), &read, meter, progress);
     let first = blob
         .fill_buf()
-        .map_err(|error| fault(error, Compression::None))?;
+        .map_err(|error| fault(error, Compression::None, meter.limits))?;
     let small = first.len() < BUFFER;
     let compression = Compression::of(first);
     // The tar of an uncompressed blob is the blob: one hash serves both digests.
@@ -54,9 +54,10 @@ pub(crate) fn read<T>(
         (Compression::None, ..) => None,
         (_, _, diff_id) => Some(Hasher::like(diff_id.as_ref())),
     };
+    let unread = |error| fault(error, compression, meter.limits);
     let decoder = compression
         .decoder(&mut blob, meter.limits)
-        .map_err(|error| fault(error, compression))?;
+        .map_err(unread)?;
     let unpacker = Unpacker {
         decoder,
         compression,
@@ -71,7 +72,7 @@ pub(crate) fn read<T>(
     } else {
         side_by_side(unpacker, hasher, walk)?
     };
-    let rest = blob.fill_buf().map_err(|error| fault(error, compression))?;
+    let rest = blob.fill_buf().map_err(unread)?;
     if !rest.is_empty() {
         let source = io::Error::new(io::ErrorKind::InvalidData, "bytes follow its end");
         return Err(LayerFault::Compression {
@@ -147,7 +148,7 @@ impl Unpacker<'_> {
                 Ok(0) => break,
                 Ok(count) => filled += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(fault(error, self.compression)),
+                Err(error) => return Err(fault(error, self.compression, self.meter.limits)),
             }
         }
         chunk.truncate(filled);
@@ -157,9 +158,13 @@ impl Unpacker<'_> {
 }
 
 /// What a decompressor's error means: it may be one of the blob below it.
-pub(crate) fn fault(error: io::Error, compression: Compression) -> LayerFault {
+pub(crate) fn fault(error: io::Error, compression: Compression, limits: &Limits) -> LayerFault {
     match error.downcast::<LayerFault>() {
         Ok(fault) => fault,
+        Err(source) if is_of_window(&source) => LayerFault::Limit {
+            limit: "window_bytes",
+            allowed: limits.window_bytes,
+        },
         Err(source) => LayerFault::Compression {
             format: compression.name(),
             source,

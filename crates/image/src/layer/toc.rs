@@ -2,20 +2,26 @@
 //! say where it lies, so that only the files that a visitor wants are fetched.
 //!
 //! Where the bytes come from is the source's business ([`Ranges`]); the table itself is verified by
-//! a digest in the manifest before it gets here, and each file read whole by its digest in the table.
+//! a digest in the manifest before it gets here, and each file, or each part of one that is fetched in
+//! parts, by its digest in the table.
 //! That the table names everything in the tar is its maker's word: the layer's digest stays declared.
 //!
 //! Sources: stargz-snapshotter `docs/estargz.md`; containers/storage `docs/containers-storage-zstd-chunked.md`.
 //! Not here: finding and fetching the table.
 
+use std::cell::RefCell;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::FileExt as _;
+use std::sync::OnceLock;
 
 use pellucid_model::{Digest, DigestState};
 use serde::Deserialize;
 
-use crate::body::MEMORY_BYTES;
-use crate::layer::digest::digest_like;
+use crate::body::{Fetch, Remote};
+use crate::layer::compression::Compression;
+use crate::layer::digest::{Hasher, digest_like};
+use crate::layer::fault;
 use crate::layer::meter::Meter;
 use crate::layer::tar::{Kind, Member};
 use crate::layer::walk::{Notes, kind_of};
@@ -32,9 +38,9 @@ pub(crate) enum Codec {
 }
 
 /// Parts of a layer's blob.
-pub(crate) trait Ranges: Send {
+pub(crate) trait Ranges: Send + Sync {
     /// The bytes from `at` to before `end`.
-    fn range(&self, at: u64, end: u64) -> Box<dyn Read + '_>;
+    fn range(&self, at: u64, end: u64) -> Box<dyn Read + Send + '_>;
 
     /// Bytes that came so far.
     fn transferred(&self) -> u64;
@@ -59,11 +65,14 @@ struct Item {
 struct Part {
     at: u64,
     end: u64,
-    /// Decompressed bytes before it.
+    /// Decompressed bytes between `at` and it.
     skip: u64,
+    /// Its place in the file.
+    start: u64,
     size: u64,
     /// Nothing but zeros, which lie nowhere.
     zeros: bool,
+    digest: Option<Digest>,
 }
 
 #[derive(Deserialize)]
@@ -96,6 +105,8 @@ struct Listed {
     chunk_type: Option<String>,
     #[serde(default)]
     digest: Option<String>,
+    #[serde(default)]
+    chunk_digest: Option<String>,
 }
 
 impl Toc {
@@ -126,9 +137,12 @@ impl Toc {
             let last = items.last_mut()?;
             let is_data = is_chunk || listed.kind == "reg";
             if is_data && last.member.size > 0 {
-                let before: u64 = last.parts.iter().map(|part| part.size).sum();
+                let start = match last.parts.last() {
+                    Some(part) => part.start.checked_add(part.size)?,
+                    None => 0,
+                };
                 let size = match listed.chunk_size {
-                    0 => last.member.size.checked_sub(before)?,
+                    0 => last.member.size.checked_sub(start)?,
                     size => size,
                 };
                 let zeros = listed.chunk_type.as_deref() == Some("zeros");
@@ -140,8 +154,10 @@ impl Toc {
                         end_of(listed)?
                     },
                     skip: listed.inner_offset,
+                    start,
                     size,
                     zeros,
+                    digest: digest(listed.chunk_digest.as_deref())?,
                 };
                 if !zeros && (part.at >= part.end || part.end > end) {
                     return None;
@@ -150,11 +166,11 @@ impl Toc {
             }
         }
         let is_whole = |item: &Item| {
-            let size = item
-                .parts
-                .iter()
-                .try_fold(0_u64, |sum, part| sum.checked_add(part.size));
-            item.member.kind != Kind::File || size == Some(item.member.size)
+            let end = match item.parts.last() {
+                Some(part) => part.start.checked_add(part.size),
+                None => Some(0),
+            };
+            item.member.kind != Kind::File || end == Some(item.member.size)
         };
         items.iter().all(is_whole).then_some(Self { codec, items })
     }
@@ -169,10 +185,6 @@ fn item(listed: &Listed) -> Option<Item> {
         "char" | "block" | "fifo" => Kind::Other,
         _ => return None,
     };
-    let digest = match listed.digest.as_deref() {
-        Some(digest) if !digest.is_empty() => Some(digest.parse().ok()?),
-        _ => None,
-    };
     Some(Item {
         member: Member {
             name: listed.name.clone().into_bytes(),
@@ -183,8 +195,27 @@ fn item(listed: &Listed) -> Option<Item> {
             ..Member::default()
         },
         parts: Vec::new(),
-        digest,
+        digest: digest(listed.digest.as_deref())?,
     })
+}
+
+/// A digest, where the table has one; nothing where it is none that we know.
+fn digest(listed: Option<&str>) -> Option<Option<Digest>> {
+    match listed {
+        Some(digest) if !digest.is_empty() => digest.parse().ok().map(Some),
+        _ => Some(None),
+    }
+}
+
+impl Item {
+    /// Whether parts of it can be fetched and checked by themselves.
+    fn is_in_parts(&self) -> bool {
+        self.parts.len() > 1
+            && self
+                .parts
+                .iter()
+                .all(|part| part.zeros || part.digest.is_some())
+    }
 }
 
 /// Shows every entry of a table to `visitor`, and fetches what it wants.
@@ -241,6 +272,7 @@ pub(crate) fn read(
 }
 
 /// Fetches files.
+#[derive(Clone, Copy)]
 struct Files<'a> {
     codec: Codec,
     ranges: &'a dyn Ranges,
@@ -260,9 +292,10 @@ impl Files<'_> {
         mut want: Want,
         visitor: &mut dyn LayerVisitor,
     ) -> Result<(), LayerFault> {
+        let mut begun = Vec::new();
         if let Want::Head(count) = want {
             let count = count.min(self.meter.limits.head_bytes) as u64;
-            want = visitor.head(entry, &self.head(item, count.min(size))?);
+            want = visitor.head(entry, &self.head(item, count.min(size), &mut begun)?);
         }
         let Want::Whole { limit } = want else {
             return Ok(());
@@ -272,11 +305,22 @@ impl Files<'_> {
             visitor.too_large(entry, limit);
             return Ok(());
         }
-        let body = if size > MEMORY_BYTES {
-            Body::Spool(self.spool(item)?)
+        if item.is_in_parts() {
+            let fault = OnceLock::new();
+            let remote = InParts::new(*self, item, begun, &fault)?;
+            visitor.file(entry, &Body::Remote(Remote(Box::new(remote))));
+            // What could not be fetched is a fault of the layer, whatever the visitor made of it.
+            return fault.into_inner().map_or(Ok(()), Err);
+        }
+        let body = if size > self.meter.limits.spool_after {
+            let file = tempfile::tempfile().map_err(LayerFault::Spool)?;
+            let mut out = Checked::new(&file, 0, item.digest);
+            self.copy(item, size, &begun, &mut out)?;
+            out.check()?;
+            Body::Spool(file)
         } else {
             let mut bytes = Vec::new();
-            self.copy(item, size, &mut bytes)?;
+            self.copy(item, size, &begun, &mut bytes)?;
             if let Some(declared) = item.digest {
                 check(declared, digest_like(Some(&declared), &bytes))?;
             }
@@ -286,8 +330,9 @@ impl Files<'_> {
         Ok(())
     }
 
-    /// The first bytes, from as little of the blob as that takes.
-    fn head(&self, item: &Item, count: u64) -> Result<Vec<u8>, LayerFault> {
+    /// The first bytes, from as little of the blob as that takes. What of it was fetched is in
+    /// `begun` then.
+    fn head(&self, item: &Item, count: u64, begun: &mut Vec<u8>) -> Result<Vec<u8>, LayerFault> {
         let mut bytes = Vec::new();
         if let Some(part) = item
             .parts
@@ -295,86 +340,77 @@ impl Files<'_> {
             .filter(|part| !part.zeros && part.size >= count)
         {
             for guess in GUESSES {
-                let guess = guess.saturating_add(part.skip).saturating_add(count);
-                if part.end - part.at <= guess.saturating_mul(2) {
-                    break;
-                }
-                let source = self.ranges.range(part.at, part.at + guess);
+                let end = part.at.saturating_add(guess + part.skip + count);
+                self.ranges
+                    .range(part.at + begun.len() as u64, end.min(part.end))
+                    .read_to_end(begun)
+                    .map_err(LayerFault::Read)?;
                 // What is cut short is no fault here, but it may not be enough.
-                let _ = self.part(source, part, count, &mut bytes);
+                let _ = self.unpack(&**begun, part, count, &mut bytes);
                 if bytes.len() as u64 == count {
                     return Ok(bytes);
                 }
                 bytes.clear();
             }
         }
-        self.copy(item, count, &mut bytes)?;
+        self.copy(item, count, begun, &mut bytes)?;
         Ok(bytes)
     }
 
-    fn spool(&self, item: &Item) -> Result<File, LayerFault> {
-        let mut file = tempfile::tempfile().map_err(LayerFault::Spool)?;
-        self.copy(item, item.member.size, &mut file)?;
-        if let Some(declared) = item.digest {
-            use crate::layer::digest::Hasher;
-            let mut hasher = Hasher::like(Some(&declared));
-            let (mut at, mut buffer) = (0, vec![0; 64 << 10]);
-            loop {
-                use std::os::unix::fs::FileExt as _;
-                let count = file.read_at(&mut buffer, at).map_err(LayerFault::Spool)?;
-                if count == 0 {
-                    break;
-                }
-                at += count as u64;
-                hasher.update(buffer.get(..count).unwrap_or_default());
-            }
-            check(declared, hasher.finish())?;
-        }
-        Ok(file)
-    }
-
     /// Writes the first `count` bytes of a file.
-    fn copy(&self, item: &Item, count: u64, out: &mut dyn io::Write) -> Result<(), LayerFault> {
+    fn copy(
+        &self,
+        item: &Item,
+        count: u64,
+        begun: &[u8],
+        out: &mut dyn Write,
+    ) -> Result<(), LayerFault> {
         let mut left = count;
         for part in &item.parts {
             let wanted = part.size.min(left);
             if wanted == 0 {
                 break;
             }
-            self.meter.time()?;
-            if part.zeros {
-                let copied = io::copy(&mut io::repeat(0).take(wanted), out);
-                copied.map_err(LayerFault::Spool)?;
-            } else {
-                self.part(self.ranges.range(part.at, part.end), part, wanted, out)?;
-            }
+            let begun = if part.start == 0 { begun } else { &[] };
+            self.part(part, wanted, begun, out)?;
             left -= wanted;
         }
         Ok(())
     }
 
+    /// Writes the first `wanted` bytes of a part, whose first compressed bytes are `begun`.
     fn part(
         &self,
-        source: Box<dyn Read + '_>,
         part: &Part,
         wanted: u64,
-        mut out: &mut dyn io::Write,
+        begun: &[u8],
+        out: &mut dyn Write,
     ) -> Result<(), LayerFault> {
-        let format = match self.codec {
-            Codec::Gzip => "gzip",
-            Codec::Zstd => "zstd",
+        self.meter.time()?;
+        if part.zeros {
+            let copied = io::copy(&mut io::repeat(0).take(wanted), out);
+            return copied.map(|_| ()).map_err(LayerFault::Spool);
+        }
+        let rest = self.ranges.range(part.at + begun.len() as u64, part.end);
+        self.unpack(begun.chain(rest), part, wanted, out)
+    }
+
+    fn unpack(
+        &self,
+        source: impl Read + Send,
+        part: &Part,
+        wanted: u64,
+        mut out: &mut dyn Write,
+    ) -> Result<(), LayerFault> {
+        let compression = match self.codec {
+            Codec::Gzip => Compression::Gzip,
+            Codec::Zstd => Compression::Zstd,
         };
-        let fault = |source| LayerFault::Compression { format, source };
+        let fault = |error| fault(error, compression, self.meter.limits);
         let source = io::BufReader::with_capacity(32 << 10, source);
-        let mut decoder: Box<dyn Read + '_> = match self.codec {
-            Codec::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(source)),
-            Codec::Zstd => {
-                let mut decoder = zstd::Decoder::with_buffer(source).map_err(fault)?;
-                let window = self.meter.limits.window_bytes.max(1 << 10).ilog2().min(31);
-                decoder.window_log_max(window).map_err(fault)?;
-                Box::new(decoder)
-            }
-        };
+        let mut decoder = compression
+            .decoder(source, self.meter.limits)
+            .map_err(fault)?;
         io::copy(&mut (&mut decoder).take(part.skip), &mut io::sink()).map_err(fault)?;
         let copied = io::copy(&mut decoder.take(wanted), &mut out).map_err(fault)?;
         out.flush().map_err(LayerFault::Spool)?;
@@ -383,6 +419,117 @@ impl Files<'_> {
         } else {
             Err(fault(io::ErrorKind::UnexpectedEof.into()))
         }
+    }
+}
+
+/// A file of several parts, of which those that are read are fetched, each once.
+struct InParts<'a> {
+    files: Files<'a>,
+    item: &'a Item,
+    /// The first compressed bytes of the first part.
+    begun: Vec<u8>,
+    spool: File,
+    /// Which parts are in the spool.
+    there: RefCell<Vec<bool>>,
+    /// Why a part could not be fetched.
+    fault: &'a OnceLock<LayerFault>,
+}
+
+impl<'a> InParts<'a> {
+    fn new(
+        files: Files<'a>,
+        item: &'a Item,
+        begun: Vec<u8>,
+        fault: &'a OnceLock<LayerFault>,
+    ) -> Result<Self, LayerFault> {
+        let spool = tempfile::tempfile().map_err(LayerFault::Spool)?;
+        spool.set_len(item.member.size).map_err(LayerFault::Spool)?;
+        Ok(Self {
+            files,
+            item,
+            begun,
+            spool,
+            there: RefCell::new(item.parts.iter().map(|part| part.zeros).collect()),
+            fault,
+        })
+    }
+
+    fn fetch(&self, part: &Part) -> Result<(), LayerFault> {
+        let begun = if part.start == 0 { &*self.begun } else { &[] };
+        let mut out = Checked::new(&self.spool, part.start, part.digest);
+        self.files.part(part, part.size, begun, &mut out)?;
+        out.check()
+    }
+}
+
+impl Fetch for InParts<'_> {
+    fn len(&self) -> u64 {
+        self.item.member.size
+    }
+
+    fn fetched(&self, offset: u64, count: u64) -> io::Result<&File> {
+        let end = offset.saturating_add(count);
+        let parts = &self.item.parts;
+        let first = parts.partition_point(|part| part.start + part.size <= offset);
+        let mut there = self.there.borrow_mut();
+        for (part, there) in parts.iter().zip(there.iter_mut()).skip(first) {
+            if part.start >= end {
+                break;
+            }
+            if !*there {
+                self.fetch(part).map_err(|fault| {
+                    let error = io::Error::other(fault.to_string());
+                    let _ = self.fault.set(fault);
+                    error
+                })?;
+                *there = true;
+            }
+        }
+        Ok(&self.spool)
+    }
+}
+
+impl std::fmt::Debug for InParts<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("InParts")
+            .field("item", self.item)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Writes to a place in a file, and takes the digest of what is written if one is declared.
+struct Checked<'f> {
+    file: &'f File,
+    at: u64,
+    declared: Option<(Digest, Hasher)>,
+}
+
+impl<'f> Checked<'f> {
+    fn new(file: &'f File, at: u64, declared: Option<Digest>) -> Self {
+        let declared = declared.map(|digest| (digest, Hasher::like(Some(&digest))));
+        Self { file, at, declared }
+    }
+
+    fn check(self) -> Result<(), LayerFault> {
+        match self.declared {
+            Some((declared, hasher)) => check(declared, hasher.finish()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Write for Checked<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.file.write_at(bytes, self.at)?;
+        self.at += count as u64;
+        if let Some((_, hasher)) = &mut self.declared {
+            hasher.update(bytes.get(..count).unwrap_or_default());
+        }
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -10,7 +10,6 @@ use std::os::unix::fs::FileExt as _;
 
 use pellucid_model::{Warning, WarningKind};
 
-use crate::body::MEMORY_BYTES;
 use crate::layer::input::Input;
 use crate::layer::meter::Meter;
 use crate::layer::path::{Mark, Place, normalise, unmark};
@@ -108,14 +107,14 @@ impl<I: Input> Walk<'_, I> {
             self.visitor.too_large(entry, limit);
             return Ok(());
         }
-        if size > MEMORY_BYTES {
+        if size > self.meter.limits.spool_after {
             let body = Body::Spool(self.spool(member, size)?);
             self.visitor.file(entry, &body);
             return Ok(());
         }
         let rest = size - self.buffer.len() as u64;
         self.buffer
-            .reserve(usize::try_from(rest).unwrap_or_default());
+            .reserve_exact(usize::try_from(rest).unwrap_or_default());
         append(&mut self.tar, member, &mut self.buffer, rest)?;
         let body = Body::Memory(std::mem::take(&mut self.buffer));
         self.visitor.file(entry, &body);

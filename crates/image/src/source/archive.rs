@@ -183,7 +183,7 @@ fn decompress(
     let read = AtomicU64::new(0);
     let mut reader = file.reader();
     let blob = Blob::new(&mut reader, None, &read, meter, None);
-    let unread = |error: io::Error| fault(error, compression);
+    let unread = |error: io::Error| fault(error, compression, meter.limits);
     let mut decoder = compression.decoder(blob, meter.limits).map_err(unread)?;
     let mut spool = tempfile::tempfile().map_err(LayerFault::Spool)?;
     let mut buffer = vec![0; 256 << 10];

@@ -19,7 +19,6 @@ use std::os::fd::OwnedFd;
 use pellucid_model::{DigestState, Image, Layer, Platform};
 use rustix::fs::{AtFlags, Dir, FileType, readlinkat, statat};
 
-use crate::body::MEMORY_BYTES;
 use crate::layer::meter::Meter;
 use crate::layer::walk::Notes;
 use crate::rooted::Rooted;
@@ -252,7 +251,7 @@ impl Walk<'_> {
             Some(file) => file,
             None => self.tree.file(entry.path).map_err(unreadable)?,
         };
-        let body = match size > MEMORY_BYTES {
+        let body = match size > self.meter.limits.spool_after {
             true => Body::Spool(spool(&file, size)?),
             false => Body::Memory(read(&file, size).map_err(unreadable)?),
         };

@@ -28,7 +28,8 @@ fn noise(seed: u32, count: u32) -> Vec<u8> {
     (0..count).map(|_| next().to_le_bytes()[0]).collect()
 }
 
-/// Names and contents: a large one that no one wants, small ones, one of two chunks.
+/// Names and contents: a large one that no one wants, small ones, one of two chunks, one of many of
+/// which only the end is read.
 fn files() -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("etc/os-release", b"ID=debian\n".to_vec()),
@@ -36,10 +37,21 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
         ("empty", Vec::new()),
         ("two-chunks", noise(2, 5000)),
         ("usr/bin/tool", noise(3, 100_000)),
+        ("many-chunks", noise(4, 400_000)),
     ]
 }
 
-const CHUNK: usize = 4000;
+/// Bytes of a chunk of the files that have several.
+fn chunk(name: &str) -> Option<usize> {
+    match name {
+        "two-chunks" => Some(4000),
+        "many-chunks" => Some(20_000),
+        _ => None,
+    }
+}
+
+/// Bytes at the end of the file with many chunks that are read.
+const END: usize = 100;
 
 fn header(name: &str, size: usize, kind: tar::EntryType, link: &str) -> Vec<u8> {
     let mut header = tar::Header::new_gnu();
@@ -77,17 +89,13 @@ fn pieces(compress: fn(&[u8]) -> Vec<u8>) -> (Vec<u8>, Vec<u8>, Vec<Value>) {
     entries.push(json!({"name": "etc/", "type": "dir", "mode": 0o755}));
     for (name, content) in files() {
         add(&header(name, content.len(), tar::EntryType::Regular, ""));
-        let size = if name == "two-chunks" {
-            CHUNK
-        } else {
-            content.len().max(1)
-        };
+        let size = chunk(name).unwrap_or(content.len().max(1));
         let mut at = 0;
         for chunk in content.chunks(size) {
             let (offset, end) = add(chunk);
             let mut entry = json!({
                 "name": name, "type": "reg", "size": content.len(), "mode": 0o755, "offset": offset,
-                "endOffset": end, "digest": digest(&content), "chunkOffset": at, "chunkSize": chunk.len(),
+                "endOffset": end, "digest": digest(&content), "chunkOffset": at, "chunkSize": chunk.len(), "chunkDigest": digest(chunk),
             });
             if at > 0 {
                 entry["type"] = "chunk".into();
@@ -196,7 +204,8 @@ fn push(registry: &Registry, made: &Made) {
     );
 }
 
-/// Wants everything but the large file, whose beginning it looks at.
+/// Wants everything but the large file, whose beginning it looks at, and the one of many chunks, whose
+/// end it reads.
 #[derive(Default)]
 struct Most(Seen);
 
@@ -215,7 +224,15 @@ impl pellucid_image::LayerVisitor for Most {
     }
 
     fn file(&mut self, entry: &pellucid_image::Entry<'_>, body: &pellucid_image::Body) {
-        self.0.file(entry, body);
+        if entry.path != b"many-chunks" {
+            return self.0.file(entry, body);
+        }
+        let mut end = vec![0; END];
+        let at = body.len().unwrap() - END as u64;
+        // What cannot be fetched is the reader's to tell.
+        let read = body.read_at(at, &mut end).unwrap_or(0);
+        end.truncate(read);
+        self.0.lines.last_mut().unwrap().1 = end;
     }
 
     fn too_large(&mut self, entry: &pellucid_image::Entry<'_>, limit: u64) {
@@ -268,6 +285,12 @@ fn only_what_is_wanted_is_fetched() {
                 .any(|(line, body)| line.starts_with("file two-chunks") && *body == files()[3].1)
         );
         assert!(whole.iter().any(|(line, _)| line == "whiteout etc/gone"));
+        let end = &files()[5].1[400_000 - END..];
+        assert!(
+            whole
+                .iter()
+                .any(|(line, body)| line.starts_with("file many-chunks") && body == end)
+        );
         // A registry that gives no parts gives the whole.
         registry.content().no_ranges = true;
         let (again, is_verified, _) = read(&registry, Verify::Read).unwrap();
@@ -292,12 +315,18 @@ fn a_table_that_is_not_vouched_for_is_not_used() {
 }
 
 #[test]
-fn a_file_that_is_not_its_digest_is_an_error() {
-    for mut made in [stargz(), chunked()] {
+fn a_file_or_part_that_is_not_its_digest_is_an_error() {
+    // Noise stands in the blob nearly as it is: this far from its end are the last chunk of many, and
+    // the tool, which is one.
+    for (mut made, from_end) in [
+        (stargz(), 15_000),
+        (stargz(), 450_000),
+        (chunked(), 15_000),
+        (chunked(), 450_000),
+    ] {
         let registry = Registry::new();
         push(&registry, &made);
-        // The payload of the tool is noise, so it stands in the blob nearly as it is.
-        let at = made.blob.len() - 30_000;
+        let at = made.blob.len() - from_end;
         made.blob[at] ^= 1;
         let own: Vec<String> = registry.content().documents.keys().cloned().collect();
         for path in own {

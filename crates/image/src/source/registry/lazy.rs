@@ -51,9 +51,15 @@ impl Table {
         if let Some(digest) = layer.annotation("containerd.io/snapshot/stargz/toc.digest") {
             return digest.parse().ok().map(Self::Stargz);
         }
+        // The first makers wrote the shorter name.
         let chunked = |name: &str| {
-            let name = format!("io.github.containers.zstd-chunked.manifest-{name}");
-            layer.annotation(&name)
+            layer
+                .annotation(&format!(
+                    "io.github.containers.zstd-chunked.manifest-{name}"
+                ))
+                .or_else(|| {
+                    layer.annotation(&format!("io.containers.zstd-chunked.manifest-{name}"))
+                })
         };
         let digest = chunked("checksum")?.parse().ok()?;
         let mut numbers = chunked("position")?.split(':').map(str::parse::<u64>);
@@ -131,7 +137,7 @@ impl Parts<'_> {
 }
 
 impl Ranges for Parts<'_> {
-    fn range(&self, at: u64, end: u64) -> Box<dyn Read + '_> {
+    fn range(&self, at: u64, end: u64) -> Box<dyn Read + Send + '_> {
         let endpoints = self.endpoints.clone();
         let reader = BlobReader::part(self.client, endpoints, &self.digest, at, end);
         Box::new(Counted {
