@@ -14,6 +14,7 @@ use pellucid_version::Scheme;
 
 use crate::commands::db::{DbCommand, FormArgs};
 use crate::limits::{self, LimitArg};
+use crate::memory::Memory;
 use crate::sources::{Platforms, RegistryArgs};
 use crate::units;
 
@@ -236,6 +237,10 @@ pub(crate) struct ImageArgs {
         long_help = limits::help()
     )]
     pub(crate) limits: Vec<LimitArg>,
+    /// Stay within so much memory while images are read, 64M or more: with fewer layers at once and
+    /// smaller windows, or an error where an image needs more. Fetching advisory data is not meant.
+    #[arg(long, value_name = "SIZE", env = "PELLUCID_MEMORY", value_parser = Memory::parse)]
+    pub(crate) memory: Option<Memory>,
     #[command(flatten)]
     pub(crate) registry: RegistryArgs,
 }

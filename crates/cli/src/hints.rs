@@ -5,6 +5,7 @@ use std::io::{IsTerminal as _, Write as _};
 use pellucid_detect::BillError;
 use pellucid_image::{ImageError, LayerFault, RegistryFault};
 
+use crate::memory::TooLittle;
 use crate::output;
 
 /// Prints an error with its causes, and a hint where there is one.
@@ -26,6 +27,9 @@ pub(crate) fn print(error: &anyhow::Error) {
 }
 
 fn hint(error: &anyhow::Error) -> Option<String> {
+    if error.downcast_ref::<TooLittle>().is_some() {
+        return Some("give it more, or leave --memory out".to_owned());
+    }
     error.chain().find_map(|cause| {
         cause
             .downcast_ref::<ImageError>()

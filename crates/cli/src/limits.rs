@@ -75,6 +75,11 @@ const LIMITS: &[Limit] = &[
         set: Set::Bytes(|l| &mut l.file_bytes),
     },
     Limit {
+        name: "spool-after",
+        what: "a file that stays in memory",
+        set: Set::Bytes(|l| &mut l.spool_after),
+    },
+    Limit {
         name: "head-bytes",
         what: "the start of a file that is looked at",
         set: Set::SmallBytes(|l| &mut l.head_bytes),

@@ -15,6 +15,7 @@ mod exit;
 mod hints;
 mod limits;
 mod logging;
+mod memory;
 mod output;
 mod outputs;
 mod progress;

@@ -144,7 +144,13 @@ pub(crate) fn options(
             Some(Platforms::One(platform)) => Some(platform.clone()),
             _ => None,
         },
-        limits: limits::with(&args.limits),
+        limits: {
+            let mut limits = limits::with(&args.limits);
+            if let Some(memory) = args.memory {
+                memory.limit(&mut limits);
+            }
+            limits
+        },
         verify: match args.verify {
             Verify::Read => pellucid_image::Verify::Read,
             Verify::Full => pellucid_image::Verify::Full,

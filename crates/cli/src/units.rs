@@ -12,6 +12,9 @@ const SIZES: &[(&str, u64)] = &[
     ("MB", 1_000_000),
     ("GB", 1_000_000_000),
     ("TB", 1_000_000_000_000),
+    ("K", 1 << 10),
+    ("M", 1 << 20),
+    ("G", 1 << 30),
     ("B", 1),
     ("", 1),
 ];
@@ -19,7 +22,7 @@ const SIZES: &[(&str, u64)] = &[
 /// Units of time, in seconds.
 const TIMES: &[(&str, u64)] = &[("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)];
 
-/// Reads a number of bytes: `100`, `4GiB`, `500MB`.
+/// Reads a number of bytes: `100`, `4GiB`, `500MB`; `256M` is MiB, as container engines mean it.
 pub(crate) fn size(text: &str) -> Result<u64, String> {
     read(text, SIZES).ok_or_else(|| {
         format!("{text:?} is no size; write a whole number with B, KiB, MiB, GiB or TiB behind it")
@@ -54,6 +57,7 @@ mod tests {
         assert_eq!(size("100"), Ok(100));
         assert_eq!(size("4GiB"), Ok(4 << 30));
         assert_eq!(size("500 MB"), Ok(500_000_000));
+        assert_eq!(size("256M"), Ok(256 << 20));
         assert_eq!(duration("7d"), Ok(Duration::from_secs(604_800)));
         for bad in [
             "",

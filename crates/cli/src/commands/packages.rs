@@ -36,10 +36,17 @@ pub(super) fn each(
 ) -> anyhow::Result<Exit> {
     let references = sources::references(args)?;
     let options = sources::options(args, &references, offline)?;
-    let known = KnownLayers::default();
+    let known = match args.memory {
+        Some(_) => KnownLayers::keeping(0),
+        None => KnownLayers::default(),
+    };
     let one = |reference: &str| {
         let inventory = read(reference, args, &options, &known, talk)?;
-        report(inventory)
+        let done = report(inventory)?;
+        if let Some(memory) = args.memory {
+            memory.check()?;
+        }
+        anyhow::Ok(done)
     };
     if let [only] = references.as_slice() {
         let (report, exit) = one(only)?;
@@ -80,6 +87,10 @@ fn read(
     talk: &Talk,
 ) -> anyhow::Result<Inventory> {
     let cannot_scan = || format!("cannot read the image {reference}");
+    let explained = |error: anyhow::Error| match args.memory {
+        Some(memory) => memory.explain(error),
+        None => error,
+    };
     if let Some(bill) = bill::asked(reference) {
         return bill.read().with_context(cannot_scan);
     }
@@ -98,13 +109,17 @@ fn read(
         let progress = LayerBar::new(talk, image.image());
         // Of a registry's layers more can be on their way than there are processors.
         let is_remote = image.image().reference.starts_with("registry:");
-        let detect = DetectOptions {
+        let mut detect = DetectOptions {
             threads: if is_remote { CONNECTIONS } else { processors() },
             ..detect.clone()
         };
+        if let Some(memory) = args.memory {
+            memory.detect(&mut detect);
+        }
         let found = confined::reading(&image, || {
             pellucid_detect::image_sharing(&image, &detect, &progress, known)
         });
+        let found = found.map_err(|error| explained(error.into()));
         inventories.push(found.with_context(cannot_scan)?);
     }
     let inventory = pellucid_detect::merge(inventories)

@@ -47,6 +47,18 @@ fn a_limit_ends_the_scan_and_says_how_to_raise_it() {
 }
 
 #[test]
+fn little_memory_changes_no_answer_and_too_little_is_refused() {
+    let bench = Bench::new();
+    let packages = ["packages", "image.tar", "--format", "json"];
+    let plain = bench.run(&packages).ended(0);
+    // The program itself, built without optimisation, is larger than the least of memory.
+    let within = [&packages[..], &["--memory", "512M"]].concat();
+    assert_eq!(bench.run(&within).ended(0), plain);
+    let told = bench.scan(&["--memory", "63M"]).failed(2);
+    assert!(told.contains("--memory") && told.contains("63M"), "{told}");
+}
+
+#[test]
 fn without_data_nothing_is_covered_and_no_socket_is_opened() {
     let bench = Bench::new();
     let scan = ["scan", "image.tar", "--offline"];

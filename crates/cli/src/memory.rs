@@ -1,0 +1,233 @@
+//! `--memory SIZE`: how an image is read so that the process stays within so many bytes.
+//!
+//! What the program takes whatever it reads is set aside. Of the rest, half is for what is found, which
+//! stays until the report is written, and half for the layers being read, and afterwards for the report:
+//! as many layers at once as fit, each with its decompressor's window and the files that it keeps in
+//! memory. Larger files lie in temporary files anyway. What does not fit is an error that says so, and so
+//! is a peak that was higher after all.
+
+use std::fmt;
+
+use pellucid_detect::{DetectError, DetectOptions};
+use pellucid_image::{LayerFault, Limits};
+
+use crate::units;
+
+const MIB: u64 = 1 << 20;
+
+/// What the program takes whatever it reads: its code, its threads, a report's beginning.
+const OWN: u64 = 24 * MIB;
+
+/// What reading a layer takes beside window and kept files: chunks on their way, detectors' windows.
+const LAYER: u64 = 6 * MIB;
+
+/// The window that most layers compressed with zstd ask for.
+const WINDOW: u64 = 8 * MIB;
+
+/// Bytes of memory that a run may take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Memory(u64);
+
+/// What a run may do within them.
+#[derive(PartialEq, Eq, Debug)]
+struct Budget {
+    /// Layers read at once.
+    layers: u64,
+    /// Window of a decompressor.
+    window: u64,
+    /// Files of one layer that are in memory as a whole.
+    files: u64,
+    /// Names and facts, as the detectors weigh them.
+    facts: u64,
+}
+
+impl Memory {
+    /// The least that images can be read with.
+    const LEAST: u64 = 64 * MIB;
+
+    /// Reads a size.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let size = units::size(text)?;
+        if size < Self::LEAST {
+            let least = Self(Self::LEAST);
+            return Err(format!(
+                "reading an image may take {least}, which is the least"
+            ));
+        }
+        Ok(Self(size))
+    }
+
+    fn budget(self) -> Budget {
+        let rest = self.0.saturating_sub(OWN);
+        let reading = rest / 2;
+        let least = LAYER + WINDOW + WINDOW / 2;
+        let layers = (reading / least).max(1);
+        let left = (reading / layers).saturating_sub(LAYER);
+        let files = left / 3;
+        Budget {
+            layers,
+            window: left - files,
+            files,
+            facts: rest - reading,
+        }
+    }
+
+    /// Lowers bounds on an image to what fits.
+    pub(crate) fn limit(self, limits: &mut Limits) {
+        let budget = self.budget();
+        limits.window_bytes = limits.window_bytes.min(budget.window);
+        limits.spool_after = limits.spool_after.min(budget.files);
+    }
+
+    /// Lowers what is looked for at once to what fits.
+    pub(crate) fn detect(self, options: &mut DetectOptions) {
+        let budget = self.budget();
+        let small = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
+        options.threads = options.threads.min(small(budget.layers));
+        options.facts = options.facts.min(small(budget.facts));
+        options.database = options.database.min(budget.files);
+    }
+
+    /// What an error means that these bounds may have led to.
+    pub(crate) fn explain(self, error: anyhow::Error) -> anyhow::Error {
+        let is_ours = error.chain().any(|cause| {
+            let fault = cause.downcast_ref::<LayerFault>();
+            let detect = cause.downcast_ref::<DetectError>();
+            matches!(
+                fault,
+                Some(LayerFault::Limit {
+                    limit: "window_bytes",
+                    ..
+                })
+            ) || matches!(
+                detect,
+                Some(DetectError::Facts { .. } | DetectError::TooLarge { .. })
+            )
+        });
+        if is_ours {
+            error.context(self.too_little())
+        } else {
+            error
+        }
+    }
+
+    /// Whether the run has kept to it so far.
+    ///
+    /// # Errors
+    /// It took more.
+    pub(crate) fn check(self) -> Result<(), TooLittle> {
+        match peak() {
+            Some(peak) if peak > self.0 => Err(TooLittle {
+                memory: self,
+                peak: Some(peak),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn too_little(self) -> TooLittle {
+        TooLittle {
+            memory: self,
+            peak: None,
+        }
+    }
+}
+
+impl fmt::Display for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&units::shown_size(self.0).replace(".00 ", ""))
+    }
+}
+
+/// An image needs more memory than it may have.
+#[derive(Debug, thiserror::Error)]
+pub(crate) struct TooLittle {
+    memory: Memory,
+    /// What was taken, where that is how it was found out.
+    peak: Option<u64>,
+}
+
+impl fmt::Display for TooLittle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "--memory {} is too little for this image", self.memory)?;
+        match self.peak {
+            Some(peak) => write!(f, ", which took {}", units::shown_size(peak)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Most bytes that this process has had in memory, where the kernel tells.
+fn peak() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kib << 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_taken_together_is_within_the_memory() {
+        for mib in [64, 96, 128, 256, 1024, 16 << 10] {
+            let budget = Memory(mib * MIB).budget();
+            let layer = LAYER + budget.window + budget.files;
+            let reading = budget.layers * layer;
+            // The report is made of the facts when no layer is read any more.
+            let most = OWN + budget.facts + reading.max(budget.facts);
+            assert!(most <= mib * MIB, "{mib} MiB: {budget:?}");
+            assert!(budget.window >= WINDOW, "{mib} MiB: {budget:?}");
+        }
+    }
+
+    #[test]
+    fn more_memory_is_never_less_of_anything_but_the_window() {
+        let mut last = Memory(64 * MIB).budget();
+        for mib in 65..2048 {
+            let budget = Memory(mib * MIB).budget();
+            assert!(budget.layers >= last.layers && budget.facts >= last.facts);
+            last = budget;
+        }
+    }
+
+    #[test]
+    fn bounds_that_are_lower_already_stay() {
+        let mut limits = Limits {
+            window_bytes: 1,
+            spool_after: 2,
+            ..Limits::default()
+        };
+        Memory(64 * MIB).limit(&mut limits);
+        assert_eq!((limits.window_bytes, limits.spool_after), (1, 2));
+        let mut options = DetectOptions {
+            threads: 1,
+            facts: 3,
+            database: 4,
+            ..DetectOptions::default()
+        };
+        Memory(1024 * MIB).detect(&mut options);
+        let bounds = (options.threads, options.facts, options.database);
+        assert_eq!(bounds, (1, 3, 4));
+    }
+
+    #[test]
+    fn too_little_is_refused_and_says_the_least() {
+        assert_eq!(Memory::parse("256M"), Ok(Memory(256 * MIB)));
+        let said = Memory::parse("63MiB").unwrap_err();
+        assert!(said.contains("64MiB"), "{said}");
+    }
+
+    #[test]
+    fn an_error_of_these_bounds_names_the_flag() {
+        let memory = Memory(64 * MIB);
+        let of = |limit| LayerFault::Limit { limit, allowed: 1 };
+        let said = memory.explain(of("window_bytes").into()).to_string();
+        assert_eq!(said, "--memory 64MiB is too little for this image");
+        let said = memory.explain(of("ratio").into()).to_string();
+        assert!(!said.contains("--memory"), "{said}");
+    }
+}
