@@ -35,6 +35,7 @@ use tokio::sync::Semaphore;
 use crate::app::App;
 use crate::fetch::{Blob, FetchError};
 use crate::metrics::add_one;
+use crate::parsers::Parsers;
 use crate::v1::format;
 use analyses::{Analyses, Analysis};
 
@@ -98,6 +99,7 @@ pub(crate) struct Scanner {
     languages: bool,
     limits: Limits,
     analyses: Arc<Analyses>,
+    parsers: Parsers,
 }
 
 impl Scanner {
@@ -118,6 +120,7 @@ impl Scanner {
                 ..Limits::default()
             },
             analyses: Arc::default(),
+            parsers: Parsers::new(scans.concurrency()),
         }
     }
 
@@ -220,8 +223,8 @@ async fn analyse(app: &App, layer: &Incoming, chain: &[ChainLink]) -> Result<(),
         let shown = Shown::of(&visible, &parent_features, parent_namespace)?;
         Ok::<_, ProcessError>((read, shown))
     };
-    let done = tokio::task::spawn_blocking(work).await;
-    let (read, shown) = done.map_err(|_| ProcessError::Stopped)??;
+    let done = app.scanner.parsers.run(work).await;
+    let (read, shown) = done.ok_or(ProcessError::Stopped)??;
     app.metrics
         .layer_bytes
         .fetch_add(read.bytes, Ordering::Relaxed);
