@@ -11,8 +11,10 @@ pub enum StoreError {
         /// What failed, for the log.
         reason: String,
     },
-    /// The database was migrated by a newer release.
-    #[error("the database has schema {found}, this release knows up to {known}")]
+    /// The database was migrated by a release that is newer by more than one.
+    #[error(
+        "the database has schema {found}, this release knows up to {known} and runs on the next"
+    )]
     NewerSchema {
         /// Version of the schema in the database.
         found: i64,

@@ -1,8 +1,10 @@
 //! Forward-only migrations, safe when several replicas open the database at once.
 //!
 //! Each migration is one transaction that begins by inserting its number: the unique key lets one
-//! replica through, the others wait on it and then find the work done. There is no way back; every
-//! release runs on its own schema and on the one before (expand first, contract a release later).
+//! replica through, the others wait on it and then find the work done. The schema itself never goes
+//! back. A release has one step at most, and a step only adds (what it makes needless goes a release
+//! later): so the release before runs on its schema, and replicas are replaced one after the other, and
+//! back.
 
 use crate::StoreError;
 use crate::engine::{End, Engine};
@@ -52,7 +54,7 @@ pub(crate) async fn run(engine: &Engine) -> Result<(), StoreError> {
         .map(|(number, ..)| *number)
         .max()
         .unwrap_or(0);
-    if found > known {
+    if found > known + 1 {
         return Err(StoreError::NewerSchema { found, known });
     }
     for &(number, name, sql) in MIGRATIONS.iter().filter(|(number, ..)| *number > found) {

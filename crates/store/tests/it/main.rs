@@ -11,4 +11,5 @@ mod namespaces;
 mod outage;
 mod outbox;
 mod suite;
+mod upgrade;
 mod vulnerabilities;
