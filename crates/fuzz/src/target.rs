@@ -1,11 +1,15 @@
 //! One file a kind of entry point.
 
 pub(crate) mod archive;
+pub(crate) mod bill;
 pub(crate) mod config;
 pub(crate) mod detector;
 pub(crate) mod feed;
 pub(crate) mod layer;
+pub(crate) mod registry;
 pub(crate) mod report;
+pub(crate) mod request;
 pub(crate) mod rpmdb;
 pub(crate) mod snapshot;
 pub(crate) mod version;
+pub(crate) mod vex;

@@ -17,6 +17,8 @@ mod body;
 mod document;
 mod entry;
 mod error;
+#[doc(hidden)]
+pub mod hostile;
 mod layer;
 mod limits;
 mod reference;

@@ -23,6 +23,7 @@ mod listen;
 mod log;
 mod metrics;
 mod notifier;
+mod parsers;
 mod process;
 mod reply;
 mod serve;
@@ -43,3 +44,5 @@ pub use log::JsonLines;
 pub use metrics::Metrics;
 pub use serve::{Options, ServeError, Server, Stop, database};
 pub use snapshots::Snapshots;
+#[doc(hidden)]
+pub use v1::hostile;

@@ -9,6 +9,7 @@ mod error;
 mod feed;
 mod fixes;
 pub(crate) mod format;
+pub mod hostile;
 mod json;
 mod layers;
 mod matching;

@@ -53,6 +53,54 @@ fn seeds_and_damaged_seeds_are_read_or_refused() {
     });
 }
 
+/// Documents that are small and become large, or so deep that a reader runs out of stack.
+fn explosions() -> Vec<Vec<u8>> {
+    const DEEP: usize = 20_000;
+    let xml: String = (1..12)
+        .map(|level| {
+            let before = format!("&e{};", level - 1).repeat(10);
+            format!("<!ENTITY e{level} \"{before}\">")
+        })
+        .collect();
+    let yaml: String = (1..12)
+        .map(|level| {
+            let before = format!("*a{}, ", level - 1).repeat(10);
+            format!("a{level}: &a{level} [{before}]\n")
+        })
+        .collect();
+    [
+        format!("<?xml version=\"1.0\"?><!DOCTYPE d [<!ENTITY e0 \"x\">{xml}]><d>&e11;</d>"),
+        format!("a0: &a0 [x]\n{yaml}"),
+        "[".repeat(DEEP),
+        "{\"a\":".repeat(DEEP),
+        "<a>".repeat(DEEP),
+        "- ".repeat(DEEP),
+        "a = [".repeat(DEEP),
+        "(".repeat(DEEP),
+    ]
+    .map(String::into_bytes)
+    .to_vec()
+}
+
+#[test]
+fn documents_that_explode_are_read_or_refused() {
+    for target in targets() {
+        let seeds = target.seeds();
+        // Some targets have a line before the document that says what it is.
+        let heads = seeds.iter().filter_map(|seed| {
+            let end = seed.iter().position(|byte| *byte == b'\n')?;
+            seed.get(..=end)
+        });
+        let mut heads: Vec<&[u8]> = heads.filter(|head| head.len() < 200).take(5).collect();
+        heads.push(b"");
+        for explosion in explosions() {
+            for head in &heads {
+                target.run(&[head, explosion.as_slice()].concat());
+            }
+        }
+    }
+}
+
 #[test]
 fn what_once_failed_is_read_or_refused() {
     let folder = pellucid_fuzz::root().join("crates/fuzz/regressions");

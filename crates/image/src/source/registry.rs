@@ -31,6 +31,7 @@ use crate::layer::toc::Toc;
 use crate::source::{Asked, Bytes, Found, Layers, Opened, Source, warning};
 use crate::{ImageError, Limits, Verify};
 use blob::{BlobReader, first};
+pub(crate) use challenge::Challenge;
 use client::{Client, Endpoint, Get};
 pub use fault::{Rate, RegistryFault};
 use lazy::{Parts, Table};

@@ -26,7 +26,7 @@ const DONE: i64 = -1;
 
 /// Where a page begins: the number of the first layer on either side.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct From {
+pub(super) struct From {
     #[serde(rename = "OldVulnerability")]
     old: i64,
     #[serde(rename = "NewVulnerability")]
@@ -95,7 +95,7 @@ pub(crate) async fn delete(app: &App, name: &str) -> Result<Reply, ApiError> {
     }
 }
 
-fn from(text: &str) -> Result<From, ApiError> {
+pub(super) fn from(text: &str) -> Result<From, ApiError> {
     serde_json::from_str(text).map_err(|_| {
         ApiError::bad(
             "invalid page format: json: cannot unmarshal number into Go value of type \

@@ -15,8 +15,6 @@ use super::error::ApiError;
 const LIFETIME: i64 = 3600;
 /// First byte of a token.
 const VERSION: u8 = 1;
-/// The longest token that is looked at.
-const LONGEST: usize = 1024;
 
 /// Whether a query has a key, with whatever value.
 pub(crate) fn has(query: &str, key: &str) -> bool {
@@ -61,6 +59,9 @@ pub(crate) struct Pages {
 }
 
 impl Pages {
+    /// The longest token that is looked at.
+    pub(super) const LONGEST: usize = 1024;
+
     pub(crate) const fn new(key: [u8; 32]) -> Self {
         Self { key }
     }
@@ -91,7 +92,7 @@ impl Pages {
         let token = token
             .as_bytes()
             .get(..)
-            .filter(|token| token.len() <= LONGEST)?;
+            .filter(|token| token.len() <= Self::LONGEST)?;
         let bytes = URL_SAFE.decode(token).ok()?;
         let (signed, code) = bytes.split_at_checked(bytes.len().checked_sub(32)?)?;
         if !bool::from(self.code(signed).ct_eq(code)) {

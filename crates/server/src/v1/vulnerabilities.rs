@@ -34,7 +34,7 @@ const LINK: usize = 128;
 /// Where a page begins.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
-enum From {
+pub(super) enum From {
     /// After this written vulnerability.
     Written(i64),
     /// In the snapshot of this source, after this advisory.
@@ -92,7 +92,7 @@ pub(crate) async fn list(
     Ok(sent(StatusCode::OK, asked.gzip, body))
 }
 
-fn from(text: &str) -> Result<From, ApiError> {
+pub(super) fn from(text: &str) -> Result<From, ApiError> {
     serde_json::from_str(text).map_err(|_| {
         ApiError::bad(
             "invalid page format: json: cannot unmarshal object into Go value of type int",

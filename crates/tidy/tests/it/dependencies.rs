@@ -38,8 +38,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "fuzz",
         &[
-            "version", "model", "image", "detect", "feeds", "snapshot", "report", "server",
-            "testkit",
+            "version", "model", "image", "detect", "feeds", "snapshot", "matcher", "report",
+            "server", "testkit",
         ],
     ),
     ("sandbox", &[]),

@@ -1,0 +1,88 @@
+//! Entry points for `crates/fuzz`: what a registry's answers and a caller's names reach before any
+//! layer is read.
+
+use std::io::Write as _;
+
+use pellucid_model::Digest;
+use reqwest::header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+
+use crate::document::{self, Config, Descriptor, Document};
+use crate::layer::toc::{Codec, Toc};
+use crate::source::registry::{Challenge, Name};
+use crate::{Limits, OpenOptions};
+
+/// An image's name.
+///
+/// # Panics
+/// When a name that was accepted does not print as one that reads the same.
+pub fn name(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    if let Ok(name) = Name::parse(text) {
+        let whole = |name: Name| (name.to_string(), name.host().to_owned(), name.selector());
+        let again = Name::parse(&name.to_string()).ok().map(whole);
+        assert_eq!(again, Some(whole(name)), "{text:?}");
+    }
+}
+
+/// A manifest or index, and the configuration behind the first line.
+pub fn documents(data: &[u8]) {
+    let end = data.iter().position(|byte| *byte == b'\n');
+    let (first, second) = data.split_at(end.unwrap_or(data.len()));
+    let limits = Limits::default();
+    let config = document::json::<Config>("configuration", second);
+    match Document::parse("manifest", first) {
+        Ok(Document::Manifest { config: of, layers }) => {
+            let own = Descriptor::of(Digest::Sha256([0; 32]), first.len() as u64);
+            if let Ok(config) = &config
+                && let Ok(image) = document::described(&own, &of, config, &layers, &limits)
+            {
+                assert_eq!(image.expected.len(), layers.len(), "a layer each");
+            }
+        }
+        Ok(Document::Index(entries)) => {
+            let platforms: Vec<_> = entries.iter().map(Descriptor::platform).collect();
+            if let Some(wanted) = platforms.iter().flatten().next() {
+                let best = document::serving(platforms.iter().map(Option::as_ref), wanted);
+                assert!(best.is_some(), "a platform serves itself");
+            }
+        }
+        Err(_) => {}
+    }
+}
+
+/// What a registry answers to who does not say who he is.
+pub fn challenge(data: &[u8]) {
+    if let Ok(value) = HeaderValue::from_bytes(data) {
+        let mut headers = HeaderMap::new();
+        headers.insert(WWW_AUTHENTICATE, value);
+        let _ = Challenge::of(&headers);
+    }
+}
+
+/// A table of contents of either kind of lazily read layer.
+pub fn table(data: &[u8]) {
+    let limits = Limits {
+        layer_entries: 10_000,
+        ..Limits::default()
+    };
+    for codec in [Codec::Gzip, Codec::Zstd] {
+        let _ = Toc::parse(data, codec, 1 << 30, &limits);
+    }
+}
+
+/// The metadata file of containerd's store.
+pub fn metadata(data: &[u8]) {
+    let Ok(folder) = tempfile::tempdir() else {
+        return;
+    };
+    let store = folder.path().join("io.containerd.metadata.v1.bolt");
+    let written = std::fs::create_dir(&store)
+        .and_then(|()| std::fs::File::create(store.join("meta.db")))
+        .and_then(|mut file| file.write_all(data));
+    if written.is_ok() {
+        let reference = format!("containerd:{}", folder.path().display());
+        let _ = crate::open(&reference, &OpenOptions::default());
+    }
+}
