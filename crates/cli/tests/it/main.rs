@@ -8,6 +8,7 @@
 mod applications;
 mod bench;
 mod db;
+mod faults;
 mod formats;
 mod hostile;
 mod hostile_set;
@@ -17,6 +18,7 @@ mod repositories;
 mod rules;
 mod scan;
 mod serve;
+mod serving;
 mod shared;
 mod sources;
 mod usage;

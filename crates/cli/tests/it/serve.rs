@@ -1,103 +1,15 @@
 //! `serve` as a process: signals, kill -9, its command lines, and Clair's local client against it.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::Write as _;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Child, Command, ExitStatus, Stdio};
 
 use pellucid_testkit::LayerBuilder;
 use pellucid_testkit::postgres::PostgresServer;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::bench::{Bench, OS_RELEASE, Run, debian, status};
-
-/// The served process; killed when it goes out of scope.
-struct Serving {
-    child: Child,
-    api: SocketAddr,
-}
-
-impl Serving {
-    /// Starts it with this `database:` section and waits until it listens.
-    fn start(bench: &Bench, database: &str) -> Self {
-        let config = format!(
-            "clair:\n  api: {{port: 0, healthport: 0, address: 127.0.0.1}}\n  updater: {{interval: \
-             0}}\n  database: {database}\n"
-        );
-        bench.file("config.yaml", config);
-        let mut child = bench
-            .command(&["serve", "-config=config.yaml", "-log-level", "info"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let api = lines.by_ref().find_map(|line| {
-            let line: Value = serde_json::from_str(&line.unwrap()).unwrap();
-            (line["Event"] == "starting main API")
-                .then(|| line["address"].as_str().unwrap().parse().unwrap())
-        });
-        // Read on, or it would wait for somebody to.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self {
-            child,
-            api: api.unwrap(),
-        }
-    }
-
-    /// Status and body of an answer; none when the connection ends first.
-    fn ask(&self, method: &str, target: &str, body: &str) -> Option<(u16, String)> {
-        let mut stream = TcpStream::connect(self.api).ok()?;
-        let length = body.len();
-        let head = format!("{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n");
-        let request = format!("{head}Content-Length: {length}\r\n\r\n{body}");
-        stream.write_all(request.as_bytes()).ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        let (head, body) = answer.split_once("\r\n\r\n")?;
-        let status = head.split(' ').nth(1)?.parse().ok()?;
-        Some((status, body.to_owned()))
-    }
-
-    fn post_layer(&self, name: &str, path: &str, parent: &str) -> Option<u16> {
-        let layer = json!({"Layer": {
-            "Name": name, "Path": path, "ParentName": parent, "Format": "Docker"}});
-        let (status, _) = self.ask("POST", "/v1/layers", &layer.to_string())?;
-        Some(status)
-    }
-
-    fn signal(&self, signal: &str) {
-        let id = self.child.id().to_string();
-        let sent = Command::new("kill").args([signal, &id]).status().unwrap();
-        assert!(sent.success());
-    }
-
-    fn ended(mut self) -> ExitStatus {
-        self.child.wait().unwrap()
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn layer(bench: &Bench) -> String {
-    let packages: Vec<(String, String)> = (0..40)
-        .map(|number| (format!("package{number}"), format!("1.{number}-1")))
-        .collect();
-    let packages: Vec<(&str, &str, &str)> = packages
-        .iter()
-        .map(|(name, version)| (name.as_str(), version.as_str(), name.as_str()))
-        .collect();
-    let layer = LayerBuilder::new()
-        .file("etc/os-release", OS_RELEASE)
-        .file("var/lib/dpkg/status", status(&packages));
-    bench.file("layer.tar", layer.tar());
-    bench.path("layer.tar").to_str().unwrap().to_owned()
-}
+use crate::serving::{Serving, layer, renamed};
 
 #[test]
 fn a_signal_lets_it_end_cleanly_and_a_second_one_at_once() {
@@ -126,8 +38,6 @@ fn a_signal_lets_it_end_cleanly_and_a_second_one_at_once() {
     assert_eq!(serving.ended().code(), Some(1));
 }
 
-/// Kills it in the middle of posting layers, again and again: what was answered with 201 is there,
-/// whole, and nothing else is there in part.
 #[test]
 fn its_health_can_be_asked_without_another_program() {
     let bench = Bench::new();
@@ -145,18 +55,13 @@ fn its_health_can_be_asked_without_another_program() {
     bench.run(&["healthcheck", &url]).failed(3);
 }
 
+/// Kills it in the middle of posting layers, again and again: what was answered with 201 is there,
+/// whole, and nothing else is there in part.
 fn kill_while_posting(bench: &Bench, database: &str, rounds: usize) {
     let path = layer(bench);
     let serving = Serving::start(bench, database);
     assert_eq!(serving.post_layer("first", &path, ""), Some(201));
-    let features = |serving: &Serving, name: &str| {
-        let (status, body) = serving
-            .ask("GET", &format!("/v1/layers/{name}?features"), "")
-            .unwrap();
-        let answer: Value = serde_json::from_str(&body).unwrap();
-        (status == 200).then(|| answer["Layer"]["Features"].clone())
-    };
-    let whole = features(&serving, "first").unwrap();
+    let whole = serving.features("first").unwrap();
     assert_eq!(whole.as_array().unwrap().len(), 40);
     drop(serving);
     let mut asked = Vec::new();
@@ -187,12 +92,9 @@ fn kill_while_posting(bench: &Bench, database: &str, rounds: usize) {
     }
     let serving = Serving::start(bench, database);
     for (name, is_acknowledged) in asked {
-        let found = features(&serving, &name);
+        let found = serving.features(&name);
         if is_acknowledged || found.is_some() {
-            let renamed = whole
-                .to_string()
-                .replace("\"first\"", &format!("\"{name}\""));
-            assert_eq!(found.unwrap().to_string(), renamed, "{name}");
+            assert_eq!(found.unwrap(), renamed(&whole, &name), "{name}");
         }
     }
 }

@@ -73,8 +73,17 @@ pub(crate) fn stream(
     expected: &Expected,
     limits: &Limits,
 ) -> Result<(Seen, LayerRead), ImageError> {
+    read(&mut &*blob, expected, limits)
+}
+
+/// The same from a reader.
+pub(crate) fn read(
+    blob: &mut (dyn std::io::Read + Send),
+    expected: &Expected,
+    limits: &Limits,
+) -> Result<(Seen, LayerRead), ImageError> {
     let mut seen = Seen::default();
-    let read = read_layer_stream(&mut &*blob, expected, limits, &mut seen, &())?;
+    let read = read_layer_stream(blob, expected, limits, &mut seen, &())?;
     Ok((seen, read))
 }
 

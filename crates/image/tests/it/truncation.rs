@@ -1,9 +1,11 @@
 //! A layer cut anywhere gives an error, or everything: never a part.
 
+use std::io::{self, Read};
+
 use pellucid_image::{Expected, Limits};
 
 use crate::build::{bzip2, docker, gzip, saved, sha256, various, xz, zstd};
-use crate::seen::{Line, image_at, stream, tar};
+use crate::seen::{Line, image_at, read, stream, tar};
 
 const CUTS: usize = 200;
 
@@ -19,26 +21,56 @@ fn cuts(length: usize) -> impl Iterator<Item = usize> {
         .chain((1..=8).map(move |back| length - back))
 }
 
-#[test]
-fn of_a_stream_without_digests() {
-    let (plain, lines) = whole();
-    // The slow formats are cut at fewer places.
-    for (name, step, blob) in [
-        ("plain", 1, plain.clone()),
-        ("gzip", 1, gzip(&plain)),
-        ("zstd", 1, zstd(&plain)),
-        ("bzip2", 8, bzip2(&plain)),
-        ("xz", 8, xz(&plain)),
+/// The layer in every compression: its name, how many cuts to pass over (some are slow), its bytes.
+fn blobs(plain: &[u8]) -> [(&'static str, usize, Vec<u8>); 6] {
+    [
+        ("plain", 1, plain.to_vec()),
+        ("gzip", 1, gzip(plain)),
+        ("zstd", 1, zstd(plain)),
+        ("bzip2", 8, bzip2(plain)),
+        ("xz", 8, xz(plain)),
         (
             "gzip members",
             1,
             plain.chunks(5000).flat_map(gzip).collect(),
         ),
-    ] {
+    ]
+}
+
+#[test]
+fn of_a_stream_without_digests() {
+    let (plain, lines) = whole();
+    for (name, step, blob) in blobs(&plain) {
         for cut in cuts(blob.len()).step_by(step) {
             if let Ok((seen, _)) = stream(&blob[..cut], &Expected::default(), &Limits::default()) {
                 assert!(seen.lines == lines, "{name} cut at {cut} of {}", blob.len());
             }
+        }
+    }
+}
+
+/// Gives the bytes, then the error of a disk that fails.
+struct Broken<'a>(&'a [u8]);
+
+impl Read for Broken<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.0.read(buffer)? {
+            0 => Err(io::Error::from_raw_os_error(5)),
+            count => Ok(count),
+        }
+    }
+}
+
+#[test]
+fn an_input_error_anywhere_is_the_layer_s() {
+    let (plain, _) = whole();
+    for (name, step, blob) in blobs(&plain) {
+        for end in cuts(blob.len()).step_by(step).chain([blob.len()]) {
+            let mut broken = Broken(blob.get(..end).unwrap());
+            let error = read(&mut broken, &Expected::default(), &Limits::default()).err();
+            let error = error.unwrap_or_else(|| panic!("{name} that fails at {end} is accepted"));
+            let text = format!("{error:?}");
+            assert!(text.contains("code: 5"), "{name} at {end}: {text}");
         }
     }
 }

@@ -97,6 +97,19 @@ async fn a_body_is_read_up_to_a_mebibyte() {
 }
 
 #[tokio::test]
+async fn deep_bodies_and_long_heads_are_refused_and_the_next_request_is_answered() {
+    let service = Service::start().await;
+    for body in ["[".repeat(500_000), "{\"Layer\":".repeat(50_000)] {
+        let answer = service.ask("POST", "/v1/layers", &body).await;
+        assert_eq!(answer.status, 400, "{answer:?}");
+    }
+    let long = format!("/v1/namespaces?x={}", "x".repeat(70_000));
+    let answer = service.ask("GET", &long, "").await;
+    assert!((400..500).contains(&answer.status), "{answer:?}");
+    assert_eq!(service.get("/v1/namespaces").await.status, 200);
+}
+
+#[tokio::test]
 async fn paths_and_methods_are_routed_as_by_clair() {
     let service = Service::start().await;
     for (method, target, status) in [

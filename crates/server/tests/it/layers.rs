@@ -1,5 +1,6 @@
 //! Layers: stored, inherited, replaced, taken away, deleted.
 
+use pellucid_store::{Added, Database, NewLayer, Store};
 use pellucid_testkit::LayerBuilder;
 use serde_json::{Value, json};
 
@@ -209,6 +210,38 @@ async fn files_below_rootfs_are_those_of_an_aci() {
     let answer = service.get("/v1/layers/a?features").await.json();
     assert_eq!(features(&answer), pairs(&[("musl 1.1.14-r12", "a")]));
     assert_eq!(answer["Layer"]["Features"][0]["VersionFormat"], "dpkg");
+}
+
+#[tokio::test]
+async fn a_chain_has_an_end() {
+    let service = Service::start().await;
+    let path = service.layer("base", debian(&[("bash", "5.2-1")]));
+    let database = Database::Sqlite {
+        path: service.folder.path().join("pellucid.sqlite"),
+    };
+    let store = Store::open(&database).await.unwrap();
+    let mut parent = None;
+    for number in 0..512 {
+        let name = format!("l{number}");
+        let layer = NewLayer {
+            name: &name,
+            parent,
+            namespace: None,
+            engine_version: 3,
+            digest: &name,
+            analysis_version: "1",
+            analysis: b"",
+            features: &[],
+        };
+        match store.add_layer(layer).await.unwrap() {
+            Added::Inserted(id) => parent = Some(id),
+            Added::AlreadyThere => panic!("{name} was there"),
+        }
+    }
+    let answer = service.post_layer("too high", &path, "l511").await;
+    assert_eq!(answer.status, 400, "{answer:?}");
+    assert!(answer.error().contains("longer than 512"), "{answer:?}");
+    assert_eq!(service.get("/v1/layers/too%20high").await.status, 404);
 }
 
 #[tokio::test]
