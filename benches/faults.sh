@@ -1,23 +1,28 @@
 #!/usr/bin/env bash
 # The service under faults and crowds: what is promised, tried many times. Ends with 1 if a promise was broken.
 #
-# usage: benches/faults.sh [kill|outage|crowd|slowloris]...     (default: all)
+# usage: benches/faults.sh [kill|outage|full|eio|crowd|slowloris]...     (default: all)
 #   kill       kill -9 at a random moment of posting layers, KILLS times (100) on each database: every
 #              acknowledged layer is there and equal, no other is there in part
 #   outage     PostgreSQL stopped as by a crash and started, OUTAGES times (20), under load: no exit, 503
 #              within 2 s, recovery within 10 s, no acknowledged layer lost
+#   full       a file system without room, FILLS times (20), for the service on SQLite and for `db update`:
+#              an error for each that is not done, nothing acknowledged lost, work goes on with room
+#   eio        a disk that gives input and output errors, under the service on SQLite: the same, after a
+#              check of the file system
 #   crowd      1,000 kept connections that read and 50 clients that post, for CROWD_SECONDS (60): no
 #              5xx but 503, memory said
 #   slowloris  2,000 connections whose header never ends: p99 of a client beside them, before and during
 #   STATUS     layer to post (default ../shared/golden/layers/debian12-minbase.tar.gz)
 #   PELLUCID   the binary (default: built here with --release)
 #
-# Needs: python3; postgresql for kill and outage. Short forms of kill and outage are among the tests.
+# Needs: python3; postgresql for kill and outage; root for full and eio, which mount (without, they are skipped and
+# say so). Short forms of all but eio are among the tests.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . benches/postgres.sh
-case ${1:-} in -*) sed -n '2,16p' "$0"; exit 2 ;; esac
-[ $# -gt 0 ] || set -- kill outage crowd slowloris
+case ${1:-} in -*) sed -n '2,21p' "$0"; exit 2 ;; esac
+[ $# -gt 0 ] || set -- kill outage full eio crowd slowloris
 export STATUS=${STATUS:-../shared/golden/layers/debian12-minbase.tar.gz}
 STATUS=$(realpath "$STATUS")
 if [ -z "${PELLUCID:-}" ]; then
@@ -27,7 +32,11 @@ fi
 export PELLUCID
 work=$(mktemp -d)
 chmod 755 "$work"
-finish() { [ -z "${pg_dir:-}" ] || postgres_stop immediate 2>/dev/null || true; rm -rf "$work"; }
+finish() {
+  [ -z "${pg_dir:-}" ] || postgres_stop immediate 2>/dev/null || true
+  for place in eio full back; do umount "$work/$place" 2>/dev/null || true; done
+  rm -rf "$work"
+}
 trap finish EXIT
 ulimit -n "$(ulimit -Hn)"
 
@@ -152,6 +161,12 @@ print(f"{rounds} kills in {time.time() - started:.0f} s: {len(said)} layers ackn
 PY
 }
 
+# A folder of so many megabytes, in memory.
+mounted() {
+  mkdir -p "$1"
+  mount -t tmpfs -o "size=$2m" tmpfs "$1" 2>/dev/null || { echo "skipped: nothing can be mounted here"; return 1; }
+}
+
 for what in "$@"; do
   echo "== $what"
   case $what in
@@ -224,6 +239,117 @@ print(f"{rounds} outages: 503 after {max(first):.2f} s at most, recovery after {
 service.kill()
 PY
       postgres_stop; pg_dir= ;;
+    full)
+      mounted "$work/full" 16 || continue
+      on full '{type: sqlite}' <<'PY'
+from service import *
+service = Service(*sys.argv[1:])
+ballast, update = f"{service.work}/ballast", [os.environ["PELLUCID"], "-q", "db", "update", "debian", "--data-dir", f"{service.work}/feeds"]
+def tracker(urgency):
+    os.makedirs(f"{service.work}/mirror/security-tracker.debian.org/tracker/data", exist_ok=True)
+    with open(f"{service.work}/mirror/security-tracker.debian.org/tracker/data/json", "w") as file:
+        json.dump({f"p{cve % 500}x{cve}": {f"CVE-2024-{cve:05}": {"description": "x", "releases": {"bookworm": {
+            "status": "resolved", "urgency": urgency, "fixed_version": "2"}}}} for cve in range(5000)}, file)
+def updated():
+    return subprocess.run([*update, "--mirror", f"{service.work}/mirror"], capture_output=True, text=True)
+def catalog():
+    return json.load(open(f"{service.work}/feeds/manifest.json"))["snapshots"]["debian"]["current"]["digest"]
+def fill():
+    with open(ballast, "wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(b"x" * 4096)
+        except OSError as error:
+            check(error.errno == 28, error)
+tracker("low")
+check(updated().returncode == 0, "the first update")
+digest = catalog()
+tracker("high")
+service.start()
+assert ask("POST", "/v1/layers", layer("first"))[0] == 201
+whole, acknowledged, refused, updates = features("first"), [], [], 0
+for number in range(int(os.environ.get("FILLS", 20))):
+    fill()
+    step, failures = 0, 0
+    while failures < 5 and step < 2000:
+        name = f"r{number}s{step}"
+        status, body = ask("POST", "/v1/layers", layer(name))
+        check(status == 201 or 500 <= status < 600, (name, status, body))
+        (acknowledged if status == 201 else refused).append(name)
+        failures += status != 201
+        step += 1
+    check(failures, "the disk is full and everything was stored")
+    check(features("first") == whole, "what is there cannot be read")
+    done = updated()
+    check(done.returncode == 3 and "full" in done.stderr.split("caused by", 1)[-1], f"db update: {done.returncode} {done.stderr}")
+    check(catalog() == digest, "another snapshot")
+    updates += 1
+    if number % 4 == 3:
+        service.kill()
+        os.remove(ballast)
+        service.start()
+    else:
+        os.remove(ballast)
+    name = f"r{number}"
+    check(ask("POST", "/v1/layers", layer(name))[0] == 201, f"{name} with room again")
+    acknowledged.append(name)
+check(updated().returncode == 0 and catalog() != digest, "the update with room")
+service.kill()
+service.start()
+for name in acknowledged:
+    check(features(name) == whole, f"{name} is lost")
+for name in refused:
+    check(features(name) in (None, whole), f"half of {name} is there")
+service.kill()
+print(f"{number + 1} times full: {len(acknowledged)} layers acknowledged, all there and equal; {len(refused)} refused with 5xx, "
+      f"none there in part; {updates} updates failed, each with the old snapshot in place")
+PY
+      umount "$work/full" ;;
+    eio)
+      # A disk in a file, in a folder that runs full: what cannot be written there is an input/output error.
+      mounted "$work/back" 20 || continue
+      truncate -s 64M "$work/back/disk" && mkdir -p "$work/eio"
+      mkfs.ext4 -q "$work/back/disk" 2>/dev/null && mount -o loop "$work/back/disk" "$work/eio" 2>/dev/null \
+        || { echo "skipped: no loop device here"; continue; }
+      on eio '{type: sqlite}' <<'PY'
+from service import *
+service = Service(*sys.argv[1:])
+service.start()
+assert ask("POST", "/v1/layers", layer("first"))[0] == 201
+whole, acknowledged, refused = features("first"), ["first"], []
+for step in range(50):
+    assert ask("POST", "/v1/layers", layer(f"s{step}"))[0] == 201
+    acknowledged.append(f"s{step}")
+os.sync()
+back = os.path.join(os.path.dirname(service.work), "back")
+with open(f"{back}/ballast", "wb", buffering=0) as file:
+    try:
+        while True:
+            file.write(b"x" * 4096)
+    except OSError:
+        pass
+for step in range(20_000):
+    status, body = ask("POST", "/v1/layers", layer(f"e{step}"))
+    check(status == 201 or 500 <= status < 600, (step, status, body))
+    (acknowledged if status == 201 else refused).append(f"e{step}")
+    if len(refused) >= 20:
+        break
+check(refused, "no error came")
+check(ask("GET", "/v1/namespaces")[0] in (200, 500, 503), "the service does not answer")
+service.kill()
+os.remove(f"{back}/ballast")
+shell = lambda command: subprocess.run(["bash", "-c", command], check=True, stdout=subprocess.DEVNULL)
+shell(f"umount {service.work} && (e2fsck -fy {back}/disk; [ $? -le 2 ]) && mount -o loop {back}/disk {service.work}")
+service.start()
+for name in acknowledged:
+    check(features(name) == whole, f"{name} is lost")
+for name in refused:
+    check(features(name) in (None, whole), f"half of {name} is there")
+check(ask("POST", "/v1/layers", layer("after"))[0] == 201, "no layer afterwards")
+service.kill()
+print(f"{len(acknowledged)} layers acknowledged, all there and equal; {len(refused)} refused with 5xx, none there in part")
+PY
+      umount "$work/eio"; umount "$work/back" ;;
     crowd)
       on crowd '{type: sqlite}' <<'PY'
 from service import *
