@@ -10,13 +10,15 @@
 #              an error for each that is not done, nothing acknowledged lost, work goes on with room
 #   eio        a disk that gives input and output errors, under the service on SQLite: the same, after a
 #              check of the file system
-#   crowd      1,000 kept connections that read and 50 clients that post, for CROWD_SECONDS (60): no
-#              5xx but 503, memory said
-#   slowloris  2,000 connections whose header never ends: p99 of a client beside them, before and during
+#   crowd      1,000 kept connections that read and 50 clients that post, for CROWD_SECONDS (60), on
+#              each database: no 5xx but 503, memory said
+#   slowloris  2,000 connections whose header never ends: p99 of a client beside them, before and
+#              during, on each database
 #   STATUS     layer to post (default ../shared/golden/layers/debian12-minbase.tar.gz)
 #   PELLUCID   the binary (default: built here with --release)
+#   PORT       of the service, the next one too (default 16060)
 #
-# Needs: python3; postgresql for kill and outage; root for full and eio, which mount (without, they are skipped and
+# Needs: python3; postgresql; root for full and eio, which mount (without, they are skipped and
 # say so). Short forms of all but eio are among the tests.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -44,7 +46,7 @@ cat >"$work/service.py" <<'PY'
 """A service to torment, and a client for it."""
 import asyncio, atexit, http.client, json, os, random, signal, subprocess, sys, time
 
-STATUS, PORT = os.environ["STATUS"], 16060
+STATUS, PORT = os.environ["STATUS"], int(os.environ.get("PORT", 16060))
 
 class Service:
     def __init__(self, work, database, more=""):
@@ -167,14 +169,98 @@ mounted() {
   mount -t tmpfs -o "size=$2m" tmpfs "$1" 2>/dev/null || { echo "skipped: nothing can be mounted here"; return 1; }
 }
 
+crowd() {
+  on "$1" "$2" <<'PY'
+from service import *
+service = Service(*sys.argv[1:])
+service.start()
+assert ask("POST", "/v1/layers", layer("first"))[0] == 201
+seconds, counts, broken, highest = float(os.environ.get("CROWD_SECONDS", 60)), {}, 0, ""
+
+async def client(until, make):
+    global broken
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", PORT)
+        step = 0
+        while time.time() < until:
+            method, path, body = make(step)
+            status = await request(reader, writer, method, path, body)
+            counts[method, status] = counts.get((method, status), 0) + 1
+            step += 1
+        writer.close()
+    except (OSError, asyncio.IncompleteReadError):
+        broken += 1
+
+async def main():
+    until = time.time() + seconds
+    read = lambda _: ("GET", "/v1/layers/first?vulnerabilities", b"")
+    post = lambda poster: lambda step: ("POST", "/v1/layers", json.dumps(layer(f"p{poster}s{step}")).encode())
+    await asyncio.gather(*(client(until, read) for _ in range(1000)), *(client(until, post(it)) for it in range(50)))
+
+asyncio.run(main())
+bad = {key: count for key, count in counts.items() if key[1] >= 500 and key[1] != 503}
+print(f"1,000 readers and 50 posters for {seconds:.0f} s: {counts}, {broken} broken connections; {service.memory()}")
+check(not bad and not broken, f"{bad} {broken}")
+service.kill()
+PY
+}
+
+slowloris() {
+  on "$1" "$2" <<'PY'
+from service import *
+service = Service(*sys.argv[1:])
+service.start()
+assert ask("POST", "/v1/layers", layer("first"))[0] == 201
+
+async def healthy(count):
+    reader, writer = await asyncio.open_connection("127.0.0.1", PORT)
+    times = []
+    for _ in range(count):
+        start = time.perf_counter()
+        assert await request(reader, writer, "GET", "/v1/layers/first?vulnerabilities") == 200
+        times.append((time.perf_counter() - start) * 1000)
+    writer.close()
+    times.sort()
+    return times[count // 2], times[count * 99 // 100]
+
+async def main():
+    await healthy(500)
+    before = await healthy(5000)
+    memory = service.memory()
+    open_ = []
+    for _ in range(2000):
+        _, writer = await asyncio.open_connection("127.0.0.1", PORT)
+        writer.write(b"GET /v1/namespaces HTTP/1.1\r\nX-a: b\r\n")
+        open_.append(writer)
+    async def drip():
+        while True:
+            for writer in open_:
+                writer.write(b"X: y\r\n")
+            await asyncio.sleep(1)
+    dripping = asyncio.create_task(drip())
+    during = await healthy(5000)
+    dripping.cancel()
+    print(f"p50 and p99 of a client: {before[0]:.3f} {before[1]:.3f} ms alone, {during[0]:.3f} {during[1]:.3f} ms beside "
+          f"2,000 half-open connections; {memory} before, {service.memory()} during")
+    check(during[1] <= max(2 * before[1], before[1] + 0.5), "p99 is more than doubled")
+
+asyncio.run(main())
+service.kill()
+PY
+}
+
+# both FUNCTION: runs it on each database
+both() {
+  echo "sqlite:"; "$1" "$1-sqlite" '{type: sqlite}'
+  echo "pgsql:"; postgres_make "$work/postgres-$1"
+  "$1" "$1-pgsql" "{type: pgsql, options: {source: \"$pg_source\"}}"
+  postgres_stop; pg_dir=
+}
+
 for what in "$@"; do
   echo "== $what"
   case $what in
-    kill)
-      echo "sqlite:"; kill_9 kill-sqlite '{type: sqlite}'
-      echo "pgsql:"; postgres_make "$work/postgres-kill"
-      kill_9 kill-pgsql "{type: pgsql, options: {source: \"$pg_source\"}}"
-      postgres_stop; pg_dir= ;;
+    kill) both kill_9 ;;
     outage)
       postgres_make "$work/postgres"
       export -f postgres_start postgres_stop pg_as; export pg_dir pg_bin
@@ -350,84 +436,7 @@ service.kill()
 print(f"{len(acknowledged)} layers acknowledged, all there and equal; {len(refused)} refused with 5xx, none there in part")
 PY
       umount "$work/eio"; umount "$work/back" ;;
-    crowd)
-      on crowd '{type: sqlite}' <<'PY'
-from service import *
-service = Service(*sys.argv[1:])
-service.start()
-assert ask("POST", "/v1/layers", layer("first"))[0] == 201
-seconds, counts, broken, highest = float(os.environ.get("CROWD_SECONDS", 60)), {}, 0, ""
-
-async def client(until, make):
-    global broken
-    try:
-        reader, writer = await asyncio.open_connection("127.0.0.1", PORT)
-        step = 0
-        while time.time() < until:
-            method, path, body = make(step)
-            status = await request(reader, writer, method, path, body)
-            counts[method, status] = counts.get((method, status), 0) + 1
-            step += 1
-        writer.close()
-    except (OSError, asyncio.IncompleteReadError):
-        broken += 1
-
-async def main():
-    until = time.time() + seconds
-    read = lambda _: ("GET", "/v1/layers/first?vulnerabilities", b"")
-    post = lambda poster: lambda step: ("POST", "/v1/layers", json.dumps(layer(f"p{poster}s{step}")).encode())
-    await asyncio.gather(*(client(until, read) for _ in range(1000)), *(client(until, post(it)) for it in range(50)))
-
-asyncio.run(main())
-bad = {key: count for key, count in counts.items() if key[1] >= 500 and key[1] != 503}
-print(f"1,000 readers and 50 posters for {seconds:.0f} s: {counts}, {broken} broken connections; {service.memory()}")
-check(not bad and not broken, f"{bad} {broken}")
-service.kill()
-PY
-      ;;
-    slowloris)
-      on slowloris '{type: sqlite}' <<'PY'
-from service import *
-service = Service(*sys.argv[1:])
-service.start()
-assert ask("POST", "/v1/layers", layer("first"))[0] == 201
-
-async def healthy(count):
-    reader, writer = await asyncio.open_connection("127.0.0.1", PORT)
-    times = []
-    for _ in range(count):
-        start = time.perf_counter()
-        assert await request(reader, writer, "GET", "/v1/layers/first?vulnerabilities") == 200
-        times.append((time.perf_counter() - start) * 1000)
-    writer.close()
-    times.sort()
-    return times[count // 2], times[count * 99 // 100]
-
-async def main():
-    await healthy(500)
-    before = await healthy(5000)
-    memory = service.memory()
-    open_ = []
-    for _ in range(2000):
-        _, writer = await asyncio.open_connection("127.0.0.1", PORT)
-        writer.write(b"GET /v1/namespaces HTTP/1.1\r\nX-a: b\r\n")
-        open_.append(writer)
-    async def drip():
-        while True:
-            for writer in open_:
-                writer.write(b"X: y\r\n")
-            await asyncio.sleep(1)
-    dripping = asyncio.create_task(drip())
-    during = await healthy(5000)
-    dripping.cancel()
-    print(f"p50 and p99 of a client: {before[0]:.3f} {before[1]:.3f} ms alone, {during[0]:.3f} {during[1]:.3f} ms beside "
-          f"2,000 half-open connections; {memory} before, {service.memory()} during")
-    check(during[1] <= max(2 * before[1], before[1] + 0.5), "p99 is more than doubled")
-
-asyncio.run(main())
-service.kill()
-PY
-      ;;
+    crowd | slowloris) both "$what" ;;
     *) echo "unknown: $what" >&2; exit 2 ;;
   esac
 done

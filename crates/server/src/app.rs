@@ -26,6 +26,7 @@ pub(crate) struct App {
     pub(crate) auth: Auth,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) pages: v1::Pages,
+    pub(crate) lister: v1::Lister,
     pub(crate) timeout: Duration,
 }
 

@@ -319,6 +319,7 @@ impl Starting {
             auth: self.auth,
             metrics: Arc::clone(&self.metrics),
             pages: v1::Pages::new(pagination_key),
+            lister: v1::Lister::start(),
             timeout: self.config.clair.api().timeout.0,
         });
         let background = Background {

@@ -12,6 +12,7 @@ pub(crate) mod format;
 pub mod hostile;
 mod json;
 mod layers;
+mod lister;
 mod matching;
 mod notifications;
 mod nvd;
@@ -33,6 +34,7 @@ use crate::app::{App, Peer};
 use crate::audit;
 use crate::auth::{Denied, Principal};
 use crate::reply::{self, Reply};
+pub(crate) use lister::Lister;
 pub(crate) use page::Pages;
 pub(crate) use written::Written;
 

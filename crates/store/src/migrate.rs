@@ -19,6 +19,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "feed_notifications",
         include_str!("../migrations/0002_feed_notifications.sql"),
     ),
+    (
+        3,
+        "introduced",
+        include_str!("../migrations/0003_introduced.sql"),
+    ),
 ];
 
 /// Made by whoever comes first; the loser of a race is told that it exists.

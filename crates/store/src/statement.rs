@@ -10,7 +10,7 @@
 //! | `unixepoch()`, the database's clock | `EXTRACT(EPOCH FROM clock_timestamp())` |
 //! | `INTEGER PRIMARY KEY AUTOINCREMENT` | an identity column |
 //! | `BLOB`, `WITHOUT ROWID` (migrations) | `BYTEA`, nothing |
-//! | `/*postgres … */` (row locks, which SQLite has not) | the text inside |
+//! | `/*postgres … */` (row locks, and what is PostgreSQL's alone) | the text inside |
 
 use std::sync::OnceLock;
 

@@ -87,8 +87,12 @@ pub(crate) async fn list(
             outcome.map(|()| body)
         }
     };
-    let done = tokio::task::spawn_blocking(work).await;
-    let body = done.map_err(|_| ApiError::internal("the list failed"))??;
+    let done = if limit > AT_ONCE {
+        app.lister.run(work).await
+    } else {
+        tokio::task::spawn_blocking(work).await.ok()
+    };
+    let body = done.ok_or_else(|| ApiError::internal("the list failed"))??;
     Ok(sent(StatusCode::OK, asked.gzip, body))
 }
 
