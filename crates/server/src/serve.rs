@@ -177,28 +177,33 @@ impl Server {
             opened => opened,
         };
         let started = Arc::new(Started::new(starting.auth.mode(), &starting.metrics));
-        listen(
-            &starting,
-            &started,
-            (api_listener, tls),
-            health_listener,
-            api.drain.0,
-        );
+        let metrics = Arc::clone(&starting.metrics);
+        // With the database there, whoever finds the port open is answered.
+        let waiting = match opened {
+            Ok(opened) => {
+                starting.go(opened, &started);
+                None
+            }
+            Err(error) => Some((starting, error)),
+        };
+        let ports = Ports {
+            api: api_listener,
+            tls,
+            health: health_listener,
+            drain: api.drain.0,
+        };
+        ports.listen(&started, &metrics, &stop.0, &tasks);
         tracing::info!(address = %api_address, "starting main API");
         tracing::info!(address = %health_address, "starting health API");
         let failed = Arc::new(OnceLock::new());
-        match opened {
-            Ok(opened) => starting.go(opened, &started),
-            Err(error) => {
-                let failed = Arc::clone(&failed);
-                tasks.spawn(async move {
-                    let stop = starting.stop.clone();
-                    if let Err(error) = starting.wait(error, &started).await {
-                        let _ = failed.set(error);
-                        stop.ask();
-                    }
-                });
-            }
+        if let Some((starting, error)) = waiting {
+            let (failed, stop) = (Arc::clone(&failed), stop.clone());
+            tasks.spawn(async move {
+                if let Err(error) = starting.wait(error, &started).await {
+                    let _ = failed.set(error);
+                    stop.ask();
+                }
+            });
         }
         tasks.close();
         Ok(Self {
@@ -294,6 +299,7 @@ impl Starting {
             match self.open().await {
                 Ok(opened) => {
                     self.go(opened, started);
+                    tracing::info!("the database is there");
                     return Ok(());
                 }
                 Err(next) => error = next,
@@ -339,45 +345,54 @@ impl Starting {
     }
 }
 
-/// Serves both ports, whether the start is done or not.
-fn listen(
-    starting: &Starting,
-    started: &Arc<Started>,
-    (api, tls): (tokio::net::TcpListener, Option<Arc<Tls>>),
+/// What is listened on.
+struct Ports {
+    api: tokio::net::TcpListener,
+    tls: Option<Arc<Tls>>,
     health: tokio::net::TcpListener,
     drain: Duration,
-) {
-    let (metrics, token) = (&starting.metrics, &starting.stop.0);
-    let handle = {
-        let started = Arc::clone(started);
-        move |peer, request| api::handle(Arc::clone(&started), peer, request)
-    };
-    starting.tasks.spawn(listen::serve(
-        api,
-        tls,
-        Arc::clone(metrics),
-        token.clone(),
-        drain,
-        handle,
-    ));
-    let phase = Arc::new(Phase::default());
-    let handle = {
-        let (started, phase) = (Arc::clone(started), Arc::clone(&phase));
-        move |_, request| health::handle(Arc::clone(&started), Arc::clone(&phase), request)
-    };
-    starting.tasks.spawn(listen::serve(
-        health,
-        None,
-        Arc::clone(metrics),
-        token.clone(),
-        drain.min(Duration::from_secs(10)),
-        handle,
-    ));
-    let token = token.clone();
-    starting.tasks.spawn(async move {
-        token.cancelled().await;
-        phase.draining.store(true, Ordering::Relaxed);
-    });
+}
+
+impl Ports {
+    /// Serves both, whether the start is done or not.
+    fn listen(
+        self,
+        started: &Arc<Started>,
+        metrics: &Arc<Metrics>,
+        token: &CancellationToken,
+        tasks: &TaskTracker,
+    ) {
+        let handle = {
+            let started = Arc::clone(started);
+            move |peer, request| api::handle(Arc::clone(&started), peer, request)
+        };
+        tasks.spawn(listen::serve(
+            self.api,
+            self.tls,
+            Arc::clone(metrics),
+            token.clone(),
+            self.drain,
+            handle,
+        ));
+        let phase = Arc::new(Phase::default());
+        let handle = {
+            let (started, phase) = (Arc::clone(started), Arc::clone(&phase));
+            move |_, request| health::handle(Arc::clone(&started), Arc::clone(&phase), request)
+        };
+        tasks.spawn(listen::serve(
+            self.health,
+            None,
+            Arc::clone(metrics),
+            token.clone(),
+            self.drain.min(Duration::from_secs(10)),
+            handle,
+        ));
+        let token = token.clone();
+        tasks.spawn(async move {
+            token.cancelled().await;
+            phase.draining.store(true, Ordering::Relaxed);
+        });
+    }
 }
 
 /// The database that a configuration means; the embedded one is in `data_dir` unless it says where.

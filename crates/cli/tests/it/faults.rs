@@ -186,7 +186,7 @@ fn a_read_only_data_directory_is_read_and_said_where_it_has_to_be_written() {
     let said = lines.find(|line| line.contains("the database is not there yet"));
     assert!(said.unwrap().contains("pellucid.sqlite: Permission denied"));
     mode("data", 0o777);
-    let started = lines.any(|line| line.contains("starting main API"));
+    let started = lines.any(|line| line.contains("the database is there"));
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(started, "the service starts once it may write");
