@@ -1,6 +1,7 @@
 //! `pellucid serve`: the service. Its flags are written as Clair 2.x's are, with one dash or two.
 
 use std::ffi::OsString;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ use crate::exit::{Exit, Usage};
 const CLAIR: &str = "/etc/clair/config.yaml";
 /// Time that work on other threads gets to end by itself.
 const GRACE: Duration = Duration::from_secs(1);
+/// Milliseconds until the allocator gives freed memory back.
+const PURGE_DELAY: &str = "MIMALLOC_PURGE_DELAY";
 /// Flags that Clair's users write with one dash.
 const FLAGS: [&str; 4] = ["-config", "-cpu-profile", "-insecure-tls", "-log-level"];
 
@@ -68,8 +71,24 @@ pub(crate) fn start_logging(args: &ServeArgs) {
     debug_assert!(started.is_ok(), "logging starts once");
 }
 
+/// Has the allocator give memory back as soon as it is free, so that a server does not keep what a
+/// thousand clients once needed. The allocator takes this from the environment, and only when a process
+/// begins; so the process begins again, as the same one. Where it cannot, it takes more memory and serves
+/// as well.
+fn give_memory_back() {
+    if std::env::var_os(PURGE_DELAY).is_some() {
+        return;
+    }
+    let mut args = std::env::args_os();
+    let name = args.next().unwrap_or_else(|| "pellucid".into());
+    let mut again = std::process::Command::new("/proc/self/exe");
+    let error = again.arg0(name).args(args).env(PURGE_DELAY, "0").exec();
+    tracing::debug!(%error, "freed memory is given back late");
+}
+
 /// Serves until a signal asks for an end; a second one ends at once.
 pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
+    give_memory_back();
     if args.cpu_profile.is_some() {
         tracing::warn!("-cpu-profile has no effect");
     }
