@@ -73,7 +73,7 @@ impl Default for Limits {
             image_layers: 1000,
             archive_members: 100_000,
             file_bytes: GIB,
-            spool_after: MIB,
+            spool_after: 4 * MIB,
             head_bytes: 64 << 10,
             header_bytes: MIB,
             path_bytes: 128 << 10,
