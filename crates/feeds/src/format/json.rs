@@ -29,6 +29,17 @@ pub(crate) fn text<'a>(file: &Fetched<'a>) -> Result<&'a str, FeedError> {
     }
 }
 
+/// Reads the document that a file is.
+///
+/// # Errors
+/// The body is empty, a web page, not UTF-8, or no document of this shape.
+pub(crate) fn document<'a, T: Deserialize<'a>>(file: &Fetched<'a>) -> Result<T, FeedError> {
+    serde_json::from_str(text(file)?).map_err(|source| FeedError::Json {
+        file: file.name().to_owned(),
+        source,
+    })
+}
+
 /// A string that borrows where it has no escapes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Deserialize)]
 #[serde(transparent)]

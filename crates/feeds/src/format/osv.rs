@@ -110,11 +110,7 @@ pub(crate) struct Event<'a> {
 /// # Errors
 /// The file is no record.
 pub(crate) fn record<'a>(file: &Fetched<'a>) -> Result<Record<'a>, FeedError> {
-    let text = json::text(file)?;
-    serde_json::from_str(text).map_err(|source| FeedError::Json {
-        file: file.name().to_owned(),
-        source,
-    })
+    json::document(file)
 }
 
 /// A publisher's own object, if it has the shape that is looked for.

@@ -39,12 +39,7 @@ impl Secdb<'_> {
         file: &Fetched<'_>,
         out: &mut dyn AdvisorySink,
     ) -> Result<(), FeedError> {
-        let text = json::text(file)?;
-        let document: Document<'_> =
-            serde_json::from_str(text).map_err(|source| FeedError::Json {
-                file: file.name().to_owned(),
-                source,
-            })?;
+        let document: Document<'_> = json::document(file)?;
         if let Some(expected) = self.release {
             let found = document.distroversion.as_deref().unwrap_or_default();
             if found != expected {

@@ -42,12 +42,7 @@ impl Feed for Arch {
     }
 
     fn parse(&self, file: &Fetched<'_>, out: &mut dyn AdvisorySink) -> Result<(), FeedError> {
-        let text = json::text(file)?;
-        let records: Vec<&RawValue> =
-            serde_json::from_str(text).map_err(|source| FeedError::Json {
-                file: file.name().to_owned(),
-                source,
-            })?;
+        let records: Vec<&RawValue> = json::document(file)?;
         if records.is_empty() {
             return Err(FeedError::NoRecords {
                 file: file.name().to_owned(),

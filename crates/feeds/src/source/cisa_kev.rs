@@ -63,12 +63,7 @@ impl Feed for CisaKev {
     }
 
     fn parse(&self, file: &Fetched<'_>, out: &mut dyn AdvisorySink) -> Result<(), FeedError> {
-        let text = json::text(file)?;
-        let catalog: Catalog<'_> =
-            serde_json::from_str(text).map_err(|source| FeedError::Json {
-                file: file.name().to_owned(),
-                source,
-            })?;
+        let catalog: Catalog<'_> = json::document(file)?;
         if catalog.vulnerabilities.is_empty() {
             return Err(FeedError::NoRecords {
                 file: file.name().to_owned(),

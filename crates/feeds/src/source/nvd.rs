@@ -166,11 +166,7 @@ impl Feed for Nvd {
     }
 
     fn parse(&self, file: &Fetched<'_>, out: &mut dyn AdvisorySink) -> Result<(), FeedError> {
-        let text = json::text(file)?;
-        let page: Page<'_> = serde_json::from_str(text).map_err(|source| FeedError::Json {
-            file: file.name().to_owned(),
-            source,
-        })?;
+        let page: Page<'_> = json::document(file)?;
         // Nothing may have changed; a year without anything is a broken file.
         if page.vulnerabilities.is_empty() && file.request.name != "modified.json" {
             return Err(FeedError::NoRecords {

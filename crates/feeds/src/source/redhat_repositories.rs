@@ -57,12 +57,7 @@ impl Feed for RedHatRepositories {
     }
 
     fn parse(&self, file: &Fetched<'_>, out: &mut dyn AdvisorySink) -> Result<(), FeedError> {
-        let text = json::text(file)?;
-        let document: Document<'_> =
-            serde_json::from_str(text).map_err(|source| FeedError::Json {
-                file: file.name().to_owned(),
-                source,
-            })?;
+        let document: Document<'_> = json::document(file)?;
         if document.data.0.is_empty() {
             return Err(FeedError::NoRecords {
                 file: file.name().to_owned(),
