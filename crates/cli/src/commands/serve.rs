@@ -83,7 +83,7 @@ fn give_memory_back() {
     let name = args.next().unwrap_or_else(|| "pellucid".into());
     let mut again = std::process::Command::new("/proc/self/exe");
     let error = again.arg0(name).args(args).env(PURGE_DELAY, "0").exec();
-    tracing::debug!(%error, "freed memory is given back late");
+    tracing::warn!(%error, "freed memory is given back late: the process could not begin again");
 }
 
 /// Serves until a signal asks for an end; a second one ends at once.
