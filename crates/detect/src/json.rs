@@ -5,7 +5,6 @@
 //! a key that stands there twice the last one counts, as it does for JavaScript.
 
 use std::fmt;
-use std::io::BufReader;
 
 use pellucid_image::Body;
 use serde::de::{
@@ -32,7 +31,7 @@ pub(crate) fn texts<const N: usize>(
             if region.array::<3>(0)?.is_some_and(|start| start == BOM) {
                 region = region.part(3, region.len() - 3).unwrap_or(region);
             }
-            let reader = BufReader::with_capacity(64 << 10, region.reader());
+            let reader = region.buffered(64 << 10);
             read(&mut serde_json::Deserializer::from_reader(reader), keys)
         }
     }
@@ -49,7 +48,7 @@ pub(crate) fn document<T: DeserializeOwned>(body: &Body) -> Result<T, DetectErro
             if region.array::<3>(0)?.is_some_and(|start| start == BOM) {
                 region = region.part(3, region.len() - 3).unwrap_or(region);
             }
-            serde_json::from_reader(BufReader::with_capacity(64 << 10, region.reader()))
+            serde_json::from_reader(region.buffered(64 << 10))
         }
     };
     document.map_err(|error| match error.classify() {

@@ -21,6 +21,7 @@ use sha2::digest::Digest as _;
 use crate::RawPath;
 use crate::detector::OwnedFiles;
 use crate::path::below;
+use crate::region::Region;
 
 /// Largest file that is hashed.
 const LIMIT: u64 = 64 << 20;
@@ -58,31 +59,20 @@ impl Digests {
     /// The digests of a file that proves a package; `None` where no package manager would own it.
     pub(crate) fn of(path: &[u8], body: &Body) -> Option<Self> {
         let elsewhere = ELSEWHERE.iter().any(|folder| below(path, folder).is_some());
-        if elsewhere || !path.contains(&b'/') || body.len().ok()? > LIMIT {
+        let region = Region::of(body).ok()?;
+        if elsewhere || !path.contains(&b'/') || region.len() > LIMIT {
             return None;
         }
         let (mut md5, mut sha1, mut sha256) = (Md5::new(), Sha1::new(), Sha256::new());
-        let mut take = |bytes: &[u8]| {
-            md5.update(bytes);
-            sha1.update(bytes);
-            sha256.update(bytes);
-        };
-        match body {
-            Body::Memory(bytes) => bytes.chunks(BLOCK).for_each(&mut take),
-            _ => {
-                let mut at = 0;
-                let mut buffer = vec![0; 256 << 10];
-                loop {
-                    let read = body.read_at(at, &mut buffer).ok()?;
-                    if read == 0 {
-                        break;
-                    }
-                    at += read as u64;
-                    let read = buffer.get(..read).unwrap_or_default();
-                    read.chunks(BLOCK).for_each(&mut take);
+        region
+            .each(|bytes| {
+                for block in bytes.chunks(BLOCK) {
+                    md5.update(block);
+                    sha1.update(block);
+                    sha256.update(block);
                 }
-            }
-        }
+            })
+            .ok()?;
         Some(Self {
             md5: hex(&md5.finalize()),
             sha1: hex(&sha1.finalize()),

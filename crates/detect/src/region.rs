@@ -3,7 +3,8 @@
 //! A kept file may lie in a spool and be hundreds of megabytes long: nothing here reads more of it
 //! than was asked for.
 
-use std::io::{self, Read};
+use std::borrow::Cow;
+use std::io::{self, BufRead, BufReader, Read};
 
 use pellucid_image::Body;
 
@@ -72,6 +73,33 @@ impl<'a> Region<'a> {
         Ok((self.read_at(offset, &mut bytes)? == N).then_some(bytes))
     }
 
+    /// Shows all bytes of the region in order, in one piece where they are in memory.
+    pub(crate) fn each(&self, mut piece: impl FnMut(&[u8])) -> Result<(), DetectError> {
+        if let Some(bytes) = self.in_memory() {
+            piece(bytes);
+            return Ok(());
+        }
+        let mut at = 0;
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            let read = self.read_at(at, &mut buffer)?;
+            if read == 0 {
+                return Ok(());
+            }
+            at += read as u64;
+            piece(buffer.get(..read).unwrap_or_default());
+        }
+    }
+
+    /// Up to `most` bytes from `offset` on, not copied where they are in memory.
+    pub(crate) fn slice(&self, offset: u64, most: usize) -> Result<Cow<'a, [u8]>, DetectError> {
+        let len = self.len.saturating_sub(offset).min(most as u64);
+        match self.part(offset, len).and_then(|part| part.in_memory()) {
+            Some(bytes) => Ok(Cow::Borrowed(bytes)),
+            None => self.bytes(offset, most).map(Cow::Owned),
+        }
+    }
+
     /// Up to `most` bytes from `offset` on.
     pub(crate) fn bytes(&self, offset: u64, most: usize) -> Result<Vec<u8>, DetectError> {
         let left = usize::try_from(self.len.saturating_sub(offset)).unwrap_or(usize::MAX);
@@ -79,6 +107,14 @@ impl<'a> Region<'a> {
         let read = self.read_at(offset, &mut bytes)?;
         bytes.truncate(read);
         Ok(bytes)
+    }
+
+    /// Reads from the start on in pieces of some size, not copied where they are in memory.
+    pub(crate) fn buffered(self, capacity: usize) -> Box<dyn BufRead + 'a> {
+        match self.in_memory() {
+            Some(bytes) => Box::new(bytes),
+            None => Box::new(BufReader::with_capacity(capacity, self.reader())),
+        }
     }
 
     /// Reads from the start on. Not buffered.
@@ -113,6 +149,8 @@ impl Read for Reader<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
 
     #[test]
@@ -129,5 +167,25 @@ mod tests {
         let mut all = Vec::new();
         region.reader().read_to_end(&mut all).unwrap();
         assert_eq!(all, [10, 11, 12, 13, 14]);
+    }
+
+    #[test]
+    fn bytes_of_a_spool_and_of_memory_are_the_same() {
+        let all: Vec<u8> = (0..200_000_u32).map(|number| number as u8).collect();
+        let mut spool = tempfile::tempfile().unwrap();
+        spool.write_all(&all).unwrap();
+        for body in [Body::Memory(all.clone()), Body::Spool(spool)] {
+            let region = Region::of(&body).unwrap().part(1000, 150_000).unwrap();
+            let mut pieces = Vec::new();
+            region
+                .each(|piece| pieces.extend_from_slice(piece))
+                .unwrap();
+            assert_eq!(pieces, all[1000..151_000]);
+            let mut read = Vec::new();
+            region.buffered(4096).read_to_end(&mut read).unwrap();
+            assert_eq!(read, pieces);
+            assert_eq!(*region.slice(149_990, 99).unwrap(), pieces[149_990..]);
+            assert!(region.slice(u64::MAX, 4).unwrap().is_empty());
+        }
     }
 }

@@ -74,16 +74,7 @@ impl Reuse {
             return Ok(None);
         }
         let mut digest = Sha256::new();
-        let mut at = 0;
-        let mut buffer = vec![0; 64 << 10];
-        loop {
-            let read = region.read_at(at, &mut buffer)?;
-            if read == 0 {
-                break;
-            }
-            at += read as u64;
-            digest.update(buffer.get(..read).unwrap_or_default());
-        }
+        region.each(|bytes| digest.update(bytes))?;
         let name = split(file.path).1.to_vec();
         Ok(Some((detector.name(), name, digest.finalize().into())))
     }

@@ -9,7 +9,7 @@
 //! Nothing is believed before it was read: an entry is inflated up to the caller's limit, whatever
 //! size it declares. Not here: encryption, archives over several disks, checksums.
 
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, Read};
 
 use flate2::read::DeflateDecoder;
 
@@ -82,7 +82,7 @@ impl<'a> Archive<'a> {
     pub(crate) fn open(region: Region<'a>) -> Result<Self, DetectError> {
         const NONE: DetectError = DetectError::Malformed("a zip archive without a directory");
         let tail_at = region.len().saturating_sub((END_BYTES + 0xffff) as u64);
-        let tail = region.bytes(tail_at, END_BYTES + 0xffff)?;
+        let tail = region.slice(tail_at, END_BYTES + 0xffff)?;
         let mut end = tail.len();
         for _ in 0..CANDIDATES {
             let Some(at) = tail.get(..end).and_then(|bytes| rfind(bytes, END)) else {
@@ -177,7 +177,7 @@ impl<'a> Archive<'a> {
     /// The entries, in the order of the directory.
     pub(crate) fn entries(&self) -> Entries<'a> {
         Entries {
-            directory: BufReader::with_capacity(32 << 10, self.directory.reader()),
+            directory: self.directory.buffered(32 << 10),
             name: Vec::new(),
             extra: Vec::new(),
             count: 0,
@@ -228,7 +228,7 @@ impl<'a> Archive<'a> {
 
 /// Goes through a central directory.
 pub(crate) struct Entries<'a> {
-    directory: BufReader<Reader<'a>>,
+    directory: Box<dyn BufRead + 'a>,
     name: Vec<u8>,
     extra: Vec<u8>,
     count: u64,

@@ -373,17 +373,9 @@ fn spool(from: &mut impl Read, to: &mut std::fs::File) -> Result<Option<u64>, De
     }
 }
 
-fn sha1(region: Region<'_>) -> io::Result<String> {
+fn sha1(region: Region<'_>) -> Result<String, DetectError> {
     let mut hasher = Sha1::new();
-    let mut reader = region.reader();
-    let mut buffer = vec![0; 64 << 10];
-    loop {
-        let count = reader.read(&mut buffer)?;
-        if count == 0 {
-            break;
-        }
-        hasher.update(buffer.get(..count).unwrap_or_default());
-    }
+    region.each(|bytes| hasher.update(bytes))?;
     Ok(hasher
         .finalize()
         .iter()

@@ -3,7 +3,8 @@
 //! Layers of an image share totals. A layer that is read a second time (to follow a link) counts
 //! once: what counts is the furthest it was read.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
 use crate::{LayerFault, Limits};
@@ -13,6 +14,8 @@ pub(crate) struct Totals {
     deadline: Option<Instant>,
     bytes: Total,
     entries: Total,
+    /// Layers that are being read through now.
+    reading: AtomicUsize,
 }
 
 struct Total {
@@ -33,6 +36,7 @@ impl Totals {
             deadline: start.checked_add(limits.wall),
             bytes: total(),
             entries: total(),
+            reading: AtomicUsize::new(0),
         }
     }
 }
@@ -47,6 +51,9 @@ impl Total {
         self.all.fetch_add(more, Relaxed).saturating_add(more)
     }
 }
+
+/// Bytes of tar after which a layer takes it that the layers read beside it have begun.
+const ALONE_AFTER: u64 = 1 << 20;
 
 /// Counts one layer.
 #[derive(Clone, Copy)]
@@ -63,6 +70,21 @@ impl<'a> Meter<'a> {
             totals,
             layer,
         }
+    }
+
+    /// Says that a layer is being read through, until the returned value is dropped.
+    pub(crate) fn reading(&self) -> Reading<'a> {
+        self.totals.reading.fetch_add(1, Relaxed);
+        Reading(&self.totals.reading)
+    }
+
+    /// Whether there are more processors than layers being read through, as seen from one of which
+    /// so many bytes of tar were read: in its first, others may just be about to begin.
+    pub(crate) fn is_processor_idle(&self, tar: u64) -> bool {
+        static PROCESSORS: LazyLock<usize> =
+            LazyLock::new(|| std::thread::available_parallelism().map_or(1, usize::from));
+        let begun = tar >= ALONE_AFTER || self.totals.bytes.layers.len() < *PROCESSORS;
+        begun && self.totals.reading.load(Relaxed) < *PROCESSORS
     }
 
     /// So many bytes of the blob were read.
@@ -110,6 +132,15 @@ impl<'a> Meter<'a> {
             }),
             _ => Ok(()),
         }
+    }
+}
+
+/// A layer that is being read through.
+pub(crate) struct Reading<'a>(&'a AtomicUsize);
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
     }
 }
 

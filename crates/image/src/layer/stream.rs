@@ -1,12 +1,16 @@
-//! A layer read through from its first to its last byte, on two threads.
+//! A layer read through from its first to its last byte, on one thread or two.
 //!
-//! One thread reads the blob, hashes it and decompresses; the other hashes the tar and walks it.
-//! Chunks go from one to the other and come back empty, so that memory is four chunks whatever the
-//! layer's size. Small blobs are read on one thread: starting another costs more than it saves.
+//! As long as other layers keep every processor busy, a layer stays on its thread, where a chunk is
+//! decompressed, hashed and walked while it is in that processor's cache. When a processor is idle,
+//! another thread goes on with reading the blob, hashing it and decompressing; this one hashes the
+//! tar and walks it. Chunks go from one to the other and come back empty, so that memory is four
+//! chunks whatever the layer's size. Small blobs stay on one thread: starting another costs more
+//! than it saves.
 
 use std::io::{self, BufRead as _, Read};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::thread::{Builder, Scope};
 
 use pellucid_model::Digest;
 
@@ -33,8 +37,9 @@ pub(crate) fn read<T>(
     expected: &Expected,
     meter: Meter<'_>,
     progress: &dyn Progress,
-    walk: impl FnOnce(&mut Chunks<'_>) -> Result<T, LayerFault>,
+    walk: impl FnOnce(&mut Chunks<'_, '_>) -> Result<T, LayerFault>,
 ) -> Result<(T, Sums), LayerFault> {
+    let _reading = meter.reading();
     let read = AtomicU64::new(0);
     let progress = expected.index.map(|index| (progress, index));
     let mut blob = Blob::new(source, expected.digest.as_ref(), &read, meter, progress);
@@ -65,13 +70,11 @@ pub(crate) fn read<T>(
         meter,
         tar_bytes: 0,
     };
-    let (walked, (tar_bytes, diff_id)) = if small {
-        let mut chunks = Chunks::new(Feed::Here(unpacker), hasher);
+    let (walked, (tar_bytes, diff_id)) = std::thread::scope(|scope| {
+        let mut chunks = Chunks::new(unpacker, hasher, (!small).then_some(scope));
         let walked = walk(&mut chunks)?;
-        (walked, chunks.finish()?)
-    } else {
-        side_by_side(unpacker, hasher, walk)?
-    };
+        Ok((walked, chunks.finish()?))
+    })?;
     let rest = blob.fill_buf().map_err(unread)?;
     if !rest.is_empty() {
         let source = io::Error::new(io::ErrorKind::InvalidData, "bytes follow its end");
@@ -91,41 +94,6 @@ pub(crate) fn read<T>(
             tar_bytes,
         },
     ))
-}
-
-/// Decompresses on another thread.
-fn side_by_side<T>(
-    mut unpacker: Unpacker<'_>,
-    hasher: Option<Hasher>,
-    walk: impl FnOnce(&mut Chunks<'_>) -> Result<T, LayerFault>,
-) -> Result<(T, (u64, Option<Digest>)), LayerFault> {
-    let (full, chunks) = sync_channel(2);
-    let (empty, recycled) = sync_channel(4);
-    std::thread::scope(|scope| {
-        let unpack = move || {
-            loop {
-                let mut chunk = match recycled.try_recv() {
-                    Ok(chunk) => chunk,
-                    Err(TryRecvError::Empty) => Vec::new(),
-                    Err(TryRecvError::Disconnected) => return,
-                };
-                let fault = unpacker.fill(&mut chunk).err();
-                let over = fault.is_some() || chunk.is_empty();
-                // No one listens any more when the walk has failed.
-                if full.send(fault.map_or(Ok(chunk), Err)).is_err() || over {
-                    return;
-                }
-            }
-        };
-        std::thread::Builder::new()
-            .name("layer".to_owned())
-            .spawn_scoped(scope, unpack)
-            .map_err(LayerFault::Read)?;
-        // Dropped before the scope ends, so that the other thread ends when this one fails.
-        let mut chunks = Chunks::new(Feed::There { chunks, empty }, hasher);
-        let walked = walk(&mut chunks)?;
-        Ok((walked, chunks.finish()?))
-    })
 }
 
 /// Decompresses chunk by chunk.
@@ -172,17 +140,64 @@ pub(crate) fn fault(error: io::Error, compression: Compression, limits: &Limits)
     }
 }
 
-enum Feed<'a> {
-    Here(Unpacker<'a>),
-    There {
-        chunks: Receiver<Result<Vec<u8>, LayerFault>>,
-        empty: SyncSender<Vec<u8>>,
-    },
+enum Feed<'env> {
+    Here(Unpacker<'env>),
+    There(There),
+}
+
+/// Chunks that another thread fills.
+struct There {
+    chunks: Receiver<Result<Vec<u8>, LayerFault>>,
+    empty: SyncSender<Vec<u8>>,
+}
+
+impl There {
+    /// Starts the other thread, which ends at the latest when this is dropped.
+    fn start<'scope, 'env>(
+        mut unpacker: Unpacker<'env>,
+        scope: &'scope Scope<'scope, 'env>,
+    ) -> Result<Self, LayerFault> {
+        let (full, chunks) = sync_channel(2);
+        let (empty, recycled) = sync_channel(4);
+        let unpack = move || {
+            loop {
+                let mut chunk = match recycled.try_recv() {
+                    Ok(chunk) => chunk,
+                    Err(TryRecvError::Empty) => Vec::new(),
+                    Err(TryRecvError::Disconnected) => return,
+                };
+                let fault = unpacker.fill(&mut chunk).err();
+                let over = fault.is_some() || chunk.is_empty();
+                // No one listens any more when the walk has failed.
+                if full.send(fault.map_or(Ok(chunk), Err)).is_err() || over {
+                    return;
+                }
+            }
+        };
+        Builder::new()
+            .name("layer".to_owned())
+            .spawn_scoped(scope, unpack)
+            .map_err(LayerFault::Read)?;
+        Ok(Self { chunks, empty })
+    }
+
+    /// The next chunk, for one that is done with.
+    fn next(&mut self, done: Vec<u8>) -> Result<Vec<u8>, LayerFault> {
+        // A buffer that finds no room is one too many.
+        let _ = self.empty.try_send(done);
+        self.chunks.recv().map_err(|_| ended())?
+    }
+}
+
+fn ended() -> LayerFault {
+    LayerFault::Read(io::Error::other("the decompressing thread has ended"))
 }
 
 /// The tar in chunks, hashed as they come.
-pub(crate) struct Chunks<'a> {
-    feed: Feed<'a>,
+pub(crate) struct Chunks<'scope, 'env> {
+    feed: Option<Feed<'env>>,
+    /// Where another thread may be started, until one was.
+    scope: Option<&'scope Scope<'scope, 'env>>,
     chunk: Vec<u8>,
     next: usize,
     /// Bytes of the chunks before this one.
@@ -191,10 +206,15 @@ pub(crate) struct Chunks<'a> {
     hasher: Option<Hasher>,
 }
 
-impl<'a> Chunks<'a> {
-    fn new(feed: Feed<'a>, hasher: Option<Hasher>) -> Self {
+impl<'scope, 'env> Chunks<'scope, 'env> {
+    fn new(
+        unpacker: Unpacker<'env>,
+        hasher: Option<Hasher>,
+        scope: Option<&'scope Scope<'scope, 'env>>,
+    ) -> Self {
         Self {
-            feed,
+            feed: Some(Feed::Here(unpacker)),
+            scope,
             chunk: Vec::new(),
             next: 0,
             before: 0,
@@ -209,22 +229,32 @@ impl<'a> Chunks<'a> {
         Ok((self.offset(), self.hasher.map(Hasher::finish)))
     }
 
+    /// Has another thread decompress from here on, where a processor is idle.
+    fn divide(&mut self) -> Result<(), LayerFault> {
+        let (Some(Feed::Here(unpacker)), Some(scope)) = (&self.feed, self.scope) else {
+            return Ok(());
+        };
+        if unpacker.meter.is_processor_idle(unpacker.tar_bytes) {
+            self.scope = None;
+            if let Some(Feed::Here(unpacker)) = self.feed.take() {
+                self.feed = Some(Feed::There(There::start(unpacker, scope)?));
+            }
+        }
+        Ok(())
+    }
+
     fn next_chunk(&mut self) -> Result<(), LayerFault> {
         let mut chunk = std::mem::take(&mut self.chunk);
         self.before += chunk.len() as u64;
         self.next = 0;
+        self.divide()?;
         match &mut self.feed {
-            Feed::Here(unpacker) => {
+            Some(Feed::Here(unpacker)) => {
                 unpacker.fill(&mut chunk)?;
                 self.chunk = chunk;
             }
-            Feed::There { chunks, empty } => {
-                // A buffer that finds no room is one too many.
-                let _ = empty.try_send(chunk);
-                self.chunk = chunks.recv().map_err(|_| {
-                    LayerFault::Read(io::Error::other("the decompressing thread has ended"))
-                })??;
-            }
+            Some(Feed::There(there)) => self.chunk = there.next(chunk)?,
+            None => return Err(ended()),
         }
         self.over = self.chunk.is_empty();
         if let Some(hasher) = &mut self.hasher {
@@ -234,7 +264,7 @@ impl<'a> Chunks<'a> {
     }
 }
 
-impl Input for Chunks<'_> {
+impl Input for Chunks<'_, '_> {
     fn fill(&mut self) -> Result<&[u8], LayerFault> {
         if self.next >= self.chunk.len() && !self.over {
             self.next_chunk()?;
@@ -280,5 +310,67 @@ impl<I: Input> Input for &mut I {
 
     fn offset(&self) -> u64 {
         (**self).offset()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::time::Instant;
+
+    use sha2::{Digest as _, Sha256};
+
+    use super::*;
+    use crate::layer::meter::Totals;
+
+    /// Bytes that hardly get smaller, so that the blob is not a small one.
+    fn noise(count: usize) -> Vec<u8> {
+        let mut state = 1_u32;
+        std::iter::repeat_with(|| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        })
+        .take(count)
+        .collect()
+    }
+
+    #[test]
+    fn a_layer_is_divided_once_a_processor_is_idle_and_reads_the_same() {
+        let tar = noise(3 << 20);
+        let mut blob = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        blob.write_all(&tar).unwrap();
+        let blob = blob.finish().unwrap();
+        let limits = Limits::default();
+        let totals = Totals::new(2, Instant::now(), &limits);
+        let meter = Meter::new(&limits, &totals, 0);
+        let processors = std::thread::available_parallelism().unwrap().get();
+        // Two layers, of which the other is about to begin or has ended, and as many as processors.
+        for (others, busy_until) in [(0, 0), (processors, 2 << 20), (processors, u64::MAX)] {
+            let mut beside: Vec<_> = (0..others).map(|_| meter.reading()).collect();
+            let (divided_at, sums) =
+                read(&mut &*blob, &Expected::default(), meter, &(), |chunks| {
+                    let mut divided_at = None;
+                    while !chunks.fill()?.is_empty() {
+                        if chunks.offset() >= busy_until {
+                            beside.clear();
+                        }
+                        if matches!(chunks.feed, Some(Feed::There(_))) {
+                            divided_at.get_or_insert(chunks.offset());
+                        }
+                        chunks.skip(CHUNK as u64)?;
+                    }
+                    Ok(divided_at)
+                })
+                .unwrap();
+            assert_eq!(sums.diff_id, Digest::Sha256(Sha256::digest(&tar).into()));
+            assert_eq!(sums.digest, Digest::Sha256(Sha256::digest(&blob).into()));
+            assert_eq!(sums.tar_bytes, tar.len() as u64);
+            match (processors, busy_until) {
+                (1, _) | (_, u64::MAX) => assert_eq!(divided_at, None),
+                (2, 0) => assert_eq!(divided_at, Some(1 << 20), "the other had time to begin"),
+                (_, 0) => assert_eq!(divided_at, Some(0), "there are more than layers"),
+                _ => assert!(divided_at > Some(busy_until), "{divided_at:?}"),
+            }
+        }
     }
 }
