@@ -9,6 +9,7 @@
 //! HTTP (loopback too): that is said or it is not done.
 
 mod blob;
+mod body;
 mod challenge;
 mod client;
 mod credentials;
@@ -31,6 +32,7 @@ use crate::layer::toc::Toc;
 use crate::source::{Asked, Bytes, Found, Layers, Opened, Source, warning};
 use crate::{ImageError, Limits, Verify};
 use blob::{BlobReader, first};
+use body::Body;
 pub(crate) use challenge::Challenge;
 use client::{Client, Endpoint, Get};
 pub use fault::{Rate, RegistryFault};
@@ -333,17 +335,20 @@ impl Repository {
     }
 
     /// A small body.
-    fn bytes(&self, mut response: Response) -> Result<Vec<u8>, ImageError> {
+    fn bytes(&self, response: Response) -> Result<Vec<u8>, ImageError> {
         let mut bytes = Vec::new();
-        while let Some(chunk) = self.client.chunk(&mut response).map_err(at(&self.name))? {
-            if (bytes.len() + chunk.len()) as u64 > self.limits.json_bytes {
+        let mut body = Body::of(response, &self.client).map_err(at(&self.name))?;
+        let mut piece = Vec::new();
+        while let Some(next) = body.next(piece).map_err(at(&self.name))? {
+            if (bytes.len() + next.len()) as u64 > self.limits.json_bytes {
                 return Err(ImageError::Limit {
                     what: format!("the description of {}", self.name),
                     limit: "json_bytes",
                     allowed: self.limits.json_bytes,
                 });
             }
-            bytes.extend_from_slice(&chunk);
+            bytes.extend_from_slice(&next);
+            piece = next;
         }
         Ok(bytes)
     }

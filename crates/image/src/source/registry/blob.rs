@@ -4,11 +4,12 @@
 //! and compares it.
 
 use std::io::{self, Read};
+use std::ops::Range;
 
-use bytes::{Buf as _, Bytes};
 use reqwest::{Response, StatusCode, header};
 
 use super::RegistryFault;
+use super::body::Body;
 use super::client::{Client, Endpoint, Get};
 
 /// Reads one blob, or a part of it.
@@ -22,10 +23,14 @@ pub(super) struct BlobReader<'a> {
     end: u64,
     /// Whether that is also the blob's end, so that what follows is an error.
     whole: bool,
-    response: Option<Response>,
+    body: Option<Body>,
+    /// Whether the last answer was just the part that was asked for.
+    partial: bool,
     /// Bytes of an answer that begins before what is wanted.
     skip: u64,
-    piece: Bytes,
+    piece: Vec<u8>,
+    /// What of the piece is wanted and was not read yet.
+    unread: Range<usize>,
     /// Answers that brought nothing, one after another.
     fruitless: u32,
 }
@@ -59,54 +64,58 @@ impl<'a> BlobReader<'a> {
             at,
             end,
             whole: false,
-            response: None,
+            body: None,
+            partial: false,
             skip: 0,
-            piece: Bytes::new(),
+            piece: Vec::new(),
+            unread: 0..0,
             fruitless: 0,
         }
     }
 
     /// Whether the registry answers with just the part that was asked for.
     pub(super) fn is_partial(&mut self) -> Result<bool, RegistryFault> {
-        if self.response.is_none() {
+        if self.body.is_none() {
             self.ask()?;
         }
-        let response = self.response.as_ref();
-        Ok(response.is_some_and(|one| one.status() == StatusCode::PARTIAL_CONTENT))
+        Ok(self.partial)
     }
 
-    /// The next piece; empty at the end.
-    fn next(&mut self) -> Result<Bytes, RegistryFault> {
+    /// Gets the next piece; nothing of it is unread at the end.
+    fn next(&mut self) -> Result<(), RegistryFault> {
         loop {
-            let Some(response) = &mut self.response else {
+            let Some(body) = &mut self.body else {
                 if self.at >= self.end && !(self.whole && self.end == 0 && self.at == 0) {
-                    return Ok(Bytes::new());
+                    return Ok(());
                 }
                 self.ask()?;
                 continue;
             };
-            match self.client.chunk(response) {
-                Ok(Some(mut piece)) => {
-                    let skipped = self.skip.min(piece.len() as u64);
-                    piece.advance(usize::try_from(skipped).unwrap_or(piece.len()));
-                    self.skip -= skipped;
+            match body.next(std::mem::take(&mut self.piece)) {
+                Ok(Some(piece)) => {
+                    let there = piece.len();
+                    self.piece = piece;
+                    let skipped = usize::try_from(self.skip).unwrap_or(there).min(there);
+                    self.skip -= skipped as u64;
+                    let mut wanted = there - skipped;
                     if !self.whole {
                         let left = usize::try_from(self.end - self.at).unwrap_or(usize::MAX);
-                        piece.truncate(left);
+                        wanted = wanted.min(left);
                     }
-                    if piece.is_empty() {
+                    if wanted == 0 {
                         if !self.whole && self.at >= self.end {
-                            self.response = None;
+                            self.body = None;
                         }
                         continue;
                     }
                     self.fruitless = 0;
-                    self.at += piece.len() as u64;
-                    return Ok(piece);
+                    self.at += wanted as u64;
+                    self.unread = skipped..skipped + wanted;
+                    return Ok(());
                 }
                 Ok(None) if self.at >= self.end => {
-                    self.response = None;
-                    return Ok(Bytes::new());
+                    self.body = None;
+                    return Ok(());
                 }
                 // Cut, and politely: an answer may have no length.
                 Ok(None) => self.cut(None)?,
@@ -116,7 +125,7 @@ impl<'a> BlobReader<'a> {
     }
 
     fn cut(&mut self, fault: Option<RegistryFault>) -> Result<(), RegistryFault> {
-        self.response = None;
+        self.body = None;
         self.fruitless += 1;
         if self.fruitless <= self.client.options().retries {
             return Ok(());
@@ -153,7 +162,8 @@ impl<'a> BlobReader<'a> {
             }
             _ => self.at,
         };
-        self.response = Some(response);
+        self.partial = response.status() == StatusCode::PARTIAL_CONTENT;
+        self.body = Some(Body::of(response, self.client)?);
         Ok(())
     }
 
@@ -165,13 +175,15 @@ impl<'a> BlobReader<'a> {
 
 impl Read for BlobReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.piece.is_empty() {
-            self.piece = self.next().map_err(io::Error::other)?;
+        if self.unread.is_empty() {
+            self.next().map_err(io::Error::other)?;
         }
-        let count = self.piece.len().min(buffer.len());
-        if let Some(to) = buffer.get_mut(..count) {
-            self.piece.copy_to_slice(to);
+        let count = self.unread.len().min(buffer.len());
+        let from = self.unread.start..self.unread.start + count;
+        if let (Some(to), Some(from)) = (buffer.get_mut(..count), self.piece.get(from)) {
+            to.copy_from_slice(from);
         }
+        self.unread.start += count;
         Ok(count)
     }
 }

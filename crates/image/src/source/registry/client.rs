@@ -165,6 +165,18 @@ impl Client {
         }
     }
 
+    /// Lets something happen on the connections' thread.
+    pub(crate) fn spawn(
+        &self,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), RegistryFault> {
+        match &self.runtime {
+            Some(runtime) => drop(runtime.spawn(work)),
+            None => return Err(self.protocol("the client is gone")),
+        }
+        Ok(())
+    }
+
     /// Asks, again where it failed for the moment; the answer is 200 or 206.
     pub(crate) fn get(&self, endpoint: &Endpoint, get: Get<'_>) -> Result<Response, RegistryFault> {
         self.wait(async {
@@ -187,24 +199,6 @@ impl Client {
                 pause = pause.saturating_mul(2);
             }
         })?
-    }
-
-    /// Waits for the next piece of an answer.
-    pub(crate) fn chunk(
-        &self,
-        response: &mut Response,
-    ) -> Result<Option<bytes::Bytes>, RegistryFault> {
-        let host = host_of(response.url());
-        let stall = self.options.stall;
-        let chunk = self.wait(async { tokio::time::timeout(stall, response.chunk()).await })?;
-        match chunk {
-            Ok(Ok(chunk)) => Ok(chunk),
-            Ok(Err(source)) => Err(RegistryFault::Transport {
-                host,
-                source: source.without_url(),
-            }),
-            Err(_) => Err(RegistryFault::Stalled { host, limit: stall }),
-        }
     }
 
     async fn attempt(&self, endpoint: &Endpoint, get: Get<'_>) -> Result<Response, RegistryFault> {
@@ -605,7 +599,7 @@ fn secret(text: &str) -> Option<HeaderValue> {
 }
 
 /// `HOST[:PORT]`, without the port that the scheme has anyway.
-fn host_of(url: &Url) -> String {
+pub(super) fn host_of(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     match url.port() {
         Some(port) => format!("{host}:{port}"),
