@@ -140,11 +140,31 @@ impl Outputs {
             let file = file.as_deref();
             let mut style = output::style(file, self.detail);
             style.suppressed = self.suppressed;
+            if let Chosen::Known(format) = &wanted.format
+                && format.leaves_out_suppressed()
+                && !style.suppressed
+            {
+                say_suppressed(report, format.name());
+            }
             output::write(file, |out| match &wanted.format {
                 Chosen::Known(format) => format.write(report, &style, out),
                 Chosen::Template(template) => template.write(report, &style, out),
             })
         })
+    }
+}
+
+/// Says on standard error what a report does not say itself.
+fn say_suppressed(report: &Report, format: &str) {
+    let assessment = report.assessment.as_ref();
+    match assessment.map_or(0, |assessment| assessment.suppressed.len()) {
+        0 => {}
+        1 => tracing::warn!("1 suppressed finding is not in the {format}; --show-suppressed"),
+        count => {
+            tracing::warn!(
+                "{count} suppressed findings are not in the {format}; --show-suppressed"
+            );
+        }
     }
 }
 

@@ -46,7 +46,8 @@ pub fn text(text: &str, unicode: bool) -> Cow<'_, str> {
 /// The address, where it is one that a reader may be sent to: of the web, and without a letter that
 /// could end the place it is written in.
 pub(crate) fn link(address: &str) -> Option<&str> {
-    let is_web = address.starts_with("https://") || address.starts_with("http://");
+    let after = ["https://", "http://"].map(|scheme| address.strip_prefix(scheme));
+    let is_web = after.into_iter().flatten().any(|rest| !rest.is_empty());
     let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"<>\"'`()[]{}|\\^".contains(&byte);
     let is_short = address.len() <= 2000;
     (is_web && is_short && !address.contains("##") && address.bytes().all(is_plain))
@@ -116,7 +117,23 @@ fn push_escaped(out: &mut String, c: char) {
 
 #[cfg(test)]
 mod tests {
-    use super::text;
+    use super::{link, text};
+
+    #[test]
+    fn an_address_leads_somewhere() {
+        for good in ["https://example.org/a?b=c#d", "http://x"] {
+            assert_eq!(link(good), Some(good));
+        }
+        for bad in [
+            "https://",
+            "http://",
+            "ftp://example.org",
+            "javascript:1",
+            "https://a b",
+        ] {
+            assert_eq!(link(bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn nothing_unseen_passes() {

@@ -44,6 +44,12 @@ pub trait Format: Sync {
     /// Its name on the command line.
     fn name(&self) -> &'static str;
 
+    /// Whether it lists findings and has no place to say how many others are suppressed, so that whoever
+    /// writes it must say so beside it. Where [`Style::suppressed`] is set, each is there.
+    fn leaves_out_suppressed(&self) -> bool {
+        false
+    }
+
     /// Writes the report. Where it carries no assessment, the packages alone are written.
     ///
     /// # Errors

@@ -51,6 +51,14 @@ fn the_file_is_found_upward_and_its_rules_hold() {
         table.contains("1 suppressed finding; --show-suppressed"),
         "{table}"
     );
+    // Rows have no place for a count, so it is said beside them.
+    let silent = "1 suppressed finding is not in the csv; --show-suppressed";
+    let rows = bench.scan(&["-f", "csv"]);
+    assert!(!rows.stdout.contains("CVE-2005-2541"), "{}", rows.stdout);
+    assert!(rows.stderr.contains(silent), "{}", rows.stderr);
+    let rows = bench.scan(&["-f", "csv", "--show-suppressed"]);
+    assert!(rows.stdout.contains("CVE-2005-2541"), "{}", rows.stdout);
+    assert!(!rows.stderr.contains("suppressed"), "{}", rows.stderr);
     let table = bench.scan(&["--show-suppressed"]).stdout;
     assert!(
         table.contains(

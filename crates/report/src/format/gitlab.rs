@@ -132,7 +132,7 @@ fn vulnerability(report: &Report, finding: &Finding, entry: &PackageEntry, id: &
         "name": escape::shortened(&name, 250),
         "description": escape::shortened(&finding.description, 100_000),
         "severity": severity(finding.severity),
-        "solution": order::remedy(finding, entry),
+        "solution": escape::shortened(&order::remedy(finding, entry), 7_000),
         "identifiers": identifiers,
         "links": links,
         "location": {

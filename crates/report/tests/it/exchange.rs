@@ -64,6 +64,15 @@ fn what_other_tools_read_is_as_their_specifications_say() {
 }
 
 #[test]
+fn what_is_too_long_for_gitlab_is_cut() {
+    let mut report = report();
+    for entry in &mut report.inventory.packages {
+        entry.package.name = "x".repeat(8_000);
+    }
+    schema::check_format("gitlab", &shown(&report, "gitlab", Style::default()));
+}
+
+#[test]
 fn a_suppressed_finding_is_told_wherever_it_has_a_place() {
     let report = suppressed();
     let every = Style {
