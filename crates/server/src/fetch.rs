@@ -16,7 +16,9 @@ use std::time::Duration;
 
 use bytes::{Buf as _, Bytes};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use pellucid_model::Digest;
 use reqwest::{Client, Response, Url};
+use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
@@ -29,6 +31,8 @@ const REDIRECTS: usize = 5;
 const STALL: Duration = Duration::from_secs(30);
 /// Pieces of a body that wait to be read.
 const PIECES: usize = 16;
+/// Bytes with which a blob begins; a shorter one is its beginning alone.
+const FIRST: usize = 256 << 10;
 
 /// What a name leads to.
 pub type Resolved = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
@@ -61,8 +65,31 @@ pub(crate) enum FetchError {
     Url(&'static str),
 }
 
-/// The bytes of a layer; reading blocks.
-pub(crate) type Blob = Box<dyn Read + Send>;
+/// The bytes of a layer.
+pub(crate) struct Blob {
+    /// How it begins.
+    pub(crate) first: Vec<u8>,
+    /// What comes then; reading blocks.
+    pub(crate) rest: Rest,
+}
+
+/// What comes after the beginning of a blob.
+pub(crate) enum Rest {
+    /// Nothing: it was whole, and has this digest.
+    Nothing(Digest),
+    /// Bytes, or an error.
+    Bytes(Box<dyn Read + Send>),
+}
+
+impl Blob {
+    fn whole(first: Vec<u8>) -> Self {
+        let digest = Digest::Sha256(Sha256::digest(&first).into());
+        Self {
+            first,
+            rest: Rest::Nothing(digest),
+        }
+    }
+}
 
 impl Fetcher {
     pub(crate) fn new(
@@ -122,7 +149,7 @@ impl Fetcher {
             let response = timeout_at(deadline, self.get(path, headers))
                 .await
                 .map_err(|_| FetchError::Url("it took too long"))??;
-            return Ok(self.body(response, deadline));
+            return Ok(self.body(response, deadline).await);
         }
         let (files, path) = (self.files.clone(), path.to_owned());
         let opened = tokio::task::spawn_blocking(move || files.open(&path)).await;
@@ -179,59 +206,95 @@ impl Fetcher {
         }
     }
 
-    /// A reader for a body, fed by a task that watches over time and size.
-    fn body(&self, response: Response, deadline: Instant) -> Blob {
+    /// A body: a short one is read here, of a longer one a task passes on what follows.
+    async fn body(&self, response: Response, deadline: Instant) -> Blob {
         let is_gzip = response
             .headers()
             .get(header::CONTENT_ENCODING)
             .is_some_and(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"gzip"));
+        let mut source = Source {
+            response,
+            deadline,
+            read: 0,
+            max_bytes: self.max_bytes,
+        };
+        let mut first = Vec::new();
+        let mut broken = None;
+        while !is_gzip && first.len() < FIRST {
+            match source.next().await {
+                Ok(piece) if piece.is_empty() => return Blob::whole(first),
+                Ok(piece) => first.extend_from_slice(&piece),
+                Err(error) => {
+                    broken = Some(error);
+                    break;
+                }
+            }
+        }
         let (pieces, receiver) = mpsc::channel(PIECES);
-        tokio::spawn(pump(response, pieces, deadline, self.max_bytes));
+        match broken {
+            // There is room: nothing was sent yet.
+            Some(error) => drop(pieces.try_send(Err(error))),
+            None => drop(tokio::spawn(source.pump(pieces))),
+        }
         let reader = Pieces {
             receiver,
             piece: Bytes::new(),
             is_over: false,
         };
-        if is_gzip {
+        let rest: Box<dyn Read + Send> = if is_gzip {
             Box::new(Unzipped::Closed(Some(reader)))
         } else {
             Box::new(reader)
+        };
+        Blob {
+            first,
+            rest: Rest::Bytes(rest),
         }
     }
 }
 
-/// Passes a body on, piece by piece. It ends when the reader has gone.
-async fn pump(
-    mut response: Response,
-    pieces: mpsc::Sender<io::Result<Bytes>>,
+/// A body on its way, watched over for time and size.
+struct Source {
+    response: Response,
     deadline: Instant,
+    read: u64,
     max_bytes: u64,
-) {
-    let mut read = 0_u64;
-    loop {
-        let until = deadline.min(Instant::now() + STALL);
-        let next = match timeout_at(until, response.chunk()).await {
-            Ok(Ok(Some(piece))) if piece.is_empty() => continue,
-            Ok(Ok(Some(piece))) => {
-                read += piece.len() as u64;
-                if read > max_bytes {
-                    Err(io::Error::other(
-                        "the layer is larger than layer_sources.max_bytes",
-                    ))
-                } else {
-                    Ok(piece)
-                }
+}
+
+impl Source {
+    /// The next piece; an empty one is the end.
+    async fn next(&mut self) -> io::Result<Bytes> {
+        loop {
+            let until = self.deadline.min(Instant::now() + STALL);
+            let piece = match timeout_at(until, self.response.chunk()).await {
+                Ok(Ok(Some(piece))) => piece,
+                Ok(Ok(None)) => return Ok(Bytes::new()),
+                Ok(Err(error)) => return Err(io::Error::other(error.without_url())),
+                Err(_) => return Err(io::ErrorKind::TimedOut.into()),
+            };
+            self.read += piece.len() as u64;
+            if self.read > self.max_bytes {
+                return Err(io::Error::other(
+                    "the layer is larger than layer_sources.max_bytes",
+                ));
             }
-            // An empty piece is the end: a channel that closes without one was cut.
-            Ok(Ok(None)) => Ok(Bytes::new()),
-            Ok(Err(error)) => Err(io::Error::other(error.without_url())),
-            Err(_) => Err(io::ErrorKind::TimedOut.into()),
-        };
-        let is_last = next.as_ref().map_or(true, Bytes::is_empty);
-        // Waiting for the reader is not the server's fault, but the deadline holds all the same.
-        let sent = timeout_at(deadline, pieces.send(next)).await;
-        if is_last || !matches!(sent, Ok(Ok(()))) {
-            return;
+            if !piece.is_empty() {
+                return Ok(piece);
+            }
+        }
+    }
+
+    /// Passes the pieces on, the empty one at last: a channel that closes without it was cut. It ends
+    /// when the reader has gone.
+    async fn pump(mut self, pieces: mpsc::Sender<io::Result<Bytes>>) {
+        loop {
+            let next = self.next().await;
+            let is_last = next.as_ref().map_or(true, Bytes::is_empty);
+            // Waiting for the reader is not the server's fault, but the deadline holds all the same.
+            let sent = timeout_at(self.deadline, pieces.send(next)).await;
+            if is_last || !matches!(sent, Ok(Ok(()))) {
+                return;
+            }
         }
     }
 }

@@ -104,14 +104,18 @@ pub(crate) async fn serve<H, F>(
                     };
                     connection(stream, Speaks::Http1, peer, handle, watcher).await;
                 }
+                // In a place of its own: a connection without TLS has no need for the room that this takes.
                 Some(tls) => {
-                    if let Some((stream, peer)) = handshake(tls, stream, address).await {
+                    let secure = async move {
+                        let (stream, peer) = handshake(tls, stream, address).await?;
                         let speaks = match stream.get_ref().1.alpn_protocol() {
                             Some(b"h2") => Speaks::Http2,
                             _ => Speaks::Http1,
                         };
                         connection(stream, speaks, peer, handle, watcher).await;
-                    }
+                        Some(())
+                    };
+                    Box::pin(secure).await;
                 }
             }
             metrics.connections.fetch_sub(1, Relaxed);
@@ -196,9 +200,7 @@ async fn connection<S, H, F>(
                 .max_header_list_size(u32::try_from(HEADER_BYTES).unwrap_or(u32::MAX))
                 .keep_alive_interval(Duration::from_secs(30))
                 .keep_alive_timeout(Duration::from_secs(20));
-            watcher
-                .watch(builder.serve_connection(stream, service))
-                .await
+            Box::pin(watcher.watch(builder.serve_connection(stream, service))).await
         }
     };
     if let Err(error) = ended {

@@ -8,8 +8,8 @@
 //! parent's namespace, so that an upgrade of the distribution by an upper layer makes new only what
 //! it changed.
 //!
-//! A small layer whose digest is known is not read a second time: its bytes are hashed, and what they say
-//! is remembered.
+//! A small layer whose digest is known is not read a second time: what its bytes say is remembered, and so
+//! is what is visible in it where nothing is below.
 
 mod analyses;
 
@@ -22,18 +22,16 @@ use pellucid_detect::{
     DetectError, DetectOptions, LayerInventory, LayerReader, NeedFacts, Overlaid, overlay,
 };
 use pellucid_image::{
-    Body, Entry, EntryKind, Expected, ImageError, LayerFault, LayerVisitor, Limits, Want,
-    read_layer_stream,
+    Body, Entry, EntryKind, Expected, ImageError, LayerVisitor, Limits, Want, read_layer_stream,
 };
 use pellucid_model::{Digest, DigestState, Image, Inventory, Layer, Package, PackageKind, Warning};
 use pellucid_store::{
     Added, ChainLink, EffectiveFeature, Feature, LayerId, Namespace, NewLayer, Replaced, StoreError,
 };
-use sha2::Digest as _;
 use tokio::sync::Semaphore;
 
 use crate::app::App;
-use crate::fetch::{Blob, FetchError};
+use crate::fetch::{Blob, FetchError, Rest};
 use crate::metrics::add_one;
 use crate::parsers::Parsers;
 use crate::v1::format;
@@ -45,8 +43,6 @@ pub(crate) const ENGINE_VERSION: u32 = 3;
 const DEPTH: usize = 512;
 /// The longest name of a layer, in characters, as in Clair.
 const NAME: usize = 128;
-/// Bytes of a layer that is looked up by its digest before it is read.
-const SMALL: u64 = 256 << 10;
 /// The largest file that Clair looks into; a larger package database is refused as a whole.
 const LARGEST_FILE: u64 = 200 << 20;
 
@@ -208,23 +204,15 @@ async fn analyse(app: &App, layer: &Incoming, chain: &[ChainLink]) -> Result<(),
         "aci" => Format::Aci,
         _ => return Err(ProcessError::Format(layer.format.clone())),
     };
-    let below = below(app, chain)?;
-    let parent_features = parent_features(app, chain).await?;
-    let parent_namespace = chain.last().and_then(|parent| parent.namespace.clone());
-    let (limits, languages) = (app.scanner.limits.clone(), app.scanner.languages);
-    let analyses = Arc::clone(&app.scanner.analyses);
-    let work = move || {
-        let read = read(blob, format, &limits, &analyses)?;
-        let inventory = Arc::clone(&read.analysis.inventory);
-        let visible = lay(below, inventory, read.digest, languages)?;
-        for warning in &visible.warnings {
-            say(warning);
-        }
-        let shown = Shown::of(&visible, &parent_features, parent_namespace)?;
-        Ok::<_, ProcessError>((read, shown))
+    let known = remembered(&blob, format, &app.scanner.analyses);
+    let alone = known
+        .as_ref()
+        .and_then(|read| read.analysis.alone.get())
+        .filter(|_| chain.is_empty());
+    let (read, shown) = match (&known, alone) {
+        (Some(read), Some(shown)) => (read.clone(), Arc::clone(shown)),
+        _ => visible(app, blob, format, known, chain).await?,
     };
-    let done = app.scanner.parsers.run(work).await;
-    let (read, shown) = done.ok_or(ProcessError::Stopped)??;
     app.metrics
         .layer_bytes
         .fetch_add(read.bytes, Ordering::Relaxed);
@@ -241,6 +229,41 @@ async fn analyse(app: &App, layer: &Incoming, chain: &[ChainLink]) -> Result<(),
         features: &shown.features,
     };
     store(app, stored).await
+}
+
+/// Reads a blob unless that was done, and lays it over the chain.
+async fn visible(
+    app: &App,
+    blob: Blob,
+    format: Format,
+    known: Option<ReadBlob>,
+    chain: &[ChainLink],
+) -> Result<(ReadBlob, Arc<Shown>), ProcessError> {
+    let below = below(app, chain)?;
+    let parent_features = parent_features(app, chain).await?;
+    let parent_namespace = chain.last().and_then(|parent| parent.namespace.clone());
+    let (limits, languages) = (app.scanner.limits.clone(), app.scanner.languages);
+    let analyses = Arc::clone(&app.scanner.analyses);
+    let work = move || {
+        let read = match known {
+            Some(read) => read,
+            None => read(blob, format, &limits, &analyses)?,
+        };
+        let is_alone = below.is_empty();
+        let inventory = Arc::clone(&read.analysis.inventory);
+        let visible = lay(below, inventory, read.digest, languages)?;
+        for warning in &visible.warnings {
+            say(warning);
+        }
+        let shown = Arc::new(Shown::of(&visible, &parent_features, parent_namespace)?);
+        if is_alone {
+            // Set already by another one of the same bytes: it is the same.
+            let _ = read.analysis.alone.set(Arc::clone(&shown));
+        }
+        Ok((read, shown))
+    };
+    let done = app.scanner.parsers.run(work).await;
+    done.ok_or(ProcessError::Stopped)?
 }
 
 async fn store(app: &App, layer: NewLayer<'_>) -> Result<(), ProcessError> {
@@ -282,49 +305,41 @@ enum Format {
 }
 
 /// What reading a blob gave.
+#[derive(Clone)]
 struct ReadBlob {
     analysis: Arc<Analysis>,
     digest: Digest,
     bytes: u64,
 }
 
+/// What reading the same bytes gave the last time.
+fn remembered(blob: &Blob, format: Format, analyses: &Analyses) -> Option<ReadBlob> {
+    let Rest::Nothing(digest) = blob.rest else {
+        return None;
+    };
+    // The same bytes say other things as another format.
+    if format != Format::Docker && !blob.first.is_empty() {
+        return None;
+    }
+    Some(ReadBlob {
+        analysis: analyses.get(&digest)?,
+        digest,
+        bytes: blob.first.len() as u64,
+    })
+}
+
 /// Reads a blob to its end. Blocks.
 fn read(
-    mut blob: Blob,
+    blob: Blob,
     format: Format,
     limits: &Limits,
     analyses: &Analyses,
 ) -> Result<ReadBlob, ProcessError> {
-    let failed = |source: io::Error| {
-        let layer = Box::new(pellucid_image::LayerName {
-            index: None,
-            digest: None,
-        });
-        let source = LayerFault::Read(source);
-        ProcessError::Archive(Box::new(ImageError::Layer { layer, source }))
-    };
-    let mut first = Vec::new();
-    (&mut blob)
-        .take(SMALL)
-        .read_to_end(&mut first)
-        .map_err(failed)?;
-    let is_whole = (first.len() as u64) < SMALL;
-    let whole = is_whole.then(|| Digest::Sha256(sha2::Sha256::digest(&first).into()));
-    // The same bytes say other things as another format.
-    let whole = whole.filter(|_| format == Format::Docker || first.is_empty());
-    if let Some(digest) = whole
-        && let Some(analysis) = analyses.get(&digest)
-    {
-        return Ok(ReadBlob {
-            analysis,
-            digest,
-            bytes: first.len() as u64,
-        });
-    }
-    let (inventory, digest, bytes) = match whole {
+    let (inventory, digest, bytes) = match blob.rest {
         // No bytes at all are an empty layer, as in Clair: `/dev/null`, a 204.
-        Some(digest) if first.is_empty() => (LayerInventory::default(), digest, 0),
-        _ => inventory(&mut Cursor::new(first).chain(blob), format, limits)?,
+        Rest::Nothing(digest) if blob.first.is_empty() => (LayerInventory::default(), digest, 0),
+        Rest::Nothing(_) => inventory(&mut Cursor::new(blob.first), format, limits)?,
+        Rest::Bytes(rest) => inventory(&mut Cursor::new(blob.first).chain(rest), format, limits)?,
     };
     let analysis = Arc::new(Analysis::of(inventory)?);
     if format == Format::Docker {

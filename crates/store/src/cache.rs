@@ -1,14 +1,16 @@
-//! Rows that never change once they are committed, kept in memory: feature versions both ways, and
-//! analyses of layers. Bounded: when the young half is full the old half is forgotten.
+//! Rows that never change once they are committed, kept in memory: feature versions both ways, numbers
+//! of namespaces, and analyses of layers. Bounded: when the young half is full the old half is forgotten.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::feature::{Feature, Identity};
+use crate::feature::{Feature, Identity, Namespace};
 
 /// Feature versions kept in each half.
 const FEATURES: usize = 16_384;
+/// Namespaces kept in each half.
+const NAMESPACES: usize = 1024;
 /// Bytes of analyses kept in each half.
 const ANALYSIS_BYTES: usize = 8 << 20;
 
@@ -16,6 +18,11 @@ const ANALYSIS_BYTES: usize = 8 << 20;
 pub(crate) struct Features {
     by_id: RwLock<Halves<i64, Arc<Feature>>>,
     by_identity: RwLock<Halves<Identity, i64>>,
+}
+
+#[derive(Default)]
+pub(crate) struct Namespaces {
+    by_itself: RwLock<Halves<Namespace, i64>>,
 }
 
 #[derive(Default)]
@@ -90,6 +97,23 @@ impl Features {
             .unwrap_or_else(PoisonError::into_inner);
         for (identity, id) in rows {
             known.put(*identity, *id, 1, FEATURES);
+        }
+    }
+}
+
+impl Namespaces {
+    /// The number of a namespace that is there with a format, if it has one here.
+    pub(crate) fn id(&self, namespace: &Namespace) -> Option<i64> {
+        let known = self.by_itself.read();
+        known.unwrap_or_else(PoisonError::into_inner).get(namespace)
+    }
+
+    /// Only after the transaction that read or made them was committed.
+    pub(crate) fn learn(&self, rows: Vec<(Namespace, i64)>) {
+        let known = self.by_itself.write();
+        let mut known = known.unwrap_or_else(PoisonError::into_inner);
+        for (namespace, id) in rows {
+            known.put(namespace, id, 1, NAMESPACES);
         }
     }
 }

@@ -48,6 +48,7 @@ impl Engine {
         statement: &'static Statement,
         values: &[Value],
     ) -> Result<Vec<Row>, StoreError> {
+        tracing::trace!(name = statement.name, "statement");
         match self {
             Self::Sqlite(sqlite) => sqlite.read(statement, values),
             Self::Postgres(postgres) => postgres.read(statement, values).await,
@@ -60,6 +61,7 @@ impl Engine {
         statement: &'static Statement,
         values: Vec<Value>,
     ) -> Result<Vec<Row>, StoreError> {
+        tracing::trace!(name = statement.name, "statement");
         match self {
             Self::Sqlite(sqlite) => {
                 let sqlite = Arc::clone(sqlite);
@@ -77,6 +79,7 @@ impl Engine {
         T: Send + 'static,
         F: for<'t> Fn(&'t mut Tx) -> Work<'t, T> + Send + Sync + 'static,
     {
+        tracing::trace!("transaction");
         match self {
             Self::Sqlite(sqlite) => sqlite.write(work).await,
             Self::Postgres(postgres) => postgres.write(work).await,
@@ -131,6 +134,25 @@ impl Tx {
         values: &[Value],
     ) -> Result<Option<Row>, StoreError> {
         Ok(self.query(statement, values).await?.into_iter().next())
+    }
+
+    /// The last statement of a transaction, which commits it: on PostgreSQL both go out together, and a
+    /// transaction of one statement is that alone. Only for what does no harm when it gives no row: it is
+    /// committed then all the same.
+    pub(crate) async fn last(
+        &mut self,
+        statement: &'static Statement,
+        values: &[Value],
+    ) -> Result<Vec<Row>, StoreError> {
+        match self {
+            Self::Sqlite(writing) => writing.query(statement, values),
+            Self::Postgres(writing) => writing.last(statement, values).await,
+        }
+    }
+
+    /// Whether one statement may insert into several tables.
+    pub(crate) fn nests(&self) -> bool {
+        matches!(self, Self::Postgres(_))
     }
 
     /// Runs a text of several statements that the table of statements does not hold: a migration.

@@ -17,7 +17,7 @@ use crate::statements::{
     INTRODUCED_DELETE, INTRODUCED_INSERT, LAYER_CHAIN, LAYER_DELETE, LAYER_GET, LAYER_INSERT,
     LAYER_LOCK, LAYER_PARENT, LAYER_REMOVED, LAYER_UPDATE,
 };
-use crate::value::{Value, list};
+use crate::value::{Row, Value, list};
 use crate::{Inner, Store, StoreError, namespaces};
 
 /// Number of a layer. Later layers have higher ones; a deleted layer's is not used again.
@@ -238,6 +238,20 @@ impl Store {
     /// # Errors
     /// [`StoreError::ParentUnknown`] when the parent is not there (any more); the database is away.
     pub async fn add_layer(&self, layer: NewLayer<'_>) -> Result<Added, StoreError> {
+        if let Some(known) = Known::of(&self.inner, &layer) {
+            let (inner, known) = (Arc::clone(&self.inner), Arc::new(known));
+            let added = self
+                .inner
+                .engine
+                .write(move |tx| {
+                    let (inner, known) = (Arc::clone(&inner), Arc::clone(&known));
+                    Box::pin(async move { add_known(&inner, tx, &known).await })
+                })
+                .await?;
+            if let Some(id) = added {
+                return Ok(Added::Inserted(id));
+            }
+        }
         let (inner, owned) = (Arc::clone(&self.inner), Arc::new(Owned::new(layer)));
         let outcome = self
             .inner
@@ -250,7 +264,7 @@ impl Store {
         let Some((id, fresh)) = outcome else {
             return Ok(Added::AlreadyThere);
         };
-        self.inner.features.learn_ids(&fresh);
+        self.inner.learn(fresh);
         Ok(Added::Inserted(id))
     }
 
@@ -270,7 +284,7 @@ impl Store {
                 Box::pin(async move { replace(&inner, tx, &owned).await })
             })
             .await?;
-        self.inner.features.learn_ids(&fresh);
+        self.inner.learn(fresh);
         Ok(outcome)
     }
 
@@ -324,14 +338,31 @@ impl Store {
     }
 }
 
-/// A [`NewLayer`] that a transaction may keep while its caller is gone.
-struct Owned {
+/// The part of a [`NewLayer`] that is in its own row.
+struct Head {
     name: Value,
     parent: Option<LayerId>,
-    namespace: Option<Namespace>,
     engine_version: u32,
     digest: Value,
     analysis_version: Value,
+}
+
+impl Head {
+    fn of(layer: &NewLayer<'_>) -> Self {
+        Self {
+            name: Value::from(layer.name),
+            parent: layer.parent,
+            engine_version: layer.engine_version,
+            digest: Value::from(layer.digest),
+            analysis_version: Value::from(layer.analysis_version),
+        }
+    }
+}
+
+/// A [`NewLayer`] that a transaction may keep while its caller is gone.
+struct Owned {
+    head: Head,
+    namespace: Option<Namespace>,
     analysis: Value,
     features: Vec<Feature>,
 }
@@ -339,86 +370,192 @@ struct Owned {
 impl Owned {
     fn new(layer: NewLayer<'_>) -> Self {
         Self {
-            name: Value::from(layer.name),
-            parent: layer.parent,
+            head: Head::of(&layer),
             namespace: layer.namespace.cloned(),
-            engine_version: layer.engine_version,
-            digest: Value::from(layer.digest),
-            analysis_version: Value::from(layer.analysis_version),
             analysis: Value::from(layer.analysis),
             features: layer.features.to_vec(),
         }
     }
 
     fn find_analysis(&self) -> (&'static Statement, Vec<Value>) {
-        let key = vec![self.digest.clone(), self.analysis_version.clone()];
+        let head = &self.head;
+        let key = vec![head.digest.clone(), head.analysis_version.clone()];
         (&ANALYSIS_FIND, key)
     }
+}
+
+/// A layer of which the numbers of all it refers to are in memory, but for its parent and its analysis.
+struct Known {
+    head: Head,
+    namespace: Option<i64>,
+    ids: Vec<i64>,
+    /// To be compared with the parent's; empty where there is none.
+    features: Vec<Feature>,
+}
+
+impl Known {
+    fn of(inner: &Inner, layer: &NewLayer<'_>) -> Option<Self> {
+        let namespace = match layer.namespace {
+            None => None,
+            Some(namespace) => Some(inner.namespaces.id(namespace)?),
+        };
+        let identities: Vec<Identity> = layer.features.iter().map(Feature::identity).collect();
+        let ids = inner.features.ids(&identities);
+        let features = match layer.parent {
+            None => Vec::new(),
+            Some(_) => layer.features.to_vec(),
+        };
+        Some(Self {
+            head: Head::of(layer),
+            namespace,
+            ids: ids.into_iter().collect::<Option<_>>()?,
+            features,
+        })
+    }
+}
+
+/// What the numbers of a layer's features come to beside its parent's.
+struct Lists {
+    features: Vec<u8>,
+    removed: Vec<u8>,
+    introduced: Vec<i64>,
 }
 
 /// What goes into a layer's row and its inverted index.
 struct Columns {
     namespace: Option<i64>,
     analysis: i64,
-    features: Vec<u8>,
-    removed: Vec<u8>,
-    introduced: Vec<i64>,
-    fresh: Vec<(Identity, i64)>,
+    lists: Lists,
+    fresh: Fresh,
 }
 
-type Inserted = Option<(LayerId, Vec<(Identity, i64)>)>;
+/// What may be kept in memory once it is committed.
+#[derive(Default)]
+struct Fresh {
+    features: Vec<(Identity, i64)>,
+    namespaces: Vec<(Namespace, i64)>,
+}
 
-async fn add(inner: &Inner, tx: &mut Tx, layer: &Owned) -> Result<End<Inserted>, StoreError> {
-    let columns = columns(inner, tx, layer, layer.parent).await?;
-    let values = vec![
+impl Inner {
+    fn learn(&self, fresh: Fresh) {
+        self.features.learn_ids(&fresh.features);
+        self.namespaces.learn(fresh.namespaces);
+    }
+}
+
+/// Stores a layer by one statement. `None` if it is not stored: there is one of its name, or what its
+/// bytes say is not in the database.
+async fn add_known(
+    inner: &Inner,
+    tx: &mut Tx,
+    layer: &Known,
+) -> Result<End<Option<LayerId>>, StoreError> {
+    let below = match layer.head.parent {
+        None => None,
+        Some(parent) => {
+            let row = tx.one(&LAYER_PARENT, &[Value::from(parent.0)]).await?;
+            Some(shown_below(parent, row)?)
+        }
+    };
+    let lists = visible(inner, tx, &layer.features, &layer.ids, below).await?;
+    Ok(
+        match insert(tx, &layer.head, layer.namespace, lists, true).await? {
+            Some(id) => End::Commit(Some(id)),
+            None => End::Discard(None),
+        },
+    )
+}
+
+async fn add(
+    inner: &Inner,
+    tx: &mut Tx,
+    layer: &Owned,
+) -> Result<End<Option<(LayerId, Fresh)>>, StoreError> {
+    let columns = columns(inner, tx, layer, layer.head.parent).await?;
+    let (namespace, fresh) = (columns.namespace, columns.fresh);
+    Ok(
+        match insert(tx, &layer.head, namespace, columns.lists, false).await? {
+            Some(id) => End::Commit(Some((id, fresh))),
+            // Another writer was first with this name.
+            None => End::Discard(None),
+        },
+    )
+}
+
+/// Puts a layer's row into its table, and into the inverted index; no number comes back where there is one
+/// of its name, or no analysis. Nothing is done then.
+async fn insert(
+    tx: &mut Tx,
+    layer: &Head,
+    namespace: Option<i64>,
+    lists: Lists,
+    is_all: bool,
+) -> Result<Option<LayerId>, StoreError> {
+    let mut values = vec![
         layer.name.clone(),
         Value::from(layer.parent.map(|parent| parent.0)),
-        Value::from(columns.namespace),
+        Value::from(namespace),
         Value::from(layer.engine_version),
-        Value::from(columns.analysis),
-        Value::from(columns.features),
-        Value::from(columns.removed),
+        Value::from(lists.features),
+        Value::from(lists.removed),
+        layer.digest.clone(),
+        layer.analysis_version.clone(),
     ];
-    let mut steps = vec![(&LAYER_INSERT, values)];
-    steps.extend(introduce(layer, &columns.introduced));
-    let mut rows = tx.pipeline(&steps).await?.into_iter().flatten();
-    // No row: another writer was first with this name. What was added to its layer is taken back.
-    let Some(mut row) = rows.next() else {
-        return Ok(End::Discard(None));
+    let introduced = list(lists.introduced.iter().map(|id| (*id,)));
+    if tx.nests() {
+        values.push(introduced);
+        let rows = if is_all {
+            tx.last(&LAYER_INSERT, &values).await?
+        } else {
+            tx.query(&LAYER_INSERT, &values).await?
+        };
+        return rows.into_iter().next().map(number).transpose();
+    }
+    let Some(row) = tx.one(&LAYER_INSERT, &values).await? else {
+        return Ok(None);
     };
-    let id = row.int(0)?;
-    Ok(End::Commit(Some((LayerId(id), columns.fresh))))
+    let values = [introduced, layer.name.clone()];
+    tx.query(&INTRODUCED_INSERT, &values).await?;
+    number(row).map(Some)
+}
+
+fn number(mut row: Row) -> Result<LayerId, StoreError> {
+    Ok(LayerId(row.int(0)?))
 }
 
 async fn replace(
     inner: &Inner,
     tx: &mut Tx,
     layer: &Owned,
-) -> Result<End<(Replaced, Vec<(Identity, i64)>)>, StoreError> {
+) -> Result<End<(Replaced, Fresh)>, StoreError> {
     let Some(mut row) = tx
-        .one(&LAYER_LOCK, std::slice::from_ref(&layer.name))
+        .one(&LAYER_LOCK, std::slice::from_ref(&layer.head.name))
         .await?
     else {
-        return Ok(End::Discard((Replaced::Missing, Vec::new())));
+        return Ok(End::Discard((Replaced::Missing, Fresh::default())));
     };
     let (id, parent, old) = (row.int(0)?, row.opt_int(2)?, row.int(3)?);
-    if engine_version(row.int(1)?)? >= layer.engine_version {
-        return Ok(End::Discard((Replaced::Kept, Vec::new())));
+    if engine_version(row.int(1)?)? >= layer.head.engine_version {
+        return Ok(End::Discard((Replaced::Kept, Fresh::default())));
     }
     let columns = columns(inner, tx, layer, parent.map(LayerId)).await?;
     let values = vec![
         Value::from(id),
         Value::from(columns.namespace),
-        Value::from(layer.engine_version),
+        Value::from(layer.head.engine_version),
         Value::from(columns.analysis),
-        Value::from(columns.features),
-        Value::from(columns.removed),
+        Value::from(columns.lists.features),
+        Value::from(columns.lists.removed),
     ];
+    let introduced = list(columns.lists.introduced.iter().map(|id| (*id,)));
     let mut steps = vec![
         (&LAYER_UPDATE, values),
         (&INTRODUCED_DELETE, vec![Value::from(id)]),
+        (
+            &INTRODUCED_INSERT,
+            vec![introduced, layer.head.name.clone()],
+        ),
     ];
-    steps.extend(introduce(layer, &columns.introduced));
     steps.push((&ANALYSIS_DELETE_UNUSED, vec![list([(old,)])]));
     steps.push((&COUNTER_BUMP_GENERATION, Vec::new()));
     tx.pipeline(&steps).await?;
@@ -452,61 +589,68 @@ async fn columns(
     let (namespaces, analysis, below) = (next(), next(), next());
     let below = match parent {
         None => None,
-        Some(parent) => {
-            let row = below.into_iter().next();
-            let mut row = row.ok_or(StoreError::ParentUnknown)?;
-            let added_by = AddedBy {
-                id: parent,
-                name: row.text(1)?,
-            };
-            Some((added_by, Effective::decode(&row.blob(2)?)?))
-        }
+        Some(parent) => Some(shown_below(parent, below.into_iter().next())?),
     };
     let analysis = match analysis.into_iter().next() {
         Some(mut row) => row.int(0)?,
         None => make_analysis(tx, layer).await?,
     };
     let namespaces = wanted.ensure(tx, namespaces).await?;
-    let namespace = layer.namespace.as_ref().and_then(|namespace| {
+    let number = |namespace: &Namespace| {
         namespaces
             .get(crate::text::clean(&namespace.name).as_ref())
             .copied()
-    });
-    let (ids, fresh) = inner.intern(tx, &layer.features, &namespaces).await?;
-    let (effective, removed, introduced) = visible(inner, tx, layer, &ids, below).await?;
+    };
+    let namespace = layer.namespace.as_ref().and_then(number);
+    let (ids, features) = inner.intern(tx, &layer.features, &namespaces).await?;
+    let own = layer.namespace.clone().zip(namespace);
+    let fresh = Fresh {
+        features,
+        namespaces: own.into_iter().collect(),
+    };
     Ok(Columns {
         namespace,
         analysis,
-        features: effective.encode(),
-        removed: encode_ids(&removed),
-        introduced,
+        lists: visible(inner, tx, &layer.features, &ids, below).await?,
         fresh,
     })
+}
+
+/// What a parent shows, from the row of it.
+fn shown_below(parent: LayerId, row: Option<Row>) -> Result<(AddedBy, Effective), StoreError> {
+    let mut row = row.ok_or(StoreError::ParentUnknown)?;
+    let added_by = AddedBy {
+        id: parent,
+        name: row.text(1)?,
+    };
+    Ok((added_by, Effective::decode(&row.blob(2)?)?))
 }
 
 /// Joins what is visible with what the parent shows: who added each, what is gone, what is new.
 async fn visible(
     inner: &Inner,
     tx: &mut Tx,
-    layer: &Owned,
+    features: &[Feature],
     ids: &[i64],
     below: Option<(AddedBy, Effective)>,
-) -> Result<(Effective, Vec<i64>, Vec<i64>), StoreError> {
-    let visible: BTreeMap<i64, &Feature> = ids.iter().copied().zip(&layer.features).collect();
+) -> Result<Lists, StoreError> {
     let Some((parent, below)) = below else {
-        let features = visible.keys().map(|id| (*id, 0)).collect();
-        let introduced = visible.into_keys().collect();
-        return Ok((
-            Effective {
-                layers: Vec::new(),
-                features,
-            },
-            Vec::new(),
+        let mut introduced = ids.to_vec();
+        introduced.sort_unstable();
+        introduced.dedup();
+        let effective = Effective {
+            layers: Vec::new(),
+            features: introduced.iter().map(|id| (*id, 0)).collect(),
+        };
+        return Ok(Lists {
+            features: effective.encode(),
+            removed: encode_ids(&[]),
             introduced,
-        ));
+        });
     };
+    let visible: BTreeMap<i64, &Feature> = ids.iter().copied().zip(features).collect();
     let inherited: BTreeMap<i64, usize> = below.features.iter().copied().collect();
-    let removed = inherited
+    let removed: Vec<i64> = inherited
         .keys()
         .filter(|id| !visible.contains_key(id))
         .copied()
@@ -557,7 +701,11 @@ async fn visible(
         };
         effective.features.push((id, position));
     }
-    Ok((effective, removed, introduced))
+    Ok(Lists {
+        features: effective.encode(),
+        removed: encode_ids(&removed),
+        introduced,
+    })
 }
 
 fn shown(feature: &Feature) -> (String, String, String) {
@@ -571,8 +719,8 @@ fn shown(feature: &Feature) -> (String, String, String) {
 
 async fn make_analysis(tx: &mut Tx, layer: &Owned) -> Result<i64, StoreError> {
     let values = [
-        layer.digest.clone(),
-        layer.analysis_version.clone(),
+        layer.head.digest.clone(),
+        layer.head.analysis_version.clone(),
         layer.analysis.clone(),
     ];
     let made = match tx.one(&ANALYSIS_INSERT, &values).await? {
@@ -584,12 +732,6 @@ async fn make_analysis(tx: &mut Tx, layer: &Owned) -> Result<i64, StoreError> {
         }
     };
     made.ok_or(StoreError::Damaged { what: "analysis" })?.int(0)
-}
-
-/// The step that puts a layer, stored by the step before it, into the inverted index.
-fn introduce(layer: &Owned, ids: &[i64]) -> Option<(&'static Statement, Vec<Value>)> {
-    let ids = (!ids.is_empty()).then(|| list(ids.iter().map(|id| (*id,))))?;
-    Some((&INTRODUCED_INSERT, vec![ids, layer.name.clone()]))
 }
 
 fn engine_version(value: i64) -> Result<u32, StoreError> {

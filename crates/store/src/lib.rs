@@ -76,6 +76,7 @@ pub struct Store {
 struct Inner {
     engine: Engine,
     features: cache::Features,
+    namespaces: cache::Namespaces,
     analyses: cache::Analyses,
 }
 
@@ -102,6 +103,7 @@ impl Store {
             inner: Arc::new(Inner {
                 engine,
                 features: cache::Features::default(),
+                namespaces: cache::Namespaces::default(),
                 analyses: cache::Analyses::default(),
             }),
         })

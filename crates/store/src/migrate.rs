@@ -24,6 +24,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "introduced",
         include_str!("../migrations/0003_introduced.sql"),
     ),
+    (
+        4,
+        "introduced_by",
+        include_str!("../migrations/0004_introduced_by.sql"),
+    ),
 ];
 
 /// Made by whoever comes first; the loser of a race is told that it exists.

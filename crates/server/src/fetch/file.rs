@@ -6,13 +6,13 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags, open, openat};
 
-use super::{Blob, FetchError};
+use super::{Blob, FIRST, FetchError, Rest};
 
 const FILE: OFlags = OFlags::RDONLY
     .union(OFlags::NONBLOCK)
@@ -42,7 +42,7 @@ impl Files {
             .folders
             .iter()
             .find_map(|folder| Some((folder, path.strip_prefix(folder).ok()?)));
-        let file = match below {
+        let mut file = match below {
             Some((folder, rest)) => beneath(folder, rest),
             None if self.any => open(path, FILE, Mode::empty())
                 .map(File::from)
@@ -57,7 +57,16 @@ impl Files {
         if !kind.is_file() {
             return Err(FetchError::File(io::ErrorKind::InvalidInput.into()));
         }
-        Ok(Box::new(file))
+        let mut first = Vec::new();
+        let read = (&mut file).take(FIRST as u64).read_to_end(&mut first);
+        Ok(match read {
+            Ok(count) if count < FIRST => Blob::whole(first),
+            // What went wrong goes wrong again for whoever reads on.
+            Ok(_) | Err(_) => Blob {
+                first,
+                rest: Rest::Bytes(Box::new(file)),
+            },
+        })
     }
 }
 

@@ -1,11 +1,11 @@
 //! What the bytes of a layer say, decoded and as it is stored, kept by their digest.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use pellucid_detect::LayerInventory;
 use pellucid_model::Digest;
 
-use super::ProcessError;
+use super::{ProcessError, Shown};
 use crate::halves::Halves;
 
 /// Bytes of JSON in each half.
@@ -16,6 +16,8 @@ pub(super) struct Analysis {
     pub(super) inventory: Arc<LayerInventory>,
     /// The same as it is stored: JSON, compressed.
     pub(super) encoded: Arc<[u8]>,
+    /// What is visible in a layer of these bytes with none below it, once there was one.
+    pub(super) alone: OnceLock<Arc<Shown>>,
     json_bytes: usize,
 }
 
@@ -26,6 +28,7 @@ impl Analysis {
         Ok(Self {
             inventory: Arc::new(inventory),
             encoded: encoded.into(),
+            alone: OnceLock::new(),
             json_bytes: json.len(),
         })
     }
@@ -36,6 +39,7 @@ impl Analysis {
         Some(Self {
             inventory: Arc::new(serde_json::from_slice(&json).ok()?),
             encoded,
+            alone: OnceLock::new(),
             json_bytes: json.len(),
         })
     }

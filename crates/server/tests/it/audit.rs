@@ -15,13 +15,44 @@ use crate::service::{Service, config, debian};
 const ONE: &str = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed";
 const TWO: &str = "3fc4ccfe745870e2c0d99f71f30ff0656c8dedd41cc1d7d3d376b0dbe685e2f3";
 
-/// Every event, as `name=value` words.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<(String, String)>>>);
+/// Every event of a level or above, as its target and `name=value` words.
+#[derive(Clone)]
+pub(crate) struct Lines {
+    level: Level,
+    lines: Arc<Mutex<Vec<(String, String)>>>,
+}
+
+/// What must live as long as they are to be collected.
+pub(crate) struct Collecting {
+    _second: tracing::Dispatch,
+    _guard: tracing::subscriber::DefaultGuard,
+}
+
+impl Lines {
+    /// Collects what this thread tells from now on.
+    pub(crate) fn collect(level: Level) -> (Self, Collecting) {
+        let lines = Self {
+            level,
+            lines: Arc::default(),
+        };
+        // While there is but one subscriber, `tracing` lets the thread that comes to an event first decide
+        // whether anybody wants it, and another test's thread wants none. Of two, all are asked.
+        let collecting = Collecting {
+            _second: tracing::Dispatch::new(lines.clone()),
+            _guard: tracing::subscriber::set_default(lines.clone()),
+        };
+        (lines, collecting)
+    }
+
+    /// Those that were not looked at yet.
+    pub(crate) fn take(&self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.lines.lock().unwrap())
+    }
+}
 
 impl Subscriber for Lines {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() <= Level::DEBUG
+        *metadata.level() <= self.level
     }
     fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
         span::Id::from_u64(1)
@@ -32,7 +63,8 @@ impl Subscriber for Lines {
         let mut words = Words(Vec::new());
         event.record(&mut words);
         let target = event.metadata().target().to_owned();
-        self.0.lock().unwrap().push((target, words.0.join(" ")));
+        let mut lines = self.lines.lock().unwrap();
+        lines.push((target, words.0.join(" ")));
     }
     fn enter(&self, _: &span::Id) {}
     fn exit(&self, _: &span::Id) {}
@@ -59,11 +91,7 @@ impl Visit for Words {
 // One thread: what the server logs on it comes to this test's subscriber and to no other.
 #[tokio::test]
 async fn every_write_and_delete_has_its_line_and_no_line_has_a_secret() {
-    let lines = Lines::default();
-    // While there is but one subscriber, `tracing` lets the thread that comes to an event first decide
-    // whether anybody wants it, and another test's thread wants none. Of two, all are asked.
-    let _second = tracing::Dispatch::new(lines.clone());
-    let _guard = tracing::subscriber::set_default(lines.clone());
+    let (lines, _collecting) = Lines::collect(Level::DEBUG);
     let mut config = config();
     let token = |name: &str, sha256: &str, scopes: &[Scope]| Token {
         name: name.to_owned(),
@@ -139,7 +167,7 @@ async fn every_write_and_delete_has_its_line_and_no_line_has_a_secret() {
         let header = format!("Authorization: Bearer {token}\r\n");
         service.ask_with(method, target, &header, body).await;
     }
-    let lines = lines.0.lock().unwrap();
+    let lines = lines.take();
     let audit: Vec<&str> = lines
         .iter()
         .filter(|(target, _)| target == "audit")

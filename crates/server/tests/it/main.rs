@@ -19,6 +19,7 @@ mod layers;
 mod quay;
 mod replicas;
 mod service;
+mod statements;
 mod stop;
 mod tls;
 mod updates;

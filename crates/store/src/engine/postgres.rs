@@ -143,7 +143,7 @@ impl Postgres {
                     Trouble::Fatal(error) => return Err(error),
                 },
                 // A pooled connection may have died with the last restart of the server: every other
-                // one, too. Nothing was committed.
+                // one, too. Nothing was committed, or it is found when the work is done again.
                 (Err(StoreError::Postgres { source, .. }), _)
                     if source.is_closed() && closed < self.pool.status().max_size =>
                 {
@@ -223,6 +223,39 @@ impl Writing {
                 });
         let ((), rows) = try_join(begin, try_join_all(queries)).await?;
         self.has_begun = true;
+        Ok(rows)
+    }
+
+    /// As [`Tx::last`].
+    pub(crate) async fn last(
+        &mut self,
+        statement: &'static Statement,
+        values: &[Value],
+    ) -> Result<Vec<Row>, StoreError> {
+        let failed = |statement, source| StoreError::Postgres { statement, source };
+        let connection = self.connection.as_ref().ok_or(StoreError::Cancelled)?;
+        let prepared = prepare(connection, statement).await;
+        let prepared = prepared.map_err(|source| failed(statement.name, source))?;
+        let query = async {
+            let found = query(connection, &prepared, values).await;
+            found.map_err(|source| failed(statement.name, source))
+        };
+        if !self.has_begun {
+            return match tokio::time::timeout(ANSWER, query).await {
+                Ok(answer) => answer,
+                Err(_) => {
+                    self.connection.take().map(Object::take);
+                    Err(silent(statement.name))
+                }
+            };
+        }
+        let commit = async {
+            let committed = connection.batch_execute("COMMIT").await;
+            committed.map_err(|source| failed("COMMIT", source))
+        };
+        // The statement is sent, and answered, first; where it failed the server rolls back.
+        let (rows, ()) = try_join(query, commit).await?;
+        self.has_begun = false;
         Ok(rows)
     }
 

@@ -248,8 +248,9 @@ impl ToSql for Value {
 }
 
 fn execute(connection: &Connection, sql: &'static str) -> Result<(), StoreError> {
-    connection
-        .execute_batch(sql)
+    let run = |connection: &Connection| connection.prepare_cached(sql)?.execute([]);
+    run(connection)
+        .map(drop)
         .map_err(|source| refused(sql, source))
 }
 
