@@ -98,28 +98,37 @@ impl Fields {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::sync::{Arc, Mutex};
 
     use tracing_subscriber::layer::SubscriberExt as _;
 
     use super::*;
 
-    struct Keep(Arc<Mutex<Vec<Vec<u8>>>>);
+    /// The lines of the log that were not looked at yet.
+    #[derive(Clone, Default)]
+    pub(crate) struct Kept(Arc<Mutex<Vec<String>>>);
 
-    impl<S: Subscriber> Layer<S> for Keep {
+    impl Kept {
+        pub(crate) fn take(&self) -> Vec<String> {
+            std::mem::take(&mut self.0.lock().unwrap())
+        }
+    }
+
+    impl<S: Subscriber> Layer<S> for Kept {
         fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+            let line = line(event, jiff::Timestamp::UNIX_EPOCH);
             self.0
                 .lock()
                 .unwrap()
-                .push(line(event, jiff::Timestamp::UNIX_EPOCH));
+                .push(String::from_utf8(line).unwrap());
         }
     }
 
     #[test]
     fn a_line_has_clairs_keys_in_order() {
-        let lines = Arc::new(Mutex::new(Vec::new()));
-        let subscriber = tracing_subscriber::registry().with(Keep(Arc::clone(&lines)));
+        let lines = Kept::default();
+        let subscriber = tracing_subscriber::registry().with(lines.clone());
         tracing::subscriber::with_default(subscriber, || {
             tracing::warn!(
                 remote_addr = "x\"y",
@@ -127,7 +136,7 @@ mod tests {
                 "Handled HTTP request"
             );
         });
-        let line = String::from_utf8(lines.lock().unwrap().remove(0)).unwrap();
+        let line = lines.take().remove(0);
         let place = line.find("\"Location\"").unwrap();
         assert!(line.starts_with(
             r#"{"Event":"Handled HTTP request","Level":"warning","Location":"log.rs:"#

@@ -126,7 +126,8 @@ impl Server {
     ///
     /// # Errors
     /// Whatever is wrong at start but a database that is not there yet: that is waited for, while the
-    /// listeners answer that it is away.
+    /// listeners answer that it is away. A stop that is asked for before the start is done ends it; it is
+    /// no error.
     pub async fn start(config: &Config, options: Options, stop: Stop) -> Result<Self, ServeError> {
         config.check()?;
         let api = config.clair.api();
@@ -172,7 +173,22 @@ impl Server {
             stop: stop.clone(),
             tasks: tasks.clone(),
         };
-        let opened = match starting.open().await {
+        let failed = Arc::new(OnceLock::new());
+        // A database that answers may still make this long: another replica migrates it, say.
+        let opened = tokio::select! {
+            opened = starting.open() => opened,
+            () = stop.0.cancelled() => {
+                tasks.close();
+                return Ok(Self {
+                    api: api_address,
+                    health: health_address,
+                    stop,
+                    tasks,
+                    failed,
+                });
+            }
+        };
+        let opened = match opened {
             Err(error) if !error.is_retryable() => return Err(ServeError::Store(error)),
             opened => opened,
         };
@@ -195,7 +211,6 @@ impl Server {
         ports.listen(&started, &metrics, &stop.0, &tasks);
         tracing::info!(address = %api_address, "starting main API");
         tracing::info!(address = %health_address, "starting health API");
-        let failed = Arc::new(OnceLock::new());
         if let Some((starting, error)) = waiting {
             let (failed, stop) = (Arc::clone(&failed), stop.clone());
             tasks.spawn(async move {
@@ -296,7 +311,11 @@ impl Starting {
                 () = tokio::time::sleep(pause) => {}
             }
             pause = (pause * 2).min(Duration::from_secs(5));
-            match self.open().await {
+            let opened = tokio::select! {
+                () = self.stop.0.cancelled() => return Ok(()),
+                opened = self.open() => opened,
+            };
+            match opened {
                 Ok(opened) => {
                     self.go(opened, started);
                     tracing::info!("the database is there");

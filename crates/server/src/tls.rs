@@ -143,3 +143,56 @@ pub(crate) fn fingerprint(certificate: &CertificateDer<'_>) -> Arc<str> {
     let hash = hex::encode(Sha256::digest(certificate.as_ref()));
     format!("certificate {hash}").into()
 }
+
+#[cfg(test)]
+mod tests {
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    use super::*;
+    use crate::log::tests::Kept;
+
+    #[test]
+    fn what_cannot_be_used_is_said_once_and_so_is_what_can_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let good = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/tls");
+        for name in ["server.pem", "server.key"] {
+            fs::copy(good.join(name), path(name)).unwrap();
+        }
+        let mut api = Api::default();
+        api.certfile = Some(path("server.pem"));
+        api.keyfile = Some(path("server.key"));
+        let tls = Tls::of(&api).unwrap().unwrap();
+        let kept = Kept::default();
+        let subscriber = tracing_subscriber::registry().with(kept.clone());
+        let said = || {
+            tls.config();
+            tls.config();
+            kept.take()
+        };
+        tracing::subscriber::with_default(subscriber, || {
+            assert_eq!(said(), [] as [String; 0]);
+            let shown = path("server.pem").display().to_string();
+            // One that cannot be read, one that makes no sense, and a key of another certificate.
+            fs::remove_file(path("server.pem")).unwrap();
+            let lines = said();
+            let [line] = &*lines else { panic!("{lines:?}") };
+            for part in [
+                r#""Level":"error""#,
+                "the certificate files have changed and cannot be used; what was in use stays",
+                "clair.api.certfile",
+                &format!("{shown}: no certificate in it"),
+            ] {
+                assert!(line.contains(part), "{part}: {line}");
+            }
+            fs::write(path("server.pem"), "-----BEGIN").unwrap();
+            assert!(said().concat().contains("no certificate in it"));
+            fs::copy(good.join("renewed.pem"), path("server.pem")).unwrap();
+            assert!(said().concat().contains("cannot be used"));
+            fs::copy(good.join("server.pem"), path("server.pem")).unwrap();
+            let lines = said();
+            assert_eq!(lines.len(), 1, "{lines:?}");
+            assert!(lines.concat().contains("have changed and are in use"));
+        });
+    }
+}

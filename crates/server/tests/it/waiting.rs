@@ -1,7 +1,10 @@
 //! A database that is not there when the server starts.
 
-use pellucid_server::{Options, ServeError};
+use std::time::Duration;
+
+use pellucid_server::{Options, ServeError, Server, Stop};
 use pellucid_testkit::postgres::PostgresServer;
+use tokio_postgres::NoTls;
 
 use crate::service::{Service, ask, debian, on_postgres};
 
@@ -82,4 +85,44 @@ async fn a_stop_ends_the_waiting() {
     let service = Service::with(on_postgres(&postgres.source()), Options::default()).await;
     service.server.stop();
     service.server.ended().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_ends_a_start_that_waits_for_another_replica() {
+    let postgres = match PostgresServer::start() {
+        Ok(postgres) => postgres,
+        Err(reason) => return println!("skipped: waiting: {reason}"),
+    };
+    // It is in the middle of the first migration, and never ends it.
+    let connected = tokio_postgres::connect(&postgres.source(), NoTls).await;
+    let (replica, connection) = connected.unwrap();
+    tokio::spawn(connection);
+    for sql in [
+        "CREATE TABLE schema_version (version BIGINT PRIMARY KEY, name TEXT, applied_at BIGINT)",
+        "BEGIN",
+        "INSERT INTO schema_version VALUES (1, 'init', 0)",
+    ] {
+        replica.batch_execute(sql).await.unwrap();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (config, stop) = (on_postgres(&postgres.source()), Stop::new());
+    let mut options = Options::default();
+    options.data_dir = folder.path().to_owned();
+    let asked = stop.clone();
+    let start = tokio::spawn(async move { Server::start(&config, options, asked).await });
+    let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted";
+    while replica
+        .query_one(waits, &[])
+        .await
+        .unwrap()
+        .get::<_, i64>(0)
+        == 0
+    {
+        assert!(!start.is_finished());
+        tokio::task::yield_now().await;
+    }
+    stop.ask();
+    let ended = tokio::time::timeout(Duration::from_secs(60), start).await;
+    let server = ended.expect("it ends").unwrap().unwrap();
+    server.ended().await.unwrap();
 }
