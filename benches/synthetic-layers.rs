@@ -127,6 +127,7 @@ async fn image(store: &Store, namespace: &Arc<pellucid_store::Namespace>, number
                 Feature {
                     namespace: Arc::clone(namespace),
                     package: Package::new(PackageKind::Deb, &*name, &*version),
+                    repositories: None,
                     name,
                     version,
                 }

@@ -106,6 +106,7 @@ mod tests {
             tags: vec![tag.into()],
             platform: None,
             created: None,
+            cpe: None,
             layers: layers.iter().map(layer).collect(),
         }
     }

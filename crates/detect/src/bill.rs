@@ -215,6 +215,7 @@ impl Bill {
                 tags: Vec::new(),
                 platform: None,
                 created: None,
+                cpe: None,
                 layers: Vec::new(),
             },
             distributions: Vec::new(),

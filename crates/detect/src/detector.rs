@@ -25,6 +25,7 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &namespace::debian_version::DebianVersion,
     &namespace::apt_sources::AptSources,
     &repository::content_sets::ContentSets,
+    &repository::labels::Labels,
     &package::dpkg::Dpkg,
     &package::apk::Apk,
     &package::rpm::Rpm,
@@ -210,7 +211,7 @@ pub struct Detected {
     /// What it says about the distribution.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<Release>,
-    /// Repositories that packages of the image came from.
+    /// Repositories that packages of the image came from, and CPEs of the product that it is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub repositories: Vec<String>,
     /// Packages it proves.

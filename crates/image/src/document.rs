@@ -77,9 +77,33 @@ pub(crate) struct Config {
     #[serde(default)]
     pub(crate) created: Option<String>,
     #[serde(default)]
+    config: Option<Lenient<Runtime>>,
+    #[serde(default)]
     rootfs: Option<RootFs>,
     #[serde(default)]
     history: Option<Vec<Step>>,
+}
+
+/// What is of no use where it has another shape.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Lenient<T> {
+    Read(T),
+    Other(IgnoredAny),
+}
+
+/// What containers of the image are started with.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Runtime {
+    #[serde(default)]
+    labels: Option<Labels>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Labels {
+    #[serde(default)]
+    cpe: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -210,6 +234,14 @@ impl Config {
         )
     }
 
+    /// What the label `cpe` says, with which Red Hat's images name their product.
+    pub(crate) fn cpe(&self) -> Option<String> {
+        match self.config.as_ref()? {
+            Lenient::Read(runtime) => runtime.labels.as_ref()?.cpe.clone(),
+            Lenient::Other(_) => None,
+        }
+    }
+
     /// The layers' diff ids, which must be as many as the manifest has layers.
     pub(crate) fn diff_ids(&self, name: &str, layers: usize) -> Result<Vec<Digest>, ImageError> {
         let diff_ids = self
@@ -288,6 +320,7 @@ pub(crate) fn described(
         tags: Vec::new(),
         platform: parsed.platform().or_else(|| manifest.platform()),
         created: parsed.created.clone(),
+        cpe: parsed.cpe(),
         layers: Vec::new(),
     };
     let mut expected = Vec::new();

@@ -1,19 +1,25 @@
 //! What one advisory says of a package by itself, away from the snapshot it came from.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use pellucid_model::{Affected, Package, Status};
 
+use crate::Products;
 use crate::statement::{Verdict, judge, subjects};
 
-/// Whether these statements, all of one advisory about one namespace, make a package affected, as
-/// [`find`](crate::find) would with no other source.
-pub fn affects(statements: &[Affected], package: &Package) -> bool {
+/// Whether these statements, all of one advisory about one namespace, make a package of these
+/// products affected, as [`find`](crate::find) would with no other source.
+pub fn affects(statements: &[Affected], package: &Package, products: &Products) -> bool {
     let subjects = subjects(package);
+    let statements: Vec<Cow<'_, Affected>> = statements
+        .iter()
+        .filter_map(|statement| products.holding(statement))
+        .collect();
     let mut hits: Vec<&Affected> = Vec::new();
     let mut is_denied = false;
     let mut denied: BTreeSet<&String> = BTreeSet::new();
-    for statement in statements {
+    for statement in &statements {
         for subject in &subjects {
             if statement.package != subject.name {
                 continue;
@@ -66,23 +72,35 @@ mod tests {
     #[test]
     fn one_advisory_decides_as_in_a_scan() {
         let installed = Package::new(PackageKind::Deb, "bash", "5.2-2");
-        let by =
-            |kind, status, fixed| affects(&[statement("bash", kind, status, fixed)], &installed);
+        let any = Products::Every(None);
+        let by = |kind, status, fixed| {
+            affects(&[statement("bash", kind, status, fixed)], &installed, &any)
+        };
         assert!(by(NameKind::Source, Status::Affected, "5.2-3"));
         assert!(!by(NameKind::Source, Status::Affected, "5.2-2"));
         assert!(by(NameKind::Binary, Status::WillNotFix, "9"));
         assert!(!by(NameKind::Source, Status::UnderInvestigation, "9"));
         let other = statement("zsh", NameKind::Source, Status::Affected, "9");
-        assert!(!affects(&[other], &installed));
+        assert!(!affects(&[other], &installed, &any));
         let both = [
             statement("bash", NameKind::Source, Status::Affected, "9"),
             statement("bash", NameKind::Source, Status::NotAffected, ""),
         ];
-        assert!(!affects(&both, &installed));
+        assert!(!affects(&both, &installed, &any));
         let mut for_products = both.clone();
         for_products[1].cpes = vec!["cpe:a".to_owned()];
-        assert!(affects(&for_products, &installed));
+        assert!(affects(&for_products, &installed, &any));
         for_products[0].cpes = vec!["cpe:a".to_owned()];
-        assert!(!affects(&for_products, &installed));
+        assert!(!affects(&for_products, &installed, &any));
+        let one_product = [Affected {
+            cpes: vec!["cpe:/a:redhat:made:1".to_owned()],
+            ..statement("bash", NameKind::Source, Status::Affected, "9")
+        }];
+        assert!(affects(&one_product, &installed, &any));
+        assert!(!affects(
+            &one_product,
+            &installed,
+            &Products::Release(BTreeSet::new())
+        ));
     }
 }

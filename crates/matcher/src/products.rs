@@ -3,7 +3,9 @@
 //! Red Hat says of the same package one thing for the release, another for each of its extended update
 //! streams, and more for what is layered on it; a statement names the products by CPE. An image of Red
 //! Hat's says which repositories its packages came from, and a feed which products those are part
-//! of. An image that says nothing is taken to have the plain release's repositories alone.
+//! of. An image that says nothing is taken to have the plain release's repositories alone, and
+//! with them its own product, where a label names that: a label says nothing of where packages came from, so
+//! it does not count beside repositories.
 //!
 //! Never a finding less because something is missing here: where a repository is not known, every
 //! statement counts, and the coverage says so.
@@ -33,8 +35,8 @@ const NAMED: usize = 3;
 pub enum Products {
     /// Any, for the reason given, if there is one.
     Every(Option<String>),
-    /// Those of the release itself.
-    Release,
+    /// Those of the release itself, and these of the image, as CPEs.
+    Release(BTreeSet<String>),
     /// These, as CPEs.
     Of(BTreeSet<String>),
 }
@@ -61,8 +63,11 @@ impl Products {
                         product count";
             return Ok(Self::Every(Some(note.to_owned())));
         };
+        let names = repositories.iter().map(|one| one.name.as_str());
+        let (own, repositories): (Vec<&str>, Vec<&str>) =
+            names.partition(|name| name.starts_with("cpe:/"));
         if repositories.is_empty() {
-            return Ok(Self::Release);
+            return Ok(Self::Release(own.into_iter().map(str::to_owned).collect()));
         }
         let Some(known) = sources.repositories(namespace) else {
             let note = "nothing tells which products the image's repositories are part of, so \
@@ -71,8 +76,7 @@ impl Products {
         };
         let mut products = BTreeSet::new();
         let mut unknown = Vec::new();
-        for repository in repositories {
-            let name = repository.name.as_str();
+        for name in repositories {
             let said = known.snapshot.affected(known.namespace.as_str(), name)?;
             if said.iter().next().is_none() {
                 unknown.push(name);
@@ -125,11 +129,17 @@ impl Products {
     pub(crate) fn note(&self) -> Option<String> {
         match self {
             Self::Every(note) => note.clone(),
-            Self::Release => Some(
-                "the image does not tell the repositories of its packages, so statements for \
-                 extended update streams and layered products are left out"
-                    .to_owned(),
-            ),
+            Self::Release(own) => {
+                let mut note = "the image does not tell the repositories of its packages, so \
+                                statements for extended update streams and layered products are left out"
+                    .to_owned();
+                if !own.is_empty() {
+                    let own: Vec<&str> = own.iter().map(String::as_str).take(NAMED).collect();
+                    note.push_str(", but for those of ");
+                    note.push_str(&own.join(", "));
+                }
+                Some(note)
+            }
             Self::Of(_) => None,
         }
     }
@@ -137,7 +147,9 @@ impl Products {
     fn has(&self, cpe: &str) -> bool {
         match self {
             Self::Every(_) => true,
-            Self::Release => is_of_release(cpe),
+            Self::Release(own) => {
+                is_of_release(cpe) || own.iter().any(|product| are_one(cpe, product))
+            }
             Self::Of(products) => products.iter().any(|product| are_one(cpe, product)),
         }
     }

@@ -135,6 +135,9 @@ pub struct Image {
     /// When the image says it was made (RFC 3339, as written there).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<String>,
+    /// CPE of the product that the image says it is: the label `cpe` of its configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpe: Option<String>,
     /// Layers, lowest first.
     pub layers: Vec<Layer>,
 }

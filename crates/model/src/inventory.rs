@@ -51,14 +51,14 @@ pub struct Owner {
     pub version: String,
 }
 
-/// A package repository that an image says its packages came from.
+/// A package repository that an image says its packages came from, or the product that it says it is.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct Repository {
-    /// Its name, as the vendor's (`rhel-9-for-x86_64-baseos-rpms`).
+    /// Its name, as the vendor's (`rhel-9-for-x86_64-baseos-rpms`), or the product's CPE.
     pub name: String,
-    /// File that says so.
+    /// File that says so; `label cpe` for a label of the image's configuration.
     pub path: String,
-    /// Index of the layer with that file.
+    /// Index of the layer with that file; of a label, the uppermost.
     pub layer: usize,
 }
 

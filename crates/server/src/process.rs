@@ -8,6 +8,9 @@
 //! parent's namespace, so that an upgrade of the distribution by an upper layer makes new only what
 //! it changed.
 //!
+//! The repositories that a layer's RPMs came from are stored with each of them, as they are seen from this layer:
+//! a content manifest that an upper layer adds makes the packages below it other features to match.
+//!
 //! A small layer whose digest is known is not read a second time: what its bytes say is remembered, and so
 //! is what is visible in it where nothing is below.
 
@@ -26,7 +29,8 @@ use pellucid_image::{
 };
 use pellucid_model::{Digest, DigestState, Image, Inventory, Layer, Package, PackageKind, Warning};
 use pellucid_store::{
-    Added, ChainLink, EffectiveFeature, Feature, LayerId, Namespace, NewLayer, Replaced, StoreError,
+    Added, ChainLink, EffectiveFeature, Feature, LayerId, Namespace, NewLayer, Replaced,
+    Repositories, StoreError,
 };
 use tokio::sync::Semaphore;
 
@@ -100,6 +104,8 @@ pub(crate) struct Scanner {
 
 impl Scanner {
     pub(crate) fn new(config: &crate::Config) -> Self {
+        /// Raised when what is stored for the same analysis changes.
+        const SHOWN: u32 = 2;
         let (scans, sources) = (&config.scans, &config.layer_sources);
         let languages = config.features.languages;
         // What a layer shows is stored with it: one that was stored under the other setting is old.
@@ -108,7 +114,7 @@ impl Scanner {
             running: Arc::new(Semaphore::new(scans.concurrency())),
             waiting: AtomicUsize::new(0),
             queue: scans.queue(),
-            analysis_version: format!("{}{shown}", pellucid_detect::analysis_version()),
+            analysis_version: format!("{}-{SHOWN}{shown}", pellucid_detect::analysis_version()),
             languages,
             limits: Limits {
                 blob_bytes: sources.max_bytes,
@@ -244,6 +250,9 @@ async fn visible(
     let parent_namespace = chain.last().and_then(|parent| parent.namespace.clone());
     let (limits, languages) = (app.scanner.limits.clone(), app.scanner.languages);
     let analyses = Arc::clone(&app.scanner.analyses);
+    // Other detectors may have passed over what tells the repositories: then nobody has looked.
+    let is_current = |link: &ChainLink| link.analysis_version == app.scanner.analysis_version;
+    let is_all_current = chain.iter().all(is_current);
     let work = move || {
         let read = match known {
             Some(read) => read,
@@ -251,7 +260,8 @@ async fn visible(
         };
         let is_alone = below.is_empty();
         let inventory = Arc::clone(&read.analysis.inventory);
-        let visible = lay(below, inventory, read.digest, languages)?;
+        let mut visible = lay(below, inventory, read.digest, languages)?;
+        visible.repositories = visible.repositories.filter(|_| is_all_current);
         for warning in &visible.warnings {
             say(warning);
         }
@@ -506,6 +516,7 @@ pub(crate) fn image(layers: Vec<Layer>) -> Image {
         tags: Vec::new(),
         platform: None,
         created: None,
+        cpe: None,
         layers,
     }
 }
@@ -561,6 +572,10 @@ impl Shown {
         };
         let namespace = own.or_else(inherited);
         let shared = namespace.clone().map(Arc::new);
+        let repositories = visible.repositories.as_ref().map(|repositories| {
+            let names = repositories.iter().map(|one| one.name.clone());
+            Arc::new(Repositories::new(names))
+        });
         let mut features = BTreeMap::new();
         for entry in &visible.packages {
             // What a distribution's package owns is that package's.
@@ -588,12 +603,14 @@ impl Shown {
                 .or_else(|| parent.get(&key))
                 .or(shared.as_ref())
                 .ok_or(ProcessError::Unsupported)?;
+            let is_rpm = package.kind == PackageKind::Rpm;
             features
                 .entry((package.kind, key, package.arch.clone()))
                 .or_insert_with(|| Feature {
                     namespace: Arc::clone(namespace),
                     name: package.name.clone(),
                     version: package.version.clone(),
+                    repositories: repositories.clone().filter(|_| is_rpm),
                     package,
                 });
         }

@@ -172,6 +172,16 @@ impl View {
             for source in self.sources_of(namespace).iter() {
                 sources.add(namespace.clone(), source.clone());
             }
+            if let Some(answer) = pellucid_feeds::repositories(namespace)
+                && let Some((snapshot, fetched_at)) = self.current.get(&answer.key)
+            {
+                let source = Source {
+                    snapshot: Arc::clone(snapshot),
+                    namespace: answer.namespace,
+                    fetched_at: *fetched_at,
+                };
+                sources.with_repositories(namespace.clone(), source);
+            }
         }
         for feed in pellucid_feeds::enriching() {
             for key in feed.parts() {

@@ -10,6 +10,7 @@ mod feed;
 mod fixes;
 pub(crate) mod format;
 pub mod hostile;
+mod inventory;
 mod json;
 mod layers;
 mod lister;

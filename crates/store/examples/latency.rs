@@ -48,6 +48,7 @@ async fn main() {
                     name,
                     version,
                     package,
+                    repositories: None,
                 }
             })
             .collect();

@@ -1,14 +1,18 @@
-//! Rows that never change once they are committed, kept in memory: feature versions both ways, numbers
-//! of namespaces, and analyses of layers. Bounded: when the young half is full the old half is forgotten.
+//! Rows that never change once they are committed, kept in memory: feature versions both ways, the sets
+//! of repositories they share, numbers of namespaces, and analyses of layers. Bounded: when the young half is
+//! full the old half is forgotten.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::feature::{Feature, Identity, Namespace};
+use crate::repositories::Repositories;
 
 /// Feature versions kept in each half.
 const FEATURES: usize = 16_384;
+/// Sets of repositories kept in each half.
+const REPOSITORIES: usize = 512;
 /// Namespaces kept in each half.
 const NAMESPACES: usize = 1024;
 /// Bytes of analyses kept in each half.
@@ -18,6 +22,7 @@ const ANALYSIS_BYTES: usize = 8 << 20;
 pub(crate) struct Features {
     by_id: RwLock<Halves<i64, Arc<Feature>>>,
     by_identity: RwLock<Halves<Identity, i64>>,
+    repositories: RwLock<Halves<String, Arc<Repositories>>>,
 }
 
 #[derive(Default)]
@@ -98,6 +103,18 @@ impl Features {
         for (identity, id) in rows {
             known.put(*identity, *id, 1, FEATURES);
         }
+    }
+
+    /// The one copy of a set that all features share.
+    pub(crate) fn shared(&self, set: Repositories) -> Arc<Repositories> {
+        let known = self.repositories.write();
+        let mut known = known.unwrap_or_else(PoisonError::into_inner);
+        if let Some(shared) = known.get(&set.key) {
+            return shared;
+        }
+        let set = Arc::new(set);
+        known.put(set.key.clone(), Arc::clone(&set), 1, REPOSITORIES);
+        set
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! What is shown and what is matched differ: for Debian the shown name and version are the source
 //! package's. Two packages that show alike but match differently (another architecture, another
-//! module) are two feature versions.
+//! module, other repositories that they came from) are two feature versions.
 
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use pellucid_model::{Package, PackageKind, SourcePackage};
 use sha2::{Digest as _, Sha256};
 
 use crate::StoreError;
+use crate::repositories::{Repositories, Sets};
 use crate::text::{Clean, clean};
 use crate::value::Row;
 
@@ -33,6 +34,9 @@ pub struct Feature {
     pub version: String,
     /// The package itself, for matching.
     pub package: Package,
+    /// The repositories that the packages of the layer came from, for matching; `None` where nobody
+    /// looked, or where they do not count.
+    pub repositories: Option<Arc<Repositories>>,
 }
 
 /// Number of an interned feature version. It never changes its meaning.
@@ -56,6 +60,7 @@ pub(crate) type InternRow<'a> = (
     Option<Clean<'a>>,
     Option<Clean<'a>>,
     Option<Clean<'a>>,
+    Option<&'a str>,
 );
 
 impl Feature {
@@ -85,6 +90,11 @@ impl Feature {
                 }
             }
         }
+        // Nothing is added where they are not known: so it was before there were any.
+        if let Some(repositories) = &self.repositories {
+            hash.update([2]);
+            hash.update(repositories.key.as_bytes());
+        }
         let digest: [u8; 32] = hash.finalize().into();
         let mut identity = Identity::default();
         for (to, from) in identity.iter_mut().zip(digest) {
@@ -111,11 +121,12 @@ impl Feature {
                 .map(Clean),
             package.module.as_deref().map(Clean),
             package.vendor.as_deref().map(Clean),
+            self.repositories.as_ref().map(|it| it.key.as_str()),
         )
     }
 
-    /// Reads a row of `feature_version/get.sql`.
-    pub(crate) fn from_row(row: &mut Row) -> Result<(i64, Self), StoreError> {
+    /// Reads a row of `feature_version/get.sql`, with the sets of repositories of all its rows.
+    pub(crate) fn from_row(row: &mut Row, sets: &Sets) -> Result<(i64, Self), StoreError> {
         let kind = row.text(5)?;
         let kind = PackageKind::from_name(&kind).ok_or(StoreError::Damaged {
             what: "package kind",
@@ -137,6 +148,7 @@ impl Feature {
                 module: row.opt_text(11)?,
                 vendor: row.opt_text(12)?,
             },
+            repositories: row.opt_text(13)?.map(|key| sets.get(&key)).transpose()?,
         };
         Ok((row.int(0)?, feature))
     }

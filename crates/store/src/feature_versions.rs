@@ -6,9 +6,11 @@ use std::sync::Arc;
 use crate::engine::Tx;
 use crate::feature::{Feature, FeatureVersionId, Identity};
 use crate::layers::LayerId;
+use crate::repositories::{self, Sets};
 use crate::statements::{
     FEATURE_VERSION_ABOUT, FEATURE_VERSION_FIND, FEATURE_VERSION_GET, FEATURE_VERSION_INSERT,
     FEATURE_VERSION_NAMED, FEATURE_VERSION_NAMES, INTRODUCED_LAYERS, INTRODUCED_LAYERS_OF_ONE,
+    REPOSITORY_SET_INSERT,
 };
 use crate::value::{Row, Value, list};
 use crate::{Inner, Store, StoreError};
@@ -47,7 +49,7 @@ impl Store {
             .engine
             .query_long(&FEATURE_VERSION_NAMED, values)
             .await?;
-        rows.into_iter().map(found).collect()
+        self.inner.found(rows)
     }
 
     /// Every feature version of a namespace that some layer brings in and that has one of these
@@ -67,7 +69,7 @@ impl Store {
             .engine
             .query_long(&FEATURE_VERSION_ABOUT, values)
             .await?;
-        rows.into_iter().map(found).collect()
+        self.inner.found(rows)
     }
 
     /// Every name that a feature of a namespace ever had.
@@ -158,11 +160,7 @@ impl Inner {
         known: Vec<Option<Arc<Feature>>>,
         rows: Vec<Row>,
     ) -> Result<Vec<Arc<Feature>>, StoreError> {
-        let mut fresh = Vec::with_capacity(rows.len());
-        for mut row in rows {
-            let (id, feature) = Feature::from_row(&mut row)?;
-            fresh.push((id, Arc::new(feature)));
-        }
+        let fresh = self.read(rows)?;
         self.features.learn_features(&fresh);
         let fresh: HashMap<i64, Arc<Feature>> = fresh.into_iter().collect();
         ids.iter()
@@ -173,6 +171,25 @@ impl Inner {
                     .ok_or(StoreError::Damaged {
                         what: "feature version",
                     })
+            })
+            .collect()
+    }
+
+    fn found(&self, rows: Vec<Row>) -> Result<Vec<FeatureVersion>, StoreError> {
+        let found = self.read(rows)?.into_iter();
+        let found = found.map(|(id, feature)| FeatureVersion {
+            id: FeatureVersionId(id),
+            feature,
+        });
+        Ok(found.collect())
+    }
+
+    fn read(&self, mut rows: Vec<Row>) -> Result<Vec<(i64, Arc<Feature>)>, StoreError> {
+        let sets = Sets::of(&mut rows, &self.features)?;
+        rows.iter_mut()
+            .map(|row| {
+                let (id, feature) = Feature::from_row(row, &sets)?;
+                Ok((id, Arc::new(feature)))
             })
             .collect()
     }
@@ -209,8 +226,17 @@ impl Inner {
             // By key: two writers of the same ones do not wait for each other in turn.
             rows.sort_unstable_by(|left, right| left.0.cmp(&right.0));
             if !rows.is_empty() {
-                let made = tx.query(&FEATURE_VERSION_INSERT, &[list(rows)]).await?;
-                collect(made, &mut found)?;
+                let new = wanted
+                    .iter()
+                    .filter(|(identity, _)| !found.contains_key(*identity));
+                let sets = new.filter_map(|(_, feature)| feature.repositories.as_deref());
+                let sets = repositories::rows(sets);
+                let mut steps = vec![(&FEATURE_VERSION_INSERT, vec![list(rows)])];
+                if !sets.is_empty() {
+                    steps.push((&REPOSITORY_SET_INSERT, vec![list(sets)]));
+                }
+                let made = tx.pipeline(&steps).await?;
+                collect(made.into_iter().next().unwrap_or_default(), &mut found)?;
             }
             // Another writer's, committed since the look-up.
             if wanted.keys().any(|identity| !found.contains_key(identity)) {
@@ -230,14 +256,6 @@ impl Inner {
             .collect::<Result<Vec<_>, _>>()?;
         Ok((ids, found.into_iter().collect()))
     }
-}
-
-fn found(mut row: Row) -> Result<FeatureVersion, StoreError> {
-    let (id, feature) = Feature::from_row(&mut row)?;
-    Ok(FeatureVersion {
-        id: FeatureVersionId(id),
-        feature: Arc::new(feature),
-    })
 }
 
 async fn lookup(

@@ -59,7 +59,8 @@ pub enum Added {
 pub enum Replaced {
     /// It has the new analysis, under the number that it had.
     Replaced(LayerId),
-    /// It was analysed by this engine version or a newer one, and is as it was.
+    /// It was analysed by a newer engine version, or by this one with the same detectors, and is as it
+    /// was.
     Kept,
     /// There is no layer of this name.
     Missing,
@@ -268,8 +269,8 @@ impl Store {
         Ok(Added::Inserted(id))
     }
 
-    /// Gives a layer that an older engine version analysed its new analysis. Name, number and
-    /// parent stay; layers above keep what they have until they are analysed again themselves.
+    /// Gives a layer that an older engine version or other detectors analysed its new analysis. Name, number
+    /// and parent stay; layers above keep what they have until they are analysed again themselves.
     /// `layer.parent` is not read.
     ///
     /// # Errors
@@ -535,7 +536,11 @@ async fn replace(
         return Ok(End::Discard((Replaced::Missing, Fresh::default())));
     };
     let (id, parent, old) = (row.int(0)?, row.opt_int(2)?, row.int(3)?);
-    if engine_version(row.int(1)?)? >= layer.head.engine_version {
+    let engine = engine_version(row.int(1)?)?;
+    let head = &layer.head;
+    let is_same =
+        engine == head.engine_version && Value::from(row.text(4)?) == head.analysis_version;
+    if is_same || engine > head.engine_version {
         return Ok(End::Discard((Replaced::Kept, Fresh::default())));
     }
     let columns = columns(inner, tx, layer, parent.map(LayerId)).await?;

@@ -23,6 +23,7 @@ mod migrate;
 mod namespaces;
 mod notifications;
 mod outbox;
+mod repositories;
 mod snapshots;
 mod statement;
 mod statements;
@@ -42,6 +43,7 @@ pub use layers::{Added, ChainLink, EffectiveFeature, LayerId, LayerView, NewLaye
 pub use leases::{Lease, LeaseHolder};
 pub use notifications::{NewNotification, Notification, NotificationId};
 pub use outbox::{Held, Outbox, Told};
+pub use repositories::Repositories;
 pub use snapshots::{NewSnapshot, PublishedSnapshot};
 pub use vulnerabilities::{
     Edited, FeedRecord, Hidden, Overlay, StoredVulnerability, VulnerabilityId,

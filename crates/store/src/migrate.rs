@@ -29,6 +29,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "introduced_by",
         include_str!("../migrations/0004_introduced_by.sql"),
     ),
+    (
+        5,
+        "repositories",
+        include_str!("../migrations/0005_repositories.sql"),
+    ),
 ];
 
 /// Made by whoever comes first; the loser of a race is told that it exists.

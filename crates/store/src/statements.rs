@@ -214,6 +214,10 @@ pub(crate) static NOTIFICATION_UNSENT: Statement = Statement::new(
     "notification/unsent",
     include_str!("sql/notification/unsent.sql"),
 );
+pub(crate) static REPOSITORY_SET_INSERT: Statement = Statement::new(
+    "repository_set/insert",
+    include_str!("sql/repository_set/insert.sql"),
+);
 pub(crate) static SCHEMA_VERSION_INSERT: Statement = Statement::new(
     "schema_version/insert",
     include_str!("sql/schema_version/insert.sql"),
@@ -354,6 +358,7 @@ pub(crate) static ALL: &[&Statement] = &[
     &RECEIVER_DELETE,
     &RECEIVER_INSERT,
     &NOTIFICATION_UNSENT,
+    &REPOSITORY_SET_INSERT,
     &SCHEMA_VERSION_INSERT,
     &SCHEMA_VERSION_LATEST,
     &SECRET_GET,

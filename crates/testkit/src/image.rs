@@ -110,6 +110,7 @@ pub struct ImageBuilder {
     layers: Vec<LayerBuilder>,
     tags: Vec<String>,
     architecture: String,
+    labels: Value,
     compression: Compression,
 }
 
@@ -134,6 +135,7 @@ impl ImageBuilder {
             layers: Vec::new(),
             tags: vec!["test:latest".to_owned()],
             architecture: "amd64".to_owned(),
+            labels: Value::Null,
             compression: Compression::None,
         }
     }
@@ -153,6 +155,12 @@ impl ImageBuilder {
     /// Builds for another architecture.
     pub fn architecture(mut self, architecture: &str) -> Self {
         architecture.clone_into(&mut self.architecture);
+        self
+    }
+
+    /// Gives the configuration these labels.
+    pub fn labels(mut self, labels: Value) -> Self {
+        self.labels = labels;
         self
     }
 
@@ -272,13 +280,16 @@ impl ImageBuilder {
                 Compression::Gzip => named(gzip(&tar)),
             });
         }
-        let config = json!({
+        let mut config = json!({
             "os": "linux",
             "architecture": self.architecture,
             "created": "2025-01-01T00:00:00Z",
             "rootfs": {"type": "layers", "diff_ids": diff_ids},
             "history": history,
         });
+        if let (Some(config), false) = (config.as_object_mut(), self.labels.is_null()) {
+            config.insert("config".to_owned(), json!({"Labels": self.labels}));
+        }
         Parts {
             config: named(config.to_string().into_bytes()),
             layers,

@@ -25,10 +25,21 @@ impl Serving {
     }
 
     /// The same with a command that ends in [`SERVE`].
-    pub(crate) fn run(bench: &Bench, database: &str, mut command: Command) -> Self {
+    pub(crate) fn run(bench: &Bench, database: &str, command: Command) -> Self {
+        Self::configured(bench, database, "{interval: 0}", "", command)
+    }
+
+    /// The same with this `updater:` section of Clair's and further sections of ours.
+    pub(crate) fn configured(
+        bench: &Bench,
+        database: &str,
+        updater: &str,
+        more: &str,
+        mut command: Command,
+    ) -> Self {
         let config = format!(
-            "clair:\n  api: {{port: 0, healthport: 0, address: 127.0.0.1}}\n  updater: {{interval: \
-             0}}\n  database: {database}\n"
+            "clair:\n  api: {{port: 0, healthport: 0, address: 127.0.0.1}}\n  updater: {updater}\n  \
+             database: {database}\n{more}"
         );
         bench.file("config.yaml", config);
         let mut child = command

@@ -15,6 +15,7 @@ use crate::dispatch::{by_name, dispatch};
 use crate::layer::Facts;
 use crate::namespace::{Decided, Stated, decide};
 use crate::path::text;
+use crate::repository::labels::is_cpe;
 use crate::{DetectError, DetectOptions, RawPath};
 
 pub(super) fn answer(
@@ -56,6 +57,11 @@ pub(super) fn answer(
             }
             owned.extend(&found.owned);
         }
+    }
+    if let Some(cpe) = image.cpe.as_ref().filter(|cpe| is_cpe(cpe)) {
+        let layer = image.layers.len().saturating_sub(1);
+        let label = || ("label cpe".to_owned(), layer);
+        repositories.entry(cpe).or_insert_with(label);
     }
     let decided = decide(stated);
     let mut odd = None;

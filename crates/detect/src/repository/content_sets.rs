@@ -4,7 +4,11 @@
 //! of bases, and since 2024 `usr/share/buildinfo/content-sets.json`; both have a list `content_sets`.
 //! Which products a repository belongs to is Red Hat's to say (`repository-to-cpe.json`, a feed).
 //!
-//! Not here: labels, and `/root/buildinfo/Dockerfile-*` of images from before 2020.
+//! A list that is empty tells nothing: builds that do not fetch their packages beforehand write it so, with
+//! `from_dnf_hint`, and leave the rest to the package manager's history.
+//!
+//! Not here: that history, and `/root/buildinfo/Dockerfile-*` of images from before 2020, with which one
+//! would have to ask Red Hat.
 
 use pellucid_image::Want;
 use pellucid_model::WarningKind;

@@ -114,6 +114,7 @@ pub(crate) fn image_of(layers: usize) -> Image {
         tags: Vec::new(),
         platform: None,
         created: None,
+        cpe: None,
         layers: vec![layer; layers],
     }
 }

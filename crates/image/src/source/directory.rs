@@ -66,6 +66,7 @@ impl Source for Directory {
                     .unwrap_or_else(Platform::host),
             ),
             created: None,
+            cpe: None,
             layers: vec![Layer {
                 digest: None,
                 diff_id: None,

@@ -83,6 +83,7 @@ impl Source for DockerArchive {
             tags: saved.repo_tags.unwrap_or_default(),
             platform: config.platform(),
             created: config.created.clone(),
+            cpe: config.cpe(),
             layers: Vec::new(),
         };
         let (mut regions, mut expected) = (Vec::new(), Vec::new());

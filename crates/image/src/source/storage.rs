@@ -127,6 +127,7 @@ impl<'a> Root<'a> {
             tags: Vec::new(),
             platform: config.platform(),
             created: config.created.clone(),
+            cpe: config.cpe(),
             layers: Vec::new(),
         };
         for tree in trees {

@@ -130,6 +130,7 @@ pub(crate) fn inventory(packages: Vec<PackageEntry>) -> Inventory {
             tags: Vec::new(),
             platform: None,
             created: None,
+            cpe: None,
             layers: Vec::new(),
         },
         distributions: Vec::new(),

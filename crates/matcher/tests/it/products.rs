@@ -141,6 +141,21 @@ fn an_image_that_tells_no_repositories_has_those_of_the_release() {
 }
 
 #[test]
+fn the_product_that_an_image_says_it_is_counts_where_it_tells_no_repositories() {
+    let own = "cpe:/a:redhat:made:1::el8";
+    // Nobody has to know a product's repositories.
+    let of_product = matched(&advisories(), Some(&[own]), false);
+    let expected = "CVE-1-MAIN CVE-3-EXTRAS CVE-4-LAYERED CVE-5-ANY";
+    assert_eq!(ids(&of_product), expected);
+    let told = note(&of_product);
+    assert!(told.contains(&format!("but for those of {own}")), "{told}");
+    let other = matched(&advisories(), Some(&["cpe:/a:other:made:1"]), true);
+    assert_eq!(ids(&other), "CVE-1-MAIN CVE-3-EXTRAS CVE-5-ANY");
+    let both = matched(&advisories(), Some(&[own, "eus-rpms"]), true);
+    assert_eq!(ids(&both), "CVE-2-EUS CVE-5-ANY");
+}
+
+#[test]
 fn nothing_is_left_out_because_something_is_not_known() {
     let check = |repositories: Option<&[&str]>, is_known: bool, says: &str| {
         let matched = matched(&advisories(), repositories, is_known);

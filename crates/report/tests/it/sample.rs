@@ -96,6 +96,7 @@ fn inventory() -> Inventory {
             tags: vec!["webshop:1.0".into()],
             platform: Some("linux/amd64".parse().unwrap()),
             created: Some("2025-01-01T00:00:00Z".into()),
+            cpe: None,
             layers: vec![
                 layer(0x10, "/bin/sh -c #(nop) ADD file:1 in / "),
                 layer(

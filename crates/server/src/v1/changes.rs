@@ -9,15 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use pellucid_matcher::{MatchError, MatchOptions, find};
-use pellucid_model::{
-    Affected, FixState, Inventory, Namespace, PackageEntry, PackageKind, Severity,
-};
+use pellucid_model::{Affected, FixState, Namespace, PackageKind, Severity};
 use pellucid_snapshot::{Snapshot, SnapshotError, diff};
-use pellucid_store::{Feature, NewNotification, Store, StoreError, Vulnerability};
+use pellucid_store::{Feature, NewNotification, Repositories, Store, StoreError, Vulnerability};
 
-use super::feed;
 use super::written::{Index, Written};
-use crate::process;
+use super::{feed, inventory};
 use crate::snapshots::View;
 
 /// Packages whose features are matched at a time.
@@ -152,45 +149,36 @@ fn differing(
     after: &View,
     written: &Index,
 ) -> Result<BTreeSet<String>, ChangesError> {
-    let old = findings(features, before, written)?;
-    let new = findings(features, after, written)?;
-    let of_old = old.iter().filter(|(key, said)| new.get(key) != Some(said));
-    let of_new = new.iter().filter(|(key, _)| !old.contains_key(*key));
-    Ok(of_old
-        .chain(of_new)
-        .map(|((_, id), _)| id.clone())
-        .collect())
+    // Layers whose packages came from other repositories are matched with other statements.
+    let mut sets: BTreeMap<Option<&Repositories>, Vec<&Arc<Feature>>> = BTreeMap::new();
+    for feature in features {
+        let set = sets.entry(feature.repositories.as_deref());
+        set.or_default().push(feature);
+    }
+    let mut ids = BTreeSet::new();
+    for features in sets.into_values() {
+        let old = findings(&features, before, written)?;
+        let new = findings(&features, after, written)?;
+        let of_old = old.iter().filter(|(key, said)| new.get(key) != Some(said));
+        let of_new = new.iter().filter(|(key, _)| !old.contains_key(*key));
+        ids.extend(of_old.chain(of_new).map(|((_, id), _)| id.clone()));
+    }
+    Ok(ids)
 }
 
 /// What is found, by feature and id.
 fn findings(
-    features: &[Arc<Feature>],
+    features: &[&Arc<Feature>],
     view: &View,
     written: &Index,
 ) -> Result<BTreeMap<(usize, String), Said>, ChangesError> {
-    let packages: Vec<PackageEntry> = features
+    let inventory = inventory::of(features.iter().map(|feature| &***feature));
+    let namespaces: BTreeSet<&Namespace> = inventory
+        .packages
         .iter()
-        .map(|feature| PackageEntry {
-            namespace: Some(Namespace::new(feature.namespace.name.as_str())),
-            package: feature.package.clone(),
-            locations: Vec::new(),
-            hidden: false,
-            owner: None,
-            detector: String::new(),
-        })
+        .filter_map(|entry| entry.namespace.as_ref())
         .collect();
-    let namespaces: BTreeSet<Namespace> = packages
-        .iter()
-        .filter_map(|entry| entry.namespace.clone())
-        .collect();
-    let sources = view.sources(namespaces.iter());
-    let inventory = Inventory {
-        image: process::image(Vec::new()),
-        distributions: Vec::new(),
-        packages,
-        repositories: None,
-        warnings: Vec::new(),
-    };
+    let sources = view.sources(namespaces.into_iter());
     let options = MatchOptions {
         hidden: false,
         undetermined: false,

@@ -8,15 +8,14 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use pellucid_matcher::{MatchOptions, find};
-use pellucid_model::{Finding, Inventory, Namespace, PackageEntry};
+use pellucid_model::{Finding, Namespace};
 use pellucid_store::EffectiveFeature;
 
 use super::error::ApiError;
-use super::feed;
 use super::nvd::Nvd;
 use super::wire::{Feature, Vulnerability};
 use super::written::Index;
-use crate::process;
+use super::{feed, inventory};
 use crate::snapshots::View;
 
 /// The features by name, without vulnerabilities.
@@ -76,29 +75,13 @@ fn from_feeds(
     view: &View,
     written: &Index,
 ) -> Result<BTreeMap<usize, Vec<Vulnerability>>, ApiError> {
-    let packages: Vec<PackageEntry> = effective
-        .iter()
-        .map(|one| PackageEntry {
-            namespace: Some(Namespace::new(one.feature.namespace.name.as_str())),
-            package: one.feature.package.clone(),
-            locations: Vec::new(),
-            hidden: false,
-            owner: None,
-            detector: String::new(),
-        })
-        .collect();
-    let namespaces: BTreeSet<&Namespace> = packages
+    let inventory = inventory::of(effective.iter().map(|one| &*one.feature));
+    let namespaces: BTreeSet<&Namespace> = inventory
+        .packages
         .iter()
         .filter_map(|entry| entry.namespace.as_ref())
         .collect();
     let sources = view.sources(namespaces.into_iter());
-    let inventory = Inventory {
-        image: process::image(Vec::new()),
-        distributions: Vec::new(),
-        packages,
-        repositories: None,
-        warnings: Vec::new(),
-    };
     let options = MatchOptions {
         hidden: false,
         undetermined: false,

@@ -4,20 +4,25 @@
 //! themselves, not those that inherit it. Old and New are paged side by side; -1 in a token is a
 //! side that is done.
 
-use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use http::StatusCode;
+use pellucid_matcher::Products;
+use pellucid_model::{Affected, Namespace};
 use pellucid_store::{
-    FeatureVersionId, IntroducingLayer, LayerId, Notification, Vulnerability as Stored,
+    FeatureVersion, FeatureVersionId, IntroducingLayer, LayerId, Notification, Repositories,
+    Vulnerability as Stored,
 };
 use serde::{Deserialize, Serialize};
 
 use super::error::ApiError;
 use super::json::Object;
 use super::vulnerabilities::shown;
-use super::{Asked, changes, json, page};
+use super::{Asked, changes, feed, inventory, json, page};
 use crate::app::App;
 use crate::reply::{self, Reply};
+use crate::snapshots::View;
 
 /// Layers of a page at most.
 const PAGE: i64 = 10_000;
@@ -161,10 +166,10 @@ async fn affected(app: &App, vulnerability: &Stored) -> Result<Vec<FeatureVersio
             .store
             .feature_versions_about(&vulnerability.namespace, &names)
             .await?;
-        let affected = known
-            .iter()
-            .filter(|one| pellucid_matcher::affects(&said, &one.feature.package));
-        return Ok(affected.map(|one| one.id).collect());
+        let (namespace, view) = (vulnerability.namespace.clone(), app.snapshots.view());
+        let work = move || affected_by(&said, &namespace, &known, &view);
+        let done = tokio::task::spawn_blocking(work).await;
+        return done.map_err(|_| ApiError::internal("matching failed"))?;
     }
     let mut affected = Vec::new();
     for fix in &vulnerability.fixed_in {
@@ -182,6 +187,34 @@ async fn affected(app: &App, vulnerability: &Stored) -> Result<Vec<FeatureVersio
             if is_affected {
                 affected.push(one.id);
             }
+        }
+    }
+    Ok(affected)
+}
+
+/// Which of these the statements of a feed's advisory affect, each with the repositories it has. Blocks.
+fn affected_by(
+    said: &[Affected],
+    namespace: &str,
+    known: &[FeatureVersion],
+    view: &View,
+) -> Result<Vec<FeatureVersionId>, ApiError> {
+    let namespace = Namespace::new(namespace);
+    let sources = view.sources(std::iter::once(&namespace));
+    let mut products: BTreeMap<Option<&Repositories>, Products> = BTreeMap::new();
+    let mut affected = Vec::new();
+    for one in known {
+        let set = one.feature.repositories.as_deref();
+        let products = match products.entry(set) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                let inventory = inventory::without_packages(set);
+                let of = Products::of(&namespace, &inventory, &sources);
+                place.insert(of.map_err(feed::damaged)?)
+            }
+        };
+        if pellucid_matcher::affects(said, &one.feature.package, products) {
+            affected.push(one.id);
         }
     }
     Ok(affected)

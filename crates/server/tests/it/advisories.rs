@@ -40,7 +40,7 @@ pub(crate) fn publish_at(folder: &TempDir, advisories: &[Advisory], fetched_at: 
     publish_as("debian", folder, advisories, fetched_at);
 }
 
-fn publish_as(key: &str, folder: &TempDir, advisories: &[Advisory], fetched_at: i64) {
+pub(crate) fn publish_as(key: &str, folder: &TempDir, advisories: &[Advisory], fetched_at: i64) {
     let catalog = Catalog::open(folder.path()).unwrap();
     let meta = Meta {
         key: key.to_owned(),

@@ -177,6 +177,7 @@ fn scan(layers: &[(String, Vec<Own>)], snapshot: &Arc<Snapshot>) -> Said {
                 tags: Vec::new(),
                 platform: None,
                 created: None,
+                cpe: None,
                 layers: Vec::new(),
             },
             distributions: Vec::new(),

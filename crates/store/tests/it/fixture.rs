@@ -55,6 +55,7 @@ pub(crate) fn feature(name: &str, version: &str) -> Feature {
         name: name.to_owned(),
         version: version.to_owned(),
         package: Package::new(PackageKind::Deb, name, version),
+        repositories: None,
     }
 }
 

@@ -1,7 +1,11 @@
 //! Layers.
 
+use std::sync::Arc;
+
 use pellucid_model::{Package, PackageKind, SourcePackage};
-use pellucid_store::{Added, Feature, FeatureVersionId, LayerId, NewLayer, Replaced, StoreError};
+use pellucid_store::{
+    Added, Feature, FeatureVersionId, LayerId, NewLayer, Replaced, Repositories, StoreError,
+};
 
 use crate::fixture::{Fixture, add, debian, feature, layer, shown};
 
@@ -285,6 +289,90 @@ pub(crate) async fn replace_takes_effect(fixture: Fixture) {
             count
         );
     }
+}
+
+pub(crate) async fn repositories_stand_with_features(fixture: Fixture) {
+    let store = &fixture.store;
+    let of = |repositories: Option<&[&str]>| Feature {
+        repositories: repositories.map(|names| {
+            let names = names.iter().map(|name| (*name).to_owned());
+            Arc::new(Repositories::new(names))
+        }),
+        ..feature("a", "1")
+    };
+    // Not known, known to be none, and two sets; each layer on the one before.
+    let sets: [Option<&[&str]>; 5] = [
+        None,
+        Some(&[]),
+        Some(&["main"]),
+        Some(&["main", "eus"]),
+        Some(&["eus", "main", "eus"]),
+    ];
+    let mut parent = None;
+    for (number, set) in sets.iter().enumerate() {
+        let name = number.to_string();
+        let features = [of(*set), feature("plain", &name)];
+        parent = Some(add(store, &name, parent, &features).await);
+    }
+    let replica = fixture.replica().await;
+    for (number, set) in sets.iter().enumerate() {
+        let mut expected: Option<Vec<&str>> = set.map(<[&str]>::to_vec);
+        if let Some(names) = &mut expected {
+            names.sort_unstable();
+            names.dedup();
+        }
+        for store in [store, &replica] {
+            let name = number.to_string();
+            let view = store.layer(&name).await.unwrap().unwrap();
+            for one in store.features_of(&view).await.unwrap() {
+                let repositories = one.feature.repositories.as_ref();
+                let names = repositories.map(|set| set.names().to_vec());
+                let is_plain = one.feature.name == "plain";
+                let expected = expected.as_ref().filter(|_| !is_plain);
+                let expected = expected.map(|names| names.iter().map(|&it| it.to_owned()));
+                assert_eq!(names, expected.map(Iterator::collect), "{number}");
+                // It is the same package all along: only what is said of it differs.
+                let added_by = if is_plain { name.as_str() } else { "0" };
+                assert_eq!(&*one.added_by, added_by, "{number}");
+            }
+        }
+    }
+    // The last layer's set is that of the one before: it brings nothing in.
+    let known = replica.feature_versions_about("debian:12", &["a"]).await;
+    let known = known.unwrap();
+    let named = replica.feature_versions_named("debian:12", "a").await;
+    assert_eq!(named.unwrap(), known);
+    let mut introduced = Vec::new();
+    for one in known {
+        let set = one.feature.repositories.as_ref();
+        let names = set.map_or("?".to_owned(), |set| set.names().join("+"));
+        let layers = replica.layers_introducing(&[one.id], LayerId(0), 9).await;
+        let layers = layers.unwrap().into_iter().map(|layer| layer.name);
+        introduced.push((names, layers.collect::<Vec<_>>().join(" ")));
+    }
+    let expected = [("?", "0"), ("", "1"), ("main", "2"), ("eus+main", "3")];
+    let expected = expected.map(|(names, layers)| (names.to_owned(), layers.to_owned()));
+    assert_eq!(introduced, expected);
+}
+
+/// Other detectors, though the engine calls itself the same.
+pub(crate) async fn other_detectors_replace(fixture: Fixture) {
+    let store = &fixture.store;
+    add(store, "a", None, &[feature("a", "1")]).await;
+    let (features, debian) = ([feature("b", "2")], debian());
+    let mut newer = NewLayer {
+        analysis_version: "2",
+        ..layer("a", None, Some(&debian), &features)
+    };
+    assert!(matches!(
+        store.replace_layer(newer).await.unwrap(),
+        Replaced::Replaced(_)
+    ));
+    assert_eq!(shown(store, "a").await, ["b 2 a"]);
+    assert_eq!(store.replace_layer(newer).await.unwrap(), Replaced::Kept);
+    newer.analysis_version = "3";
+    newer.engine_version = 2;
+    assert_eq!(store.replace_layer(newer).await.unwrap(), Replaced::Kept);
 }
 
 pub(crate) async fn introducing_layers_are_paged(fixture: Fixture) {

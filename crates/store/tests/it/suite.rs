@@ -28,6 +28,12 @@ const CASES: &[(&str, Case)] = &[
     }),
     ("chain", |f| Box::pin(layers::chain_holds_analyses(f))),
     ("replace", |f| Box::pin(layers::replace_takes_effect(f))),
+    ("other_detectors", |f| {
+        Box::pin(layers::other_detectors_replace(f))
+    }),
+    ("repositories", |f| {
+        Box::pin(layers::repositories_stand_with_features(f))
+    }),
     ("introducing", |f| {
         Box::pin(layers::introducing_layers_are_paged(f))
     }),

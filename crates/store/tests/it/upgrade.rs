@@ -133,11 +133,13 @@ async fn the_schema_before_is_migrated_once_and_its_writers_go_on() {
     let newest_known = newest(&client).await;
     add(&store, "kept", None, &[feature("a", "1")]).await;
     drop(store);
-    // The schema as the first release had it, and a statement of that release.
+    // The schema as the first release had it, and statements of that release.
     client
         .batch_execute(
             "DROP INDEX notification_held, feature_version_source;
              ALTER TABLE notification DROP COLUMN feed, DROP COLUMN held;
+             DROP TABLE repository_set;
+             ALTER TABLE feature_version DROP COLUMN repositories;
              DELETE FROM schema_version WHERE version > 1",
         )
         .await
@@ -145,15 +147,25 @@ async fn the_schema_before_is_migrated_once_and_its_writers_go_on() {
     let insert = "INSERT INTO notification (name, namespace, vulnerability, created_at) VALUES ($1, 'debian:12', 'CVE-1', 1)";
     let insert = client.prepare(insert).await.unwrap();
     client.execute(&insert, &[&"before"]).await.unwrap();
+    let intern = "INSERT INTO feature_version (identity, namespace_id, name, version, kind, package, package_version)
+                  SELECT $1, id, 'of-old', $1, 'deb', 'of-old', $1 FROM namespace";
+    let intern = client.prepare(intern).await.unwrap();
+    client.execute(&intern, &[&"before"]).await.unwrap();
     let open = || Store::open(&database);
     let (one, two, three) = tokio::try_join!(open(), open(), open()).unwrap();
     assert_eq!(newest(&client).await, newest_known);
     client.execute(&insert, &[&"after"]).await.unwrap();
+    client.execute(&intern, &[&"after"]).await.unwrap();
     for store in [one, two, three] {
         assert_eq!(shown(&store, "kept").await.len(), 1);
         for name in ["before", "after"] {
             assert!(store.notification(name).await.unwrap().is_some(), "{name}");
         }
+        // What packages the release before interns came from is not known.
+        let of_old = store.feature_versions_named("debian:12", "of-old").await;
+        let of_old = of_old.unwrap();
+        assert_eq!(of_old.len(), 2);
+        assert!(of_old.iter().all(|one| one.feature.repositories.is_none()));
     }
 }
 

@@ -51,6 +51,8 @@ impl Image {
             tags: self.tags,
             platform: platform.transpose()?,
             created: self.created,
+            // It stands among the repositories.
+            cpe: None,
             layers,
         })
     }
