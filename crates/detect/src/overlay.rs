@@ -12,7 +12,8 @@ mod answer;
 mod history;
 mod tree;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::rc::Rc;
 
 use pellucid_image::Want;
 use pellucid_model::{Image, Inventory};
@@ -163,6 +164,10 @@ struct Laid<'a> {
     linked: BTreeSet<RawPath>,
     /// Files that could not be placed, as their path leads through a circle of links.
     lost: Vec<(usize, RawPath)>,
+    /// Folders that hold a watched file.
+    watched: HashSet<Vec<u8>>,
+    /// The folder that was asked about last: its real path, and whether something in it is watched.
+    asked: Option<(Rc<Place>, Vec<u8>, bool)>,
 }
 
 fn lay<'a>(
@@ -175,6 +180,12 @@ fn lay<'a>(
         history: History::new(layers, read),
         linked: BTreeSet::new(),
         lost: Vec::new(),
+        watched: watch
+            .files
+            .keys()
+            .map(|file| split(file.bytes()).0.to_vec())
+            .collect(),
+        asked: None,
     };
     for (index, layer) in layers.iter().enumerate() {
         laid.apply(index, layer, watch)?;
@@ -283,35 +294,47 @@ impl Laid<'_> {
     }
 
     fn is_folder(&self, folder: &Place, name: &[u8]) -> bool {
-        let mut place = folder.clone();
-        place.rest.push(name.into());
-        self.tree
-            .at(&place)
-            .and_then(|id| self.tree.kind(id))
-            .is_some_and(|kind| matches!(kind, NodeKind::Folder(_)))
+        matches!(
+            self.tree.child_of(folder, name),
+            Some((_, NodeKind::Folder(_)))
+        )
     }
 
     /// Whether a file that no detector asked for lies where one looks, because of links.
-    fn matters(&self, folder: &Place, name: &[u8], watch: &Watch) -> bool {
+    fn matters(&mut self, folder: &Rc<Place>, name: &[u8], watch: &Watch) -> bool {
         let watching = !watch.files.is_empty() || !watch.folders.is_empty();
         if !watching && !folder.through_link {
             return false;
         }
-        let mut place = folder.clone();
-        place.rest.push(name.into());
-        let path = self.tree.place_path(&place);
-        (folder.through_link && wanted(&path, Set::MAX))
-            || (watching
-                && (watch.files.contains_key(&RawPath::new(&path))
-                    || watch
-                        .names(&path)
-                        .iter()
-                        .any(|(name, set)| wanted(name, *set))))
+        let (known, real, watched) = match self.asked.take() {
+            Some(asked) if Rc::ptr_eq(&asked.0, folder) => asked,
+            _ => {
+                let real = self.tree.place_path(folder);
+                let inside = joined(&real, b"x");
+                let mut folders = watch.folders.keys();
+                let watched = self.watched.contains(&real)
+                    || folders.any(|one| below(&inside, one.bytes()).is_some());
+                (Rc::clone(folder), real, watched)
+            }
+        };
+        let mut matters = false;
+        if watched || folder.through_link {
+            let path = joined(&real, name);
+            matters = (folder.through_link && wanted(&path, Set::MAX))
+                || (watched
+                    && (watch.files.contains_key(&RawPath::new(&path))
+                        || watch
+                            .names(&path)
+                            .iter()
+                            .any(|(name, set)| wanted(name, *set))));
+        }
+        self.asked = Some((known, real, watched));
+        matters
     }
 
     fn hard_link(
         &mut self,
-        folder: &Place,
+        folder: &Rc<Place>,
         name: &[u8],
         path: &[u8],
         target: &RawPath,
@@ -402,6 +425,14 @@ impl Laid<'_> {
             }
         }
         more
+    }
+}
+
+/// The path of something in a folder.
+fn joined(folder: &[u8], name: &[u8]) -> Vec<u8> {
+    match folder {
+        b"" => name.to_vec(),
+        folder => [folder, b"/", name].concat(),
     }
 }
 

@@ -6,6 +6,7 @@
 //! as links can make the walk of a short path long.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use crate::RawPath;
 use crate::path::{parts, split};
@@ -34,8 +35,15 @@ pub(crate) struct Tree {
     touched_bytes: usize,
     /// Raised whenever a path could lead elsewhere than before.
     generation: u64,
-    /// The parent folder that was found last, the generation it was found in, and the outcome.
-    last: Option<(Vec<u8>, u64, Result<Place, Lost>)>,
+    last: Option<Found>,
+}
+
+/// The folder that was looked for last.
+struct Found {
+    path: Vec<u8>,
+    /// The tree's generation then.
+    generation: u64,
+    place: Result<Rc<Place>, Lost>,
 }
 
 struct Node {
@@ -206,7 +214,7 @@ impl Tree {
     }
 
     /// What a place has by this name, if the place has a node.
-    fn child_of(&self, place: &Place, name: &[u8]) -> Option<(Id, &NodeKind)> {
+    pub(crate) fn child_of(&self, place: &Place, name: &[u8]) -> Option<(Id, &NodeKind)> {
         if !place.rest.is_empty() {
             return None;
         }
@@ -276,16 +284,20 @@ impl Tree {
     }
 
     /// Where the folder of a path leads. Remembers the last answer, as neighbours come together.
-    pub(crate) fn locate_folder(&mut self, path: &[u8]) -> Result<Place, Lost> {
+    pub(crate) fn locate_folder(&mut self, path: &[u8]) -> Result<Rc<Place>, Lost> {
         let folder = split(path).0;
-        if let Some((known, generation, place)) = &self.last
-            && *generation == self.generation
-            && known == folder
+        if let Some(last) = &self.last
+            && last.generation == self.generation
+            && last.path == folder
         {
-            return place.clone();
+            return last.place.clone();
         }
-        let place = self.locate(folder, true);
-        self.last = Some((folder.to_vec(), self.generation, place.clone()));
+        let place = self.locate(folder, true).map(Rc::new);
+        self.last = Some(Found {
+            path: folder.to_vec(),
+            generation: self.generation,
+            place: place.clone(),
+        });
         place
     }
 
