@@ -6,8 +6,9 @@
 One PostgreSQL, three replicas, a feed server whose data goes from version to version, and a receiver of
 webhooks, all here. One fault after another, chosen by SEED: a replica killed by -9 and started again,
 PostgreSQL stopped as by a crash and started again, the feed server failing (500, cut short, too slow, a
-web page), the receiver failing or hanging; three messages of ten are refused all the time. Meanwhile
-layers are posted to and read from any replica. From the history must follow:
+web page), the receiver failing or hanging; three messages of ten are refused all the time. The clock of
+one replica is two hours ahead and that of another two hours behind. Meanwhile layers are posted to and
+read from any replica. From the history must follow:
 
 - a layer that was acknowledged is there on every replica, equal; one that was not is there whole or not
   at all;
@@ -15,9 +16,10 @@ layers are posted to and read from any replica. From the history must follow:
 - every notification arrives under its name and nothing else does, names are unique, and for each
   vulnerability they lead without a gap from what it was to what it is.
 
-Needs postgresql.
+Needs postgresql, and libfaketime for the clocks (without, they agree, and that is said).
 """
 
+import glob
 import http.client
 import http.server
 import importlib.util
@@ -95,6 +97,17 @@ class Feed(http.server.BaseHTTPRequestHandler):
         pass
 
 
+def clock(number):
+    """What makes a replica's clock wrong; time that passes is not touched."""
+    library = next(iter(glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")), None)
+    offset = [None, "+7200", "-7200"][number]
+    if not offset or not library:
+        if offset:
+            print("no libfaketime: the clocks agree", file=sys.stderr)
+        return {}
+    return {"LD_PRELOAD": library, "FAKETIME": offset, "DONT_FAKE_MONOTONIC": "1"}
+
+
 def serving(handler):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -159,7 +172,7 @@ def chaos(binary, faults, dice, scratch, postgres, folder, services):
                 f"feeds: {{follow: [debian], mirror: 'http://127.0.0.1:{feed}/'}}\n"
                 f"notifications: {{wait: 0s, hold: 0s}}\n"
             )
-        service = crash.Service(binary, data, config, port)
+        service = crash.Service(binary, data, config, port, clock(number))
         service.newest = 0
         service.start()
         services.append(service)
@@ -219,7 +232,10 @@ def chaos(binary, faults, dice, scratch, postgres, folder, services):
             time.sleep(dice.random() * 0.5)
             postgres("postgres_start")
         elif fault == "feed":
+            lied = Feed.lied
             Feed.mode = dice.choice(["fails", "cuts", "drips", "lies"])
+            # A fault that no one meets is none: the next update may be a second away, or more.
+            services[0].wait_until(lambda: Feed.lied > lied, "update")
         else:
             Receiver.mode = dice.choice(["fails", "hangs"])
         time.sleep(dice.choice([0.2, 1, 2.5]) * dice.random())

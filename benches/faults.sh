@@ -8,8 +8,8 @@
 #              within 2 s, recovery within 10 s, no acknowledged layer lost
 #   full       a file system without room, FILLS times (20), for the service on SQLite and for `db update`:
 #              an error for each that is not done, nothing acknowledged lost, work goes on with room
-#   eio        a disk that gives input and output errors, under the service on SQLite: the same, after a
-#              check of the file system
+#   eio        a disk that gives input and output errors, under the service on SQLite and under
+#              PostgreSQL: the same, after a check of the file system
 #   crowd      1,000 kept connections that read and 50 clients that post, for CROWD_SECONDS (60), on
 #              each database: no 5xx but 503, memory said
 #   slowloris  2,000 connections whose header never ends: p99 of a client beside them, before and
@@ -160,6 +160,57 @@ for name in said:
 service.kill()
 print(f"{rounds} kills in {time.time() - started:.0f} s: {len(said)} layers acknowledged, all there and equal; "
       f"{len(unsaid)} cut off, {there} of them whole, none in part")
+PY
+}
+
+# A disk in a file, in a folder that runs full: what cannot be written there is an input/output error.
+# broken_disk ROOM: ROOM MB of it can be written, with what is there already.
+broken_disk() {
+  mounted "$work/back" "$1" || return 1
+  truncate -s "$((2 * $1))M" "$work/back/disk" && mkdir -p "$work/eio"
+  mkfs.ext4 -q "$work/back/disk" 2>/dev/null && mount -o loop "$work/back/disk" "$work/eio" 2>/dev/null \
+    || { echo "skipped: no loop device here"; umount "$work/back"; return 1; }
+}
+
+# eio NAME DATABASE BEFORE AFTER: what is to be done before the broken disk is taken away, and after it is back.
+eio() {
+  BEFORE=$3 AFTER=$4 on "$1" "$2" <<'PY'
+from service import *
+service = Service(*sys.argv[1:])
+service.start()
+assert ask("POST", "/v1/layers", layer("first"))[0] == 201
+whole, acknowledged, refused = features("first"), ["first"], []
+for step in range(50):
+    assert ask("POST", "/v1/layers", layer(f"s{step}"))[0] == 201
+    acknowledged.append(f"s{step}")
+os.sync()
+back, disk = (os.path.join(os.path.dirname(service.work), name) for name in ("back", "eio"))
+with open(f"{back}/ballast", "wb", buffering=0) as file:
+    try:
+        while True:
+            file.write(b"x" * 4096)
+    except OSError:
+        pass
+for step in range(20_000):
+    status, body = ask("POST", "/v1/layers", layer(f"e{step}"))
+    check(status == 201 or 500 <= status < 600, (step, status, body))
+    (acknowledged if status == 201 else refused).append(f"e{step}")
+    if len(refused) >= 20:
+        break
+check(refused, "no error came")
+check(ask("GET", "/v1/namespaces")[0] in (200, 500, 503), "the service does not answer")
+service.kill()
+os.remove(f"{back}/ballast")
+shell = lambda command: subprocess.run(["bash", "-c", command], check=True, stdout=subprocess.DEVNULL)
+shell(f"{os.environ['BEFORE']}; umount {disk} && (e2fsck -fy {back}/disk; [ $? -le 2 ]) && mount -o loop {back}/disk {disk}; {os.environ['AFTER']}")
+service.start()
+for name in acknowledged:
+    check(features(name) == whole, f"{name} is lost")
+for name in refused:
+    check(features(name) in (None, whole), f"half of {name} is there")
+check(ask("POST", "/v1/layers", layer("after"))[0] == 201, "no layer afterwards")
+service.kill()
+print(f"{len(acknowledged)} layers acknowledged, all there and equal; {len(refused)} refused with 5xx, none there in part")
 PY
 }
 
@@ -392,49 +443,15 @@ print(f"{number + 1} times full: {len(acknowledged)} layers acknowledged, all th
 PY
       umount "$work/full" ;;
     eio)
-      # A disk in a file, in a folder that runs full: what cannot be written there is an input/output error.
-      mounted "$work/back" 20 || continue
-      truncate -s 64M "$work/back/disk" && mkdir -p "$work/eio"
-      mkfs.ext4 -q "$work/back/disk" 2>/dev/null && mount -o loop "$work/back/disk" "$work/eio" 2>/dev/null \
-        || { echo "skipped: no loop device here"; continue; }
-      on eio '{type: sqlite}' <<'PY'
-from service import *
-service = Service(*sys.argv[1:])
-service.start()
-assert ask("POST", "/v1/layers", layer("first"))[0] == 201
-whole, acknowledged, refused = features("first"), ["first"], []
-for step in range(50):
-    assert ask("POST", "/v1/layers", layer(f"s{step}"))[0] == 201
-    acknowledged.append(f"s{step}")
-os.sync()
-back = os.path.join(os.path.dirname(service.work), "back")
-with open(f"{back}/ballast", "wb", buffering=0) as file:
-    try:
-        while True:
-            file.write(b"x" * 4096)
-    except OSError:
-        pass
-for step in range(20_000):
-    status, body = ask("POST", "/v1/layers", layer(f"e{step}"))
-    check(status == 201 or 500 <= status < 600, (step, status, body))
-    (acknowledged if status == 201 else refused).append(f"e{step}")
-    if len(refused) >= 20:
-        break
-check(refused, "no error came")
-check(ask("GET", "/v1/namespaces")[0] in (200, 500, 503), "the service does not answer")
-service.kill()
-os.remove(f"{back}/ballast")
-shell = lambda command: subprocess.run(["bash", "-c", command], check=True, stdout=subprocess.DEVNULL)
-shell(f"umount {service.work} && (e2fsck -fy {back}/disk; [ $? -le 2 ]) && mount -o loop {back}/disk {service.work}")
-service.start()
-for name in acknowledged:
-    check(features(name) == whole, f"{name} is lost")
-for name in refused:
-    check(features(name) in (None, whole), f"half of {name} is there")
-check(ask("POST", "/v1/layers", layer("after"))[0] == 201, "no layer afterwards")
-service.kill()
-print(f"{len(acknowledged)} layers acknowledged, all there and equal; {len(refused)} refused with 5xx, none there in part")
-PY
+      broken_disk 32 || continue
+      echo "sqlite:"; eio eio '{type: sqlite}' : :
+      umount "$work/eio"; umount "$work/back"
+      broken_disk 200 || continue
+      echo "pgsql:"
+      postgres_make "$work/eio/pg"
+      export -f postgres_start postgres_stop pg_as; export pg_dir pg_bin
+      eio on-eio "{type: pgsql, options: {source: \"$pg_source\"}}" "postgres_stop immediate" postgres_start
+      postgres_stop immediate; pg_dir=
       umount "$work/eio"; umount "$work/back" ;;
     crowd | slowloris) both "$what" ;;
     *) echo "unknown: $what" >&2; exit 2 ;;

@@ -82,8 +82,9 @@ def expected(version):
 
 
 class Service:
-    def __init__(self, binary, folder, config, port):
+    def __init__(self, binary, folder, config, port, environment=()):
         self.binary, self.folder, self.config, self.port = binary, folder, config, port
+        self.environment = {**os.environ, **dict(environment)}
         self.process = None
 
     def start(self):
@@ -92,6 +93,7 @@ class Service:
             [self.binary, "serve", "--config", self.config, "--data-dir", self.folder],
             stdout=log,
             stderr=log,
+            env=self.environment,
         )
 
     def kill(self):

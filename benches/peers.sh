@@ -18,7 +18,10 @@ images=$1; shift
 [ $# -gt 0 ] || set -- debian-app big
 runs=${RUNS:-5}
 syft=${SYFT:-$(command -v syft || true)} trivy=${TRIVY:-$(command -v trivy || true)}
-export SYFT_CHECK_FOR_APP_UPDATE=false TRIVY_SKIP_VERSION_CHECK=true TRIVY_DISABLE_TELEMETRY=true
+cache=$(mktemp -d)
+trap 'rm -rf "$cache"' EXIT
+benches/trivy-jars.py "$cache"
+export TRIVY_CACHE_DIR=$cache SYFT_CHECK_FOR_APP_UPDATE=false TRIVY_SKIP_VERSION_CHECK=true TRIVY_DISABLE_TELEMETRY=true
 
 target=${CARGO_TARGET_DIR:-target}
 [ -n "${PELLUCID:-}" ] || cargo build --release --locked --quiet -p pellucid

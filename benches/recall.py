@@ -21,6 +21,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import urllib.parse
 
 TYPES = "pypi npm maven golang cargo gem composer nuget hex pub conda".split()
@@ -72,8 +73,14 @@ def syft(binary, image):
 
 
 def trivy(binary, image):
+    with tempfile.TemporaryDirectory() as cache:
+        subprocess.run([pathlib.Path(__file__).with_name("trivy-jars.py"), cache], check=True)
+        return inventory(binary, image, cache)
+
+
+def inventory(trivy, image, cache):
     report = run(
-        binary, "image", "--quiet", "--cache-backend", "memory", "--input", f"{image}/oci", "--format", "cyclonedx",
+        trivy, "image", "--cache-dir", cache, "--quiet", "--cache-backend", "memory", "--input", f"{image}/oci", "--format", "cyclonedx",
         "--skip-db-update", "--skip-java-db-update", "--offline-scan",
     )
     return {of_purl(part["purl"]) for part in report.get("components", []) if part.get("purl")}

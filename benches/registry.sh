@@ -67,17 +67,7 @@ compare() { # NAME COMMAND...
   t=$(best "$@") || return 0
   printf '%-9s %d.%03d  (%s: pellucid takes 1/%s)\n' "$who" $((t / 1000000)) $((t / 1000 % 1000)) ratio "$(echo "$t $ours" | awk '{printf "%.1f", $1 / $2}')"
 }
-# Trivy reads no image with jars before it has a database of jars; an empty one will do.
-mkdir -p "$work/.cache/trivy/java-db"
-python3 - "$work/.cache/trivy/java-db" <<'PYTHON'
-import json, sqlite3, sys
-with sqlite3.connect(sys.argv[1] + "/trivy-java.db") as base:
-    base.execute("CREATE TABLE artifacts(id INTEGER PRIMARY KEY, group_id TEXT, artifact_id TEXT)")
-    base.execute("CREATE TABLE indices(artifact_id INTEGER, version TEXT, sha1 BLOB, archive_type TEXT)")
-with open(sys.argv[1] + "/metadata.json", "w") as file:
-    json.dump({"Version": 1, "NextUpdate": "2099-01-01T00:00:00Z", "UpdatedAt": "2025-01-01T00:00:00Z",
-               "DownloadedAt": "2025-01-01T00:00:00Z"}, file)
-PYTHON
+"$here/trivy-jars.py" "$work/.cache/trivy"
 [ -z "${TRIVY:-}" ] || compare trivy env TRIVY_INSECURE=true TRIVY_NON_SSL=true "$TRIVY" image -q --insecure --image-src remote --cache-backend memory --format cyclonedx --skip-db-update --skip-java-db-update --offline-scan "$to/$name"
 [ -z "${SYFT:-}" ] || compare syft env SYFT_CHECK_FOR_APP_UPDATE=false SYFT_REGISTRY_INSECURE_USE_HTTP=true "$SYFT" scan -q -o json "registry:$to/$name"
 
