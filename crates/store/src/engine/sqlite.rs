@@ -51,9 +51,10 @@ impl Sqlite {
                 reason: format!("{}: {error}", path.display()),
             })?;
         let writer = connect(path, OpenFlags::default())?;
+        // Of the log 8 MB may lie before it is copied into the database, for the sake of the slowest commits.
         writer
             .execute_batch(
-                "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=2000;",
+                "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=8000;",
             )
             .map_err(|source| refused("open", source))?;
         let count = std::thread::available_parallelism()
@@ -186,8 +187,11 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     let started = Instant::now();
     loop {
         // Processes that make the file together are told that it is busy, whatever the patience
-        // above: the change to WAL does not wait.
-        match connection.execute_batch("PRAGMA journal_mode=WAL; PRAGMA temp_store=MEMORY;") {
+        // above: the change to WAL does not wait. A layer's rows of `introduced` lie as many pages
+        // apart as it has packages, and each page is logged as a whole: small ones make storing it
+        // a third faster. A file that is there keeps the size it was made with.
+        let settings = "PRAGMA page_size=1024; PRAGMA journal_mode=WAL; PRAGMA temp_store=MEMORY;";
+        match connection.execute_batch(settings) {
             Ok(()) => return Ok(connection),
             Err(source) => match refused("open", source) {
                 StoreError::Unavailable { .. } if started.elapsed() < PATIENCE => {
