@@ -87,10 +87,11 @@ fn parse(text: &str) -> Result<Name, &'static str> {
     if tag.is_some_and(|tag| !is_tag(tag)) {
         return Err("the tag is not one: letters, digits, _, . and -, at most 128");
     }
-    let domain = match domain {
-        "index.docker.io" | "registry-1.docker.io" => HUB,
-        other => other,
-    };
+    // Also in capitals, which are no other host.
+    let is_hub = [HUB, "index.docker.io", "registry-1.docker.io"]
+        .iter()
+        .any(|name| domain.eq_ignore_ascii_case(name));
+    let domain = if is_hub { HUB } else { domain };
     let repository = match domain == HUB && !repository.contains('/') {
         true => format!("library/{repository}"),
         false => repository.to_owned(),
