@@ -7,7 +7,7 @@
 //! A list that is empty tells nothing: builds that do not fetch their packages beforehand write it so, with
 //! `from_dnf_hint`, and leave the rest to the package manager's history.
 //!
-//! Not here: that history, and `/root/buildinfo/Dockerfile-*` of images from before 2020, with which one
+//! Not here: that history, and `root/buildinfo/Dockerfile-*` of images from before 2020, with which one
 //! would have to ask Red Hat.
 
 use pellucid_image::Want;

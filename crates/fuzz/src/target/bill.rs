@@ -1,7 +1,7 @@
 //! A bill of materials in place of an image, and purls.
 
 use pellucid_matcher::Purl;
-use pellucid_model::{Inventory, Package};
+use pellucid_model::{Inventory, Package, PackageKind};
 use pellucid_report::{Report, Style, Tool};
 
 /// Reads a list. What was read has a layer for every place, and is read back from our own lists.
@@ -51,10 +51,15 @@ pub(crate) fn run_purls(data: &[u8]) {
         );
         let again = pellucid_detect::read_purls("list", &purl).ok();
         let again = again.and_then(|again| again.packages.into_iter().next());
-        // Names that an ecosystem takes for one are one, and some kinds are written in lower case.
+        // Names that an ecosystem takes for one are one, and some kinds are written in lower case; so are
+        // versions of Python's, which PEP 440 takes for one in any case.
         let shown = |package: &Package| {
             let name = package.kind.normalise(&package.name).to_lowercase();
-            (name, package.version.clone())
+            let version = match package.kind {
+                PackageKind::Pypi => package.version.to_lowercase(),
+                _ => package.version.clone(),
+            };
+            (name, version)
         };
         let again = again.map(|again| shown(&again.package));
         let own = shown(&entry.package);
