@@ -11,10 +11,10 @@
 
 use std::io::{self, BufRead, Read};
 
-use flate2::read::DeflateDecoder;
+use pellucid_inflate::Inflate;
 
 use crate::DetectError;
-use crate::region::{Reader, Region};
+use crate::region::Region;
 
 const DIRECTORY: [u8; 4] = *b"PK\x01\x02";
 const LOCAL: [u8; 4] = *b"PK\x03\x04";
@@ -58,7 +58,7 @@ pub(crate) enum Content<'a> {
     /// They stand in the archive as they are.
     Stored(Region<'a>),
     /// They must be inflated.
-    Deflated(DeflateDecoder<Reader<'a>>),
+    Deflated(Inflate<Box<dyn BufRead + 'a>>),
 }
 
 impl Read for Content<'_> {
@@ -204,7 +204,7 @@ impl<'a> Archive<'a> {
         let data = self.region.part(at + skip, entry.packed).ok_or(OUTSIDE)?;
         match entry.method {
             0 => Ok(Content::Stored(data)),
-            8 => Ok(Content::Deflated(DeflateDecoder::new(data.reader()))),
+            8 => Ok(Content::Deflated(Inflate::new(data.buffered(32 << 10)))),
             _ => Err(DetectError::Malformed(
                 "an entry of a zip archive packed in an unknown way",
             )),

@@ -85,6 +85,7 @@ pub fn targets() -> Vec<Target> {
         plain("bill-syft", target::bill::run, target::bill::syft),
         plain("bill-purls", target::bill::run_purls, target::bill::purls),
         plain("config", target::config::run, target::config::seeds),
+        plain("inflate", target::inflate::run, target::inflate::seeds),
         plain("layer-tar", target::layer::run, target::layer::tar),
         plain("layer-gzip", target::layer::run, target::layer::gzip),
         plain("layer-zstd", target::layer::run, target::layer::zstd),

@@ -5,6 +5,7 @@ pub(crate) mod bill;
 pub(crate) mod config;
 pub(crate) mod detector;
 pub(crate) mod feed;
+pub(crate) mod inflate;
 pub(crate) mod layer;
 pub(crate) mod registry;
 pub(crate) mod report;

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use bytes::{Buf as _, Bytes};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use pellucid_inflate::Gunzip;
 use pellucid_model::Digest;
 use reqwest::{Client, Response, Url};
 use sha2::{Digest as _, Sha256};
@@ -242,7 +243,7 @@ impl Fetcher {
             is_over: false,
         };
         let rest: Box<dyn Read + Send> = if is_gzip {
-            Box::new(Unzipped::Closed(Some(reader)))
+            Box::new(Gunzip::new(io::BufReader::new(reader)))
         } else {
             Box::new(reader)
         };
@@ -320,28 +321,6 @@ impl Read for Pieces {
             self.piece.copy_to_slice(to);
         }
         Ok(count)
-    }
-}
-
-/// A body that came compressed. The decoder reads as soon as it is made, which blocks; so it is made
-/// by whoever reads.
-enum Unzipped {
-    Closed(Option<Pieces>),
-    Open(Box<flate2::read::MultiGzDecoder<io::BufReader<Pieces>>>),
-}
-
-impl Read for Unzipped {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if let Self::Closed(pieces) = self
-            && let Some(pieces) = pieces.take()
-        {
-            let decoder = flate2::read::MultiGzDecoder::new(io::BufReader::new(pieces));
-            *self = Self::Open(Box::new(decoder));
-        }
-        match self {
-            Self::Open(decoder) => decoder.read(buffer),
-            Self::Closed(_) => Ok(0),
-        }
     }
 }
 

@@ -70,7 +70,7 @@ enum Decoder {
 
 fn decoder(magic: &[u8], reader: impl io::BufRead + 'static) -> io::Result<Decoder> {
     Ok(Decoder::Packed(if magic.starts_with(b"\x1f\x8b\x08") {
-        Box::new(flate2::bufread::MultiGzDecoder::new(reader))
+        Box::new(pellucid_inflate::Gunzip::new(reader))
     } else if magic.starts_with(b"\xfd7zXZ\0") {
         let stream =
             liblzma::stream::Stream::new_stream_decoder(XZ_MEMORY, liblzma::stream::CONCATENATED)?;

@@ -6,6 +6,8 @@
 
 use std::io::{self, BufRead, Read};
 
+use pellucid_inflate::Gunzip;
+
 use crate::Limits;
 
 /// How a blob is compressed.
@@ -79,7 +81,7 @@ impl Compression {
         let window = limits.window_bytes;
         Ok(match self {
             Self::None => Box::new(source),
-            Self::Gzip => gzip(source),
+            Self::Gzip => Box::new(Gunzip::new(source)),
             Self::Zstd => {
                 let mut decoder = zstd::Decoder::with_buffer(source)?;
                 decoder.window_log_max(window.max(1 << 10).ilog2().min(31))?;
@@ -106,8 +108,4 @@ pub(crate) fn is_of_window(error: &io::Error) -> bool {
         .downcast_ref::<zstd::Error>()
         .is_some_and(|error| error.is(ZSTD_error_frameParameter_windowTooLarge))
         || matches!(error.downcast_ref(), Some(MemLimit))
-}
-
-fn gzip<'a>(source: impl BufRead + Send + 'a) -> Box<dyn Read + Send + 'a> {
-    Box::new(flate2::bufread::MultiGzDecoder::new(source))
 }

@@ -8,20 +8,24 @@ use crate::{root, text};
 const ALLOWED: &[(&str, &[&str])] = &[
     ("version", &[]),
     ("model", &["version"]),
-    ("image", &["model"]),
-    ("detect", &["version", "model", "image"]),
+    ("inflate", &[]),
+    ("image", &["model", "inflate"]),
+    ("detect", &["version", "model", "inflate", "image"]),
     ("feeds", &["version", "model"]),
     ("snapshot", &["version", "model"]),
     ("matcher", &["version", "model", "snapshot"]),
     ("report", &["version", "model"]),
     ("store", &["version", "model"]),
-    ("updater", &["version", "model", "feeds", "snapshot"]),
+    (
+        "updater",
+        &["version", "model", "inflate", "feeds", "snapshot"],
+    ),
     ("notify", &["version", "model", "store"]),
     (
         "server",
         &[
-            "version", "model", "image", "detect", "feeds", "snapshot", "matcher", "report",
-            "store", "updater", "notify", "sandbox",
+            "version", "model", "inflate", "image", "detect", "feeds", "snapshot", "matcher",
+            "report", "store", "updater", "notify", "sandbox",
         ],
     ),
     (
@@ -38,8 +42,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "fuzz",
         &[
-            "version", "model", "image", "detect", "feeds", "snapshot", "matcher", "report",
-            "server", "testkit",
+            "version", "model", "inflate", "image", "detect", "feeds", "snapshot", "matcher",
+            "report", "server", "testkit",
         ],
     ),
     ("sandbox", &[]),
@@ -48,7 +52,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 
 /// Crates that compute and nothing else: no sockets, no runtime.
 const PURE: &[&str] = &[
-    "version", "model", "detect", "feeds", "snapshot", "matcher", "report",
+    "version", "model", "inflate", "detect", "feeds", "snapshot", "matcher", "report",
 ];
 const IMPURE: &[&str] = &["tokio", "reqwest", "hyper", "axum", "tokio-postgres"];
 

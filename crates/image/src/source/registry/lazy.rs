@@ -94,7 +94,7 @@ impl Parts<'_> {
                 let at = footer_offset(&footer)?;
                 let compressed = self.bytes(at, end)?;
                 let mut tar = Vec::new();
-                flate2::bufread::MultiGzDecoder::new(&*compressed)
+                pellucid_inflate::Gunzip::new(&*compressed)
                     .take(LARGEST)
                     .read_to_end(&mut tar)
                     .ok()?;
