@@ -33,7 +33,8 @@ impl Purl {
         let mut segments: Vec<String> = segments.map(decoded).collect::<Option<_>>()?;
         let (name, version) = (segments.pop()?, decoded(version)?);
         let space = segments.join("/");
-        if name.is_empty() || version.is_empty() {
+        let is_text = |part: &str| !part.is_empty() && !part.contains(char::is_control);
+        if !is_text(&name) || !is_text(&version) || space.contains(char::is_control) {
             return None;
         }
         let qualifiers = self::qualifiers(qualifiers)?;
