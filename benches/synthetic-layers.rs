@@ -155,7 +155,12 @@ async fn image(store: &Store, namespace: &Arc<pellucid_store::Namespace>, number
             Added::Inserted(id) => parent = Some(id),
             Added::AlreadyThere => panic!("layer {number} is there already"),
         }
+        // As the service does beside its requests.
+        if number % 512 == 0 {
+            store.index_layers().await.unwrap();
+        }
     }
+    store.index_layers().await.unwrap();
 }
 
 fn snapshot(folder: &str, changed: u64) {

@@ -14,9 +14,9 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{Clair, Notifications};
 use crate::metrics::Metrics;
-use crate::notifier;
 use crate::snapshots::Snapshots;
 use crate::updates::Updates;
+use crate::{indexer, notifier};
 
 /// Pause before a loop that failed is started again.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -51,7 +51,12 @@ pub(crate) fn start(
     let (fetch, follow) = (Arc::clone(updates), Arc::clone(updates));
     let fetch: Loop = Arc::new(move |it| Box::pin(Arc::clone(&fetch).fetch(it.stop)));
     let follow: Loop = Arc::new(move |it| Box::pin(Arc::clone(&follow).follow(it.stop)));
-    let mut own = vec![("snapshots", follow), ("updater", fetch)];
+    let index: Loop = Arc::new(|it| Box::pin(indexer::run(it)));
+    let mut own = vec![
+        ("snapshots", follow),
+        ("updater", fetch),
+        ("indexer", index),
+    ];
     if let Some(options) = notifier::options(clair) {
         let settings = notifier::settings(clair, notifications);
         let send: Loop =

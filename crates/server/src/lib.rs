@@ -19,6 +19,7 @@ mod config;
 mod fetch;
 mod halves;
 mod health;
+mod indexer;
 mod listen;
 mod log;
 mod metrics;

@@ -62,6 +62,7 @@ impl Store {
         namespace: &str,
         names: &[&str],
     ) -> Result<Vec<FeatureVersion>, StoreError> {
+        self.inner.index_layers().await?;
         let names = list(names.iter().map(|name| (crate::text::Clean(name),)));
         let values = vec![Value::from(namespace), names];
         let rows = self
@@ -94,10 +95,12 @@ impl Store {
         after: LayerId,
         limit: u32,
     ) -> Result<Vec<IntroducingLayer>, StoreError> {
+        if feature_versions.is_empty() || limit == 0 {
+            return Ok(Vec::new());
+        }
+        self.inner.index_layers().await?;
         let (after, count) = (Value::from(after.0), Value::from(limit));
         let rows = match feature_versions {
-            [] => return Ok(Vec::new()),
-            _ if limit == 0 => return Ok(Vec::new()),
             [one] => {
                 let values = [Value::from(one.0), after, count];
                 self.inner

@@ -3,8 +3,10 @@
 //! A layer's effective features are computed once, when it is stored, and kept as one blob, so that
 //! reading a layer is one look-up however long its chain is. `AddedBy` follows Clair: the lowest
 //! layer from which the same namespace, name and version has been visible without a gap.
-//! Deleting a layer deletes everything built on it (Clair's rule). How one is stored: [`storing`].
+//! Deleting a layer deletes everything built on it (Clair's rule). How one is stored: [`storing`];
+//! how it is found by what it brings in: [`indexing`].
 
+mod indexing;
 mod storing;
 
 use std::collections::HashMap;
@@ -251,6 +253,7 @@ impl Store {
                 })
                 .await?;
             if let Some(id) = added {
+                self.inner.unindexed.notify_one();
                 return Ok(Added::Inserted(id));
             }
         }
@@ -267,6 +270,7 @@ impl Store {
             return Ok(Added::AlreadyThere);
         };
         self.inner.learn(fresh);
+        self.inner.unindexed.notify_one();
         Ok(Added::Inserted(id))
     }
 

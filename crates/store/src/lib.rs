@@ -80,6 +80,8 @@ struct Inner {
     features: cache::Features,
     namespaces: cache::Namespaces,
     analyses: cache::Analyses,
+    /// Told of when this process stores a layer.
+    unindexed: tokio::sync::Notify,
 }
 
 impl Store {
@@ -107,6 +109,7 @@ impl Store {
                 features: cache::Features::default(),
                 namespaces: cache::Namespaces::default(),
                 analyses: cache::Analyses::default(),
+                unindexed: tokio::sync::Notify::new(),
             }),
         })
     }

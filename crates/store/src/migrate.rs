@@ -34,6 +34,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "repositories",
         include_str!("../migrations/0005_repositories.sql"),
     ),
+    (
+        6,
+        "introduced_pending",
+        include_str!("../migrations/0006_introduced_pending.sql"),
+    ),
 ];
 
 /// Made by whoever comes first; the loser of a race is told that it exists.

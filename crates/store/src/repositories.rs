@@ -5,7 +5,7 @@
 //! the empty key and needs no row.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use sha2::{Digest as _, Sha256};
 
@@ -52,6 +52,9 @@ impl Repositories {
     }
 }
 
+/// The set that has no row.
+static NONE: LazyLock<Arc<Repositories>> = LazyLock::new(|| Arc::new(Repositories::new([])));
+
 /// Sets by their keys, as the rows of an answer have them.
 pub(crate) struct Sets(HashMap<String, Arc<Repositories>>);
 
@@ -66,12 +69,13 @@ impl Sets {
                 sets.insert(set.key.clone(), set);
             }
         }
-        let none = cache.shared(Repositories::new([]));
-        sets.insert(none.key.clone(), none);
         Ok(Self(sets))
     }
 
     pub(crate) fn get(&self, key: &str) -> Result<Arc<Repositories>, StoreError> {
+        if key.is_empty() {
+            return Ok(Arc::clone(&NONE));
+        }
         self.0.get(key).cloned().ok_or(DAMAGED)
     }
 }

@@ -122,6 +122,22 @@ pub(crate) static INTRODUCED_LAYERS_OF_ONE: Statement = Statement::new(
     "introduced/layers_of_one",
     include_str!("sql/introduced/layers_of_one.sql"),
 );
+pub(crate) static INTRODUCED_PENDING_DELETE: Statement = Statement::new(
+    "introduced_pending/delete",
+    include_str!("sql/introduced_pending/delete.sql"),
+);
+pub(crate) static INTRODUCED_PENDING_INSERT: Statement = Statement::new(
+    "introduced_pending/insert",
+    include_str!("sql/introduced_pending/insert.sql"),
+);
+pub(crate) static INTRODUCED_PENDING_NEXT: Statement = Statement::new(
+    "introduced_pending/next",
+    include_str!("sql/introduced_pending/next.sql"),
+);
+pub(crate) static INTRODUCED_PENDING_TAKE: Statement = Statement::new(
+    "introduced_pending/take",
+    include_str!("sql/introduced_pending/take.sql"),
+);
 pub(crate) static KEYVALUE_DELETE: Statement =
     Statement::new("keyvalue/delete", include_str!("sql/keyvalue/delete.sql"));
 pub(crate) static KEYVALUE_GET: Statement =
@@ -323,6 +339,10 @@ pub(crate) static ALL: &[&Statement] = &[
     &INTRODUCED_INSERT,
     &INTRODUCED_LAYERS,
     &INTRODUCED_LAYERS_OF_ONE,
+    &INTRODUCED_PENDING_DELETE,
+    &INTRODUCED_PENDING_INSERT,
+    &INTRODUCED_PENDING_NEXT,
+    &INTRODUCED_PENDING_TAKE,
     &KEYVALUE_DELETE,
     &KEYVALUE_GET,
     &KEYVALUE_SET,

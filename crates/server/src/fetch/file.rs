@@ -50,14 +50,17 @@ impl Files {
             None => return Err(FetchError::Denied("files")),
         }
         .map_err(FetchError::File)?;
-        let kind = file.metadata().map_err(FetchError::File)?.file_type();
+        let metadata = file.metadata().map_err(FetchError::File)?;
+        let kind = metadata.file_type();
         if kind.is_dir() {
             return Err(FetchError::Directory);
         }
         if !kind.is_file() {
             return Err(FetchError::File(io::ErrorKind::InvalidInput.into()));
         }
-        let mut first = Vec::new();
+        // One byte more than there is to read, so that the end is seen without more room.
+        let length = usize::try_from(metadata.len()).unwrap_or(FIRST);
+        let mut first = Vec::with_capacity(length.min(FIRST).saturating_add(1));
         let read = (&mut file).take(FIRST as u64).read_to_end(&mut first);
         Ok(match read {
             Ok(count) if count < FIRST => Blob::whole(first),

@@ -1,4 +1,4 @@
-//! Storing a layer: its row, the rows it refers to, and its place in the inverted index.
+//! Storing a layer: its row, the rows it refers to, and what it brings in, for the inverted index ([`super::indexing`]).
 //!
 //! Where all it refers to is known to be there it is one statement ([`add_known`]); otherwise what is missing
 //! is made in the same transaction ([`add`]).
@@ -12,7 +12,8 @@ use crate::feature::{Feature, Identity, Namespace};
 use crate::statement::Statement;
 use crate::statements::{
     ANALYSIS_DELETE_UNUSED, ANALYSIS_FIND, ANALYSIS_INSERT, COUNTER_BUMP_GENERATION,
-    INTRODUCED_DELETE, INTRODUCED_INSERT, LAYER_INSERT, LAYER_LOCK, LAYER_PARENT, LAYER_UPDATE,
+    INTRODUCED_DELETE, INTRODUCED_INSERT, INTRODUCED_PENDING_DELETE, INTRODUCED_PENDING_INSERT,
+    LAYER_INSERT, LAYER_LOCK, LAYER_PARENT, LAYER_UPDATE,
 };
 use crate::value::{Row, Value, list};
 use crate::{Inner, StoreError, namespaces};
@@ -100,7 +101,7 @@ struct Lists {
     introduced: Vec<i64>,
 }
 
-/// What goes into a layer's row and its inverted index.
+/// What goes into a layer's row and the inverted index.
 struct Columns {
     namespace: Option<i64>,
     analysis: i64,
@@ -161,8 +162,8 @@ pub(super) async fn add(
     )
 }
 
-/// Puts a layer's row into its table, and into the inverted index; no number comes back where there is one
-/// of its name, or no analysis. Nothing is done then.
+/// Puts a layer's row into its table, and leaves word of what it brings in; no number comes back where there is
+/// one of its name, or no analysis. Nothing is done then.
 async fn insert(
     tx: &mut Tx,
     layer: &Head,
@@ -180,9 +181,10 @@ async fn insert(
         layer.digest.clone(),
         layer.analysis_version.clone(),
     ];
-    let introduced = list(lists.introduced.iter().map(|id| (*id,)));
+    let introduced =
+        (!lists.introduced.is_empty()).then(|| Value::from(encode_ids(&lists.introduced)));
     if tx.nests() {
-        values.push(introduced);
+        values.push(introduced.unwrap_or(Value::Null));
         let rows = if is_all {
             tx.last(&LAYER_INSERT, &values).await?
         } else {
@@ -193,9 +195,12 @@ async fn insert(
     let Some(row) = tx.one(&LAYER_INSERT, &values).await? else {
         return Ok(None);
     };
-    let values = [introduced, layer.name.clone()];
-    tx.query(&INTRODUCED_INSERT, &values).await?;
-    number(row).map(Some)
+    let id = number(row)?;
+    if let Some(introduced) = introduced {
+        let values = [Value::from(id.0), introduced];
+        tx.query(&INTRODUCED_PENDING_INSERT, &values).await?;
+    }
+    Ok(Some(id))
 }
 
 fn number(mut row: Row) -> Result<LayerId, StoreError> {
@@ -230,14 +235,13 @@ pub(super) async fn replace(
         Value::from(columns.lists.features),
         Value::from(columns.lists.removed),
     ];
-    let introduced = list(columns.lists.introduced.iter().map(|id| (*id,)));
+    let introduced = list(columns.lists.introduced.iter().map(|one| (*one, id)));
     let steps = [
         (&LAYER_UPDATE, values),
+        // First: what another one moves at this moment is in the index afterwards.
+        (&INTRODUCED_PENDING_DELETE, vec![Value::from(id)]),
         (&INTRODUCED_DELETE, vec![Value::from(id)]),
-        (
-            &INTRODUCED_INSERT,
-            vec![introduced, layer.head.name.clone()],
-        ),
+        (&INTRODUCED_INSERT, vec![introduced]),
         (&ANALYSIS_DELETE_UNUSED, vec![list([(old,)])]),
         (&COUNTER_BUMP_GENERATION, Vec::new()),
     ];

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pellucid_model::{Package, PackageKind, SourcePackage};
 use pellucid_store::{
-    Added, Feature, FeatureVersionId, LayerId, NewLayer, Replaced, Repositories, StoreError,
+    Added, Feature, FeatureVersionId, LayerId, NewLayer, Replaced, Repositories, Store, StoreError,
 };
 
 use crate::fixture::{Fixture, add, debian, feature, layer, shown};
@@ -450,4 +450,61 @@ pub(crate) async fn odd_text_is_kept(fixture: Fixture) {
     let view = store.layer("nul\0").await.unwrap().unwrap();
     let read = store.features_of(&view).await.unwrap();
     assert_eq!(read.first().unwrap().feature.name, "n\u{fffd}ul");
+}
+
+/// What layers bring in goes into the inverted index later, by whoever is first.
+pub(crate) async fn indexing_is_never_seen(fixture: Fixture) {
+    let (store, replica) = (&fixture.store, fixture.replica().await);
+    let features = [feature("a", "1"), feature("b", "1")];
+    let mut wanted = Vec::new();
+    for number in 0..150 {
+        wanted.push(add(store, &number.to_string(), None, &features).await);
+    }
+    // Nothing of its own.
+    add(store, "above", wanted.first().copied(), &features).await;
+    for gone in ["3", "100"] {
+        assert!(replica.delete_layer(gone).await.unwrap());
+    }
+    let (other, debian) = ([feature("b", "1")], debian());
+    let newer = NewLayer {
+        analysis_version: "2",
+        ..layer("5", None, Some(&debian), &other)
+    };
+    let replaced = replica.replace_layer(newer).await.unwrap();
+    assert!(matches!(replaced, Replaced::Replaced(_)));
+    // Three move the rows at once.
+    tokio::try_join!(
+        store.index_layers(),
+        replica.index_layers(),
+        store.index_layers()
+    )
+    .unwrap();
+    let introducing = async |store: &Store, name: &str| {
+        let versions = store.feature_versions_about("debian:12", &[name]).await;
+        let ids: Vec<_> = versions.unwrap().iter().map(|one| one.id).collect();
+        let layers = store.layers_introducing(&ids, LayerId(0), 999).await;
+        let layers = layers.unwrap().into_iter();
+        layers.map(|one| one.id).collect::<Vec<_>>()
+    };
+    let gone = [wanted[3], wanted[100]];
+    let replaced = wanted[5];
+    wanted.retain(|id| !gone.contains(id));
+    assert_eq!(introducing(store, "b").await, wanted);
+    assert_eq!(
+        introducing(&replica, "b").await,
+        introducing(store, "b").await
+    );
+    wanted.retain(|id| *id != replaced);
+    assert_eq!(introducing(&replica, "a").await, wanted);
+
+    // Read at once, by another one; deleted again before and after it is in the index.
+    for number in 0..2 {
+        let name = format!("late{number}");
+        let late = add(store, &name, None, &[feature("late", &name)]).await;
+        if number == 0 {
+            assert_eq!(introducing(&replica, "late").await, [late]);
+        }
+        assert!(store.delete_layer(&name).await.unwrap());
+        assert!(introducing(&replica, "late").await.is_empty());
+    }
 }

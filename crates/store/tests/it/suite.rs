@@ -37,6 +37,7 @@ const CASES: &[(&str, Case)] = &[
     ("introducing", |f| {
         Box::pin(layers::introducing_layers_are_paged(f))
     }),
+    ("indexing", |f| Box::pin(layers::indexing_is_never_seen(f))),
     ("odd_text", |f| Box::pin(layers::odd_text_is_kept(f))),
     ("namespaces", |f| {
         Box::pin(namespaces::are_made_and_healed(f))

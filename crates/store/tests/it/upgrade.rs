@@ -138,7 +138,7 @@ async fn the_schema_before_is_migrated_once_and_its_writers_go_on() {
         .batch_execute(
             "DROP INDEX notification_held, feature_version_source;
              ALTER TABLE notification DROP COLUMN feed, DROP COLUMN held;
-             DROP TABLE repository_set;
+             DROP TABLE repository_set, introduced_pending;
              ALTER TABLE feature_version DROP COLUMN repositories;
              DELETE FROM schema_version WHERE version > 1",
         )

@@ -1,5 +1,5 @@
 -- No row comes back when another writer was first with this name, or the analysis is not there. On PostgreSQL
--- the same statement puts the layer into the inverted index, so that it can be a transaction by itself.
+-- the same statement leaves word of what the layer brings in, so that it can be a transaction by itself.
 /*postgres WITH stored AS ( */
 INSERT INTO layer
   (name, parent_id, namespace_id, engine_version, analysis_id, features, removed, created_at)
@@ -10,9 +10,10 @@ ON CONFLICT (name) DO NOTHING
 RETURNING id
 /*postgres
 ), brought AS (
-  INSERT INTO introduced (feature_version_id, layer_id)
-  SELECT CAST(value ->> 0 AS BIGINT), stored.id
-  FROM stored CROSS JOIN json_each(?9)
+  INSERT INTO introduced_pending (layer_id, feature_versions)
+  SELECT stored.id, CAST(?9 AS BYTEA)
+  FROM stored
+  WHERE CAST(?9 AS BYTEA) IS NOT NULL
 )
 SELECT id FROM stored
 */

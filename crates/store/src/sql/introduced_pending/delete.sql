@@ -1,0 +1,1 @@
+DELETE FROM introduced_pending WHERE layer_id = ?1
