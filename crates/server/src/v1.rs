@@ -145,6 +145,8 @@ async fn answer(app: &Arc<App>, peer: &Peer, request: Request<Incoming>) -> (Rep
             }
         }
     } else {
+        // Its header lies in the connection's buffer, of which there would be a second one while this is answered.
+        drop(request);
         Bytes::new()
     };
     let asked = Asked {
@@ -165,31 +167,9 @@ async fn answer(app: &Arc<App>, peer: &Peer, request: Request<Incoming>) -> (Rep
 async fn run(app: Arc<App>, route: Route, method: Method, asked: Asked) -> Reply {
     let gzip = asked.gzip;
     let outcome = match (&route, &method) {
-        // Boxed: what this takes would be reserved for every request that only reads.
-        (Route::Layers, _) => Box::pin(layers::post(&app, &asked)).await,
         (Route::Layer(name), &Method::GET) => layers::get(&app, name, &asked).await,
-        (Route::Layer(name), _) => layers::delete(&app, name).await,
-        (Route::Metrics, _) => Ok(metrics(&app)),
-        (Route::Namespaces, _) => layers::namespaces(&app, &asked).await,
-        (Route::Vulnerabilities(space), &Method::GET) => {
-            Box::pin(vulnerabilities::list(&app, space, &asked)).await
-        }
-        // Clair never looked at the namespace of this URL, and scripts rely on it.
-        (Route::Vulnerabilities(_), _) => Box::pin(vulnerabilities::post(&app, &asked)).await,
-        (Route::Vulnerability(space, name), &Method::GET) => {
-            vulnerabilities::get(&app, space, name, &asked).await
-        }
-        (Route::Vulnerability(space, name), &Method::PUT) => {
-            Box::pin(vulnerabilities::put(&app, space, name, &asked)).await
-        }
-        (Route::Vulnerability(space, name), _) => vulnerabilities::delete(&app, space, name).await,
-        (Route::Fixes(space, name), _) => fixes::list(&app, space, name, &asked).await,
-        (Route::Fix(space, name, fix), &Method::PUT) => {
-            Box::pin(fixes::put(&app, space, name, fix, &asked)).await
-        }
-        (Route::Fix(space, name, fix), _) => Box::pin(fixes::delete(&app, space, name, fix)).await,
-        (Route::Notification(name), &Method::GET) => notifications::get(&app, name, &asked).await,
-        (Route::Notification(name), _) => notifications::delete(&app, name).await,
+        // Boxed: what these take would be reserved for every request that only reads a layer.
+        _ => Box::pin(rare(&app, &route, &method, &asked)).await,
     };
     let reply = outcome.unwrap_or_else(|error| {
         if error.status.is_server_error() {
@@ -203,6 +183,41 @@ async fn run(app: Arc<App>, route: Route, method: Method, asked: Asked) -> Reply
         audit::record(&asked.principal.name, verb, &object, status);
     }
     reply
+}
+
+/// All but the reading of a layer.
+async fn rare(
+    app: &Arc<App>,
+    route: &Route,
+    method: &Method,
+    asked: &Asked,
+) -> Result<Reply, ApiError> {
+    match (route, method) {
+        (Route::Layers, _) => Box::pin(layers::post(app, asked)).await,
+        (Route::Layer(name), &Method::GET) => layers::get(app, name, asked).await,
+        (Route::Layer(name), _) => layers::delete(app, name).await,
+        (Route::Metrics, _) => Ok(metrics(app)),
+        (Route::Namespaces, _) => layers::namespaces(app, asked).await,
+        (Route::Vulnerabilities(space), &Method::GET) => {
+            Box::pin(vulnerabilities::list(app, space, asked)).await
+        }
+        // Clair never looked at the namespace of this URL, and scripts rely on it.
+        (Route::Vulnerabilities(_), _) => Box::pin(vulnerabilities::post(app, asked)).await,
+        (Route::Vulnerability(space, name), &Method::GET) => {
+            vulnerabilities::get(app, space, name, asked).await
+        }
+        (Route::Vulnerability(space, name), &Method::PUT) => {
+            Box::pin(vulnerabilities::put(app, space, name, asked)).await
+        }
+        (Route::Vulnerability(space, name), _) => vulnerabilities::delete(app, space, name).await,
+        (Route::Fixes(space, name), _) => fixes::list(app, space, name, asked).await,
+        (Route::Fix(space, name, fix), &Method::PUT) => {
+            Box::pin(fixes::put(app, space, name, fix, asked)).await
+        }
+        (Route::Fix(space, name, fix), _) => Box::pin(fixes::delete(app, space, name, fix)).await,
+        (Route::Notification(name), &Method::GET) => notifications::get(app, name, asked).await,
+        (Route::Notification(name), _) => notifications::delete(app, name).await,
+    }
 }
 
 /// Reads as much of a body as Clair does.

@@ -12,8 +12,9 @@ use pellucid_store::PublishedSnapshot;
 
 use super::{Ahead, KeyState, SettleError, Updates};
 
-/// Bytes of a piece.
-const PIECE: usize = 4 << 20;
+/// Bytes of a piece. Each connection to the database keeps room for the largest that it has carried, in both
+/// directions and more than once: pieces of 4 MiB made a server of 24 MiB one of 51.
+const PIECE: usize = 128 << 10;
 /// How long pieces stay that no row names: whoever uploads them publishes them sooner.
 const UNNAMED: Duration = Duration::from_secs(24 * 3600);
 

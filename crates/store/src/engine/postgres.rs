@@ -7,12 +7,14 @@
 //! is closed, and the server rolls back.
 
 use std::error::Error as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{
     Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts,
 };
 use futures_util::future::{try_join, try_join_all};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::private::BytesMut;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type};
@@ -31,18 +33,33 @@ const TRIES: u32 = 10;
 
 pub(crate) struct Postgres {
     pool: Pool,
+    /// A turn for each connection. Those who wait for theirs wait here, where a thousand of them take little room.
+    turns: Arc<Semaphore>,
+}
+
+/// A connection of the pool, with the turn that it is held for.
+struct Held {
+    object: Object,
+    _turn: OwnedSemaphorePermit,
+}
+
+impl Held {
+    /// Closes it: what it is in the middle of is not known.
+    fn close(self) {
+        drop(Object::take(self.object));
+    }
 }
 
 /// A transaction: a connection in it, until it has ended. It begins on the way of its first statement.
 pub(crate) struct Writing {
-    connection: Option<Object>,
+    connection: Option<Held>,
     has_begun: bool,
 }
 
 impl Drop for Writing {
     fn drop(&mut self) {
-        if let Some(connection) = self.connection.take() {
-            drop(Object::take(connection));
+        if let Some(held) = self.connection.take() {
+            held.close();
         }
     }
 }
@@ -60,8 +77,9 @@ impl Postgres {
             recycling_method: RecyclingMethod::Fast,
         };
         let manager = Manager::from_config(source.config, tls::connector(&source.tls)?, config);
+        let max_connections = max_connections.max(1);
         let pool = Pool::builder(manager)
-            .max_size(max_connections.max(1))
+            .max_size(max_connections)
             .runtime(Runtime::Tokio1)
             .timeouts(Timeouts {
                 wait: Some(PATIENCE),
@@ -72,15 +90,29 @@ impl Postgres {
             .map_err(|error| StoreError::Source {
                 reason: error.to_string(),
             })?;
-        Ok(Self { pool })
+        let turns = Arc::new(Semaphore::new(max_connections));
+        Ok(Self { pool, turns })
     }
 
-    async fn connection(&self) -> Result<Object, StoreError> {
-        self.pool.get().await.map_err(|error| match error {
+    async fn connection(&self) -> Result<Held, StoreError> {
+        let turn = Arc::clone(&self.turns).acquire_owned();
+        let turn = tokio::time::timeout(PATIENCE, turn).await;
+        let Ok(Ok(turn)) = turn else {
+            return Err(StoreError::Unavailable {
+                reason: "every connection is in use".to_owned(),
+            });
+        };
+        // Boxed: it has room for the making of a connection, which is rare.
+        let object = Box::pin(self.pool.get()).await;
+        let object = object.map_err(|error| match error {
             PoolError::Backend(error) => connect_failed(error),
             error => StoreError::Unavailable {
                 reason: error.to_string(),
             },
+        })?;
+        Ok(Held {
+            object,
+            _turn: turn,
         })
     }
 
@@ -92,12 +124,14 @@ impl Postgres {
         let mut tries = 0;
         loop {
             tries += 1;
-            let connection = self.connection().await?;
-            let answer = tokio::time::timeout(ANSWER, run(&connection, statement, values)).await;
-            let Ok(answer) = answer else {
-                drop(Object::take(connection));
+            let held = self.connection().await?;
+            // Boxed for those who wait for a connection.
+            let answer = Box::pin(run(&held.object, statement, values));
+            let Ok(answer) = tokio::time::timeout(ANSWER, answer).await else {
+                held.close();
                 return Err(silent(statement.name));
             };
+            drop(held);
             match answer {
                 Ok(rows) => return Ok(rows),
                 // A pooled connection may have died with the last restart of the server: every
@@ -165,8 +199,8 @@ impl Postgres {
 
     /// Prepares a statement without running it.
     pub(crate) async fn prepare(&self, statement: &'static Statement) -> Result<(), StoreError> {
-        let connection = self.connection().await?;
-        connection
+        let held = self.connection().await?;
+        held.object
             .prepare(statement.postgres())
             .await
             .map(drop)
@@ -175,6 +209,11 @@ impl Postgres {
 }
 
 impl Writing {
+    fn object(&self) -> Result<&Object, StoreError> {
+        let held = self.connection.as_ref().ok_or(StoreError::Cancelled)?;
+        Ok(&held.object)
+    }
+
     pub(crate) async fn query(
         &mut self,
         statement: &'static Statement,
@@ -184,7 +223,7 @@ impl Writing {
             statement: statement.name,
             source,
         };
-        let connection = self.connection.as_ref().ok_or(StoreError::Cancelled)?;
+        let connection = self.object()?;
         let prepared = prepare(connection, statement).await.map_err(failed)?;
         let begin = begin(connection, self.has_begun);
         let query = async {
@@ -204,7 +243,7 @@ impl Writing {
             statement: statement.name,
             source,
         };
-        let connection = self.connection.as_ref().ok_or(StoreError::Cancelled)?;
+        let connection = self.object()?;
         // All before the first is sent: one that waited for its preparation would come too late.
         let mut prepared = Vec::with_capacity(steps.len());
         for (statement, _) in steps {
@@ -233,7 +272,7 @@ impl Writing {
         values: &[Value],
     ) -> Result<Vec<Row>, StoreError> {
         let failed = |statement, source| StoreError::Postgres { statement, source };
-        let connection = self.connection.as_ref().ok_or(StoreError::Cancelled)?;
+        let connection = self.object()?;
         let prepared = prepare(connection, statement).await;
         let prepared = prepared.map_err(|source| failed(statement.name, source))?;
         let query = async {
@@ -244,7 +283,9 @@ impl Writing {
             return match tokio::time::timeout(ANSWER, query).await {
                 Ok(answer) => answer,
                 Err(_) => {
-                    self.connection.take().map(Object::take);
+                    if let Some(held) = self.connection.take() {
+                        held.close();
+                    }
                     Err(silent(statement.name))
                 }
             };
@@ -260,10 +301,9 @@ impl Writing {
     }
 
     pub(crate) async fn batch(&mut self, name: &'static str, sql: &str) -> Result<(), StoreError> {
-        let connection = self.connection.as_ref().ok_or(StoreError::Cancelled)?;
-        begin(connection, self.has_begun).await?;
+        begin(self.object()?, self.has_begun).await?;
         self.has_begun = true;
-        connection
+        self.object()?
             .batch_execute(&crate::statement::postgres(sql))
             .await
             .map_err(|source| StoreError::Postgres {
@@ -274,11 +314,11 @@ impl Writing {
 
     /// Ends the transaction; a connection where that fails is not used again.
     async fn finish(&mut self, sql: &str) -> Result<(), tokio_postgres::Error> {
-        let Some(connection) = self.connection.as_ref() else {
+        let Some(held) = self.connection.as_ref() else {
             return Ok(());
         };
         if self.has_begun {
-            connection.batch_execute(sql).await?;
+            held.object.batch_execute(sql).await?;
         }
         self.connection.take();
         Ok(())

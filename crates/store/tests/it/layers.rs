@@ -486,8 +486,8 @@ pub(crate) async fn indexing_is_never_seen(fixture: Fixture) {
         let layers = layers.unwrap().into_iter();
         layers.map(|one| one.id).collect::<Vec<_>>()
     };
-    let gone = [wanted[3], wanted[100]];
-    let replaced = wanted[5];
+    let number = |place: usize| wanted.get(place).copied().unwrap();
+    let (gone, replaced) = ([number(3), number(100)], number(5));
     wanted.retain(|id| !gone.contains(id));
     assert_eq!(introducing(store, "b").await, wanted);
     assert_eq!(
