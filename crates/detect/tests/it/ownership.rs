@@ -69,6 +69,18 @@ fn dpkg_owns_what_its_lists_name() {
 }
 
 #[test]
+fn what_somebody_else_s_package_put_into_opt_is_not_the_distribution_s() {
+    const ADD_ON: &str = "opt/tool/lib/urllib3-1.26.12.dist-info/METADATA";
+    let list = file(LIST, format!("/{ADD_ON}\n/{PROOF}\n"));
+    let sums = file(SUMS, format!("{MD5}  {ADD_ON}\n"));
+    let status = file(DPKG, status(&["python3-urllib3 1.26.12-1"]));
+    for lists in [vec![list.clone()], vec![sums.clone()], vec![list, sums]] {
+        let layer = [vec![status.clone(), file(ADD_ON, METADATA)], lists].concat();
+        assert_eq!(owned(&[layer]), ["urllib3"]);
+    }
+}
+
+#[test]
 fn a_file_replaced_by_an_upper_layer_belongs_to_nobody() {
     let lists = [
         (LIST, format!("/{PROOF}\n")),
