@@ -2,7 +2,7 @@
 //!
 //! Place in the flow: the rightmost room, the only one that knows the command line, the environment,
 //! the terminal and what day it is. Standard output is data, standard error is talk. How each
-//! command ends is [`exit::Exit`].
+//! command ends is `exit::Exit`.
 
 mod advice;
 mod args;
@@ -13,6 +13,7 @@ mod commands;
 mod confined;
 mod exit;
 mod hints;
+pub mod hostile;
 mod limits;
 mod logging;
 mod memory;
@@ -31,10 +32,8 @@ use clap::Parser as _;
 use crate::args::{Args, Command};
 use crate::exit::{Exit, Usage};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-fn main() -> ExitCode {
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
     if let Some(args) = commands::analyze_local_images::asked(&args) {
         return commands::analyze_local_images::run(args);

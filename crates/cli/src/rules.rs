@@ -4,8 +4,8 @@
 //! The files are read before the image is: a rule that cannot be is said before the work.
 
 pub(crate) mod fail;
-mod file;
-mod import;
+pub(crate) mod file;
+pub(crate) mod import;
 
 use std::path::{Path, PathBuf};
 

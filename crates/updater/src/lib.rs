@@ -9,6 +9,7 @@
 mod archive;
 mod error;
 mod fetch;
+pub mod hostile;
 mod http;
 mod mirror;
 mod mirroring;

@@ -21,9 +21,9 @@ const LARGEST: u64 = 16 << 20;
 /// The file.
 #[derive(Clone, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct File {
-    pub(super) fail: Vec<Fail>,
-    pub(super) ignore: Vec<Ignore>,
+pub(crate) struct File {
+    pub(crate) fail: Vec<Fail>,
+    pub(crate) ignore: Vec<Ignore>,
     pub(super) ignore_files: Vec<PathBuf>,
     pub(super) vex: Vec<PathBuf>,
     pub(super) severity: Vec<Severity>,
@@ -38,7 +38,7 @@ pub(super) struct File {
 /// A fail rule.
 #[derive(Clone, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct Fail {
+pub(crate) struct Fail {
     #[serde(skip_serializing_if = "Option::is_none")]
     severity: Option<Severity>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,7 +66,7 @@ pub(super) struct Fail {
 /// An ignore rule.
 #[derive(Clone, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct Ignore {
+pub(crate) struct Ignore {
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -129,7 +129,11 @@ pub(super) fn find() -> Option<PathBuf> {
 
 /// Reads it.
 pub(super) fn read(path: &Path) -> anyhow::Result<File> {
-    let text = text(path)?;
+    parse(&text(path)?, &path.display().to_string())
+}
+
+/// Reads its text; `origin` is its name in errors.
+pub(crate) fn parse(text: &str, origin: &str) -> anyhow::Result<File> {
     let is_empty = text
         .lines()
         .map(str::trim)
@@ -137,9 +141,9 @@ pub(super) fn read(path: &Path) -> anyhow::Result<File> {
     if is_empty {
         return Ok(File::default());
     }
-    let file = serde_saphyr::from_str::<Option<File>>(&text).map_err(|error| {
+    let file = serde_saphyr::from_str::<Option<File>>(text).map_err(|error| {
         let reason = pellucid_server::explain_key(&error.to_string());
-        Usage(format!("{}: {reason}", path.display()))
+        Usage(format!("{origin}: {reason}"))
     })?;
     Ok(file.unwrap_or_default())
 }
@@ -168,7 +172,7 @@ fn pattern(text: Option<&String>) -> Result<Option<Pattern>, String> {
 
 impl Fail {
     /// The rule that is meant.
-    pub(super) fn rule(&self) -> Result<FailRule, String> {
+    pub(crate) fn rule(&self) -> Result<FailRule, String> {
         let rule = FailRule {
             severity: self.severity,
             fixable: self.fixable,
@@ -197,7 +201,7 @@ fn place(layer: Option<&Scalar>) -> Result<Option<Place>, String> {
 
 impl Ignore {
     /// The rule that is meant. A reason is demanded: who reads the report must be able to judge it.
-    pub(super) fn waiver(&self, origin: &str) -> Result<Waiver, String> {
+    pub(crate) fn waiver(&self, origin: &str) -> Result<Waiver, String> {
         let is_said = |text: &&String| !text.trim().is_empty();
         if self.reason.as_ref().filter(is_said).is_none() {
             return Err("it has no reason".to_owned());

@@ -22,7 +22,8 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Vec<Waiver>> {
     rules(&text, &origin).map_err(|reason| Usage(format!("{origin}: {reason}")).into())
 }
 
-fn rules(text: &str, origin: &str) -> Result<Vec<Waiver>, String> {
+/// The rules of a file's text, each with the name of where it comes from.
+pub(crate) fn rules(text: &str, origin: &str) -> Result<Vec<Waiver>, String> {
     let yaml = serde_saphyr::from_str::<Value>(text);
     let Ok(Value::Object(document)) = &yaml else {
         return lines(text, origin);

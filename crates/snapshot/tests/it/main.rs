@@ -5,6 +5,7 @@
     reason = "a panic is a test's report"
 )]
 
+mod bundle;
 mod catalog;
 mod damage;
 mod diff;

@@ -4,6 +4,7 @@
 
 mod dependencies;
 mod files;
+mod pinned;
 mod statements;
 mod tables;
 mod threats;
