@@ -25,6 +25,7 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &namespace::debian_version::DebianVersion,
     &namespace::apt_sources::AptSources,
     &repository::content_sets::ContentSets,
+    &repository::history::History,
     &repository::labels::Labels,
     &package::dpkg::Dpkg,
     &package::apk::Apk,

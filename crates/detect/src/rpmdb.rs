@@ -165,6 +165,21 @@ pub fn read(
     }
 }
 
+/// Calls `each` with the text of the second column of every row of a table of an SQLite database that is
+/// no RPM database, the first column being its `INTEGER PRIMARY KEY`. Its rows have `limit` bytes at most.
+///
+/// # Errors
+/// The database is damaged, or has no such table. What `each` got before that must be dropped.
+pub(crate) fn texts(
+    database: &[u8],
+    wal: Option<&[u8]>,
+    table: &str,
+    limit: usize,
+    each: &mut dyn FnMut(&[u8]),
+) -> Result<(), RpmdbError> {
+    sqlite::texts(database, wal, table, limit, each)
+}
+
 /// Where the backends put the blobs they find; keeps the limits.
 struct Sink<'a> {
     limits: &'a Limits,

@@ -100,7 +100,10 @@ mod tests {
         assert!(!affects(
             &one_product,
             &installed,
-            &Products::Release(BTreeSet::new())
+            &Products::Release {
+                own: BTreeSet::new(),
+                is_looked_up: false
+            }
         ));
     }
 }

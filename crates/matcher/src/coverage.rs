@@ -74,9 +74,12 @@ fn known(
     let mut snapshots: Vec<_> = answering.iter().map(|source| source.reference()).collect();
     if let Some(products) = products.filter(|_| !answering.is_empty()) {
         notes.extend(products.note());
-        if let (Products::Of(_), Some(known)) = (products, sources.repositories(namespace)) {
-            snapshots.push(known.reference());
-        }
+        let known = sources.repositories(namespace);
+        snapshots.extend(
+            known
+                .filter(|_| products.is_looked_up())
+                .map(|known| known.reference()),
+        );
     }
     Coverage {
         namespace: Some(namespace.clone()),

@@ -7,6 +7,10 @@
 //! with them its own product, where a label names that: a label says nothing of where packages came from, so
 //! it does not count beside repositories.
 //!
+//! Repositories of the package manager's history (`history:<id>`) only add to that: their ids are those of
+//! configuration files, so one that no feed knows may be anybody's, and what the base was made of need not be
+//! in the record.
+//!
 //! Never a finding less because something is missing here: where a repository is not known, every
 //! statement counts, and the coverage says so.
 
@@ -27,6 +31,8 @@ const STREAMS: &[&str] = &[
     "rhel_eus_long_life",
     "rhel_tus",
 ];
+/// What stands before the id of a repository of the package manager's history.
+const HISTORY: &str = "history:";
 /// Unknown repositories that a note names.
 const NAMED: usize = 3;
 
@@ -36,7 +42,12 @@ pub enum Products {
     /// Any, for the reason given, if there is one.
     Every(Option<String>),
     /// Those of the release itself, and these of the image, as CPEs.
-    Release(BTreeSet<String>),
+    Release {
+        /// Of the image's label and of the package manager's history.
+        own: BTreeSet<String>,
+        /// Whether a feed was asked for some of them.
+        is_looked_up: bool,
+    },
     /// These, as CPEs.
     Of(BTreeSet<String>),
 }
@@ -64,17 +75,34 @@ impl Products {
             return Ok(Self::Every(Some(note.to_owned())));
         };
         let names = repositories.iter().map(|one| one.name.as_str());
-        let (own, repositories): (Vec<&str>, Vec<&str>) =
+        let (own, names): (Vec<&str>, Vec<&str>) =
             names.partition(|name| name.starts_with("cpe:/"));
-        if repositories.is_empty() {
-            return Ok(Self::Release(own.into_iter().map(str::to_owned).collect()));
+        let (history, repositories): (Vec<&str>, Vec<&str>) = names
+            .into_iter()
+            .partition(|name| name.starts_with(HISTORY));
+        let known = sources.repositories(namespace);
+        let mut products = BTreeSet::new();
+        if let Some(known) = known {
+            for name in history.iter().filter_map(|name| name.strip_prefix(HISTORY)) {
+                let said = known.snapshot.affected(known.namespace.as_str(), name)?;
+                for statement in said.iter() {
+                    products.extend(statement.affected.cpes.iter().cloned());
+                }
+            }
         }
-        let Some(known) = sources.repositories(namespace) else {
+        if repositories.is_empty() {
+            products.retain(|cpe| !is_of_release(cpe));
+            products.extend(own.into_iter().map(str::to_owned));
+            return Ok(Self::Release {
+                own: products,
+                is_looked_up: known.is_some() && !history.is_empty(),
+            });
+        }
+        let Some(known) = known else {
             let note = "nothing tells which products the image's repositories are part of, so \
                         statements for every product count";
             return Ok(Self::Every(Some(note.to_owned())));
         };
-        let mut products = BTreeSet::new();
         let mut unknown = Vec::new();
         for name in repositories {
             let said = known.snapshot.affected(known.namespace.as_str(), name)?;
@@ -129,8 +157,8 @@ impl Products {
     pub(crate) fn note(&self) -> Option<String> {
         match self {
             Self::Every(note) => note.clone(),
-            Self::Release(own) => {
-                let mut note = "the image does not tell the repositories of its packages, so \
+            Self::Release { own, .. } => {
+                let mut note = "no manifest of the image tells the repositories of its packages, so \
                                 statements for extended update streams and layered products are left out"
                     .to_owned();
                 if !own.is_empty() {
@@ -144,10 +172,19 @@ impl Products {
         }
     }
 
+    /// Whether a feed that knows repositories has a part in them.
+    pub(crate) const fn is_looked_up(&self) -> bool {
+        match self {
+            Self::Every(_) => false,
+            Self::Release { is_looked_up, .. } => *is_looked_up,
+            Self::Of(_) => true,
+        }
+    }
+
     fn has(&self, cpe: &str) -> bool {
         match self {
             Self::Every(_) => true,
-            Self::Release(own) => {
+            Self::Release { own, .. } => {
                 is_of_release(cpe) || own.iter().any(|product| are_one(cpe, product))
             }
             Self::Of(products) => products.iter().any(|product| are_one(cpe, product)),

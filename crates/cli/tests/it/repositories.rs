@@ -101,7 +101,10 @@ fn statements_count_for_the_repositories_of_the_image() {
     let (ids, report) = found(&bench, None);
     assert_eq!(ids, "CVE-2024-0001", "{}", report["warnings"]);
     let note = report["coverage"][0]["note"].as_str().unwrap();
-    assert!(note.contains("does not tell the repositories"), "{note}");
+    assert!(
+        note.contains("no manifest of the image tells the repositories"),
+        "{note}"
+    );
 
     let (ids, _) = found(&bench, Some(r#"{"content_sets": ["main-rpms"]}"#));
     assert_eq!(ids, "CVE-2024-0001");

@@ -8,7 +8,9 @@
 //! fragments), which is checked: a page that lost a cell does not add up.
 //! Source: <https://www.sqlite.org/fileformat2.html>.
 //!
-//! Not here: SQL, indices, the free list and any table but that one; nothing of the schema is run.
+//! Another program's database is read for the texts of one of its tables ([`texts`]): DNF's history.
+//!
+//! Not here: SQL, indices, the free list and any other table; nothing of the schema is run.
 //! A rollback `-journal` is not replayed.
 
 mod page;
@@ -47,30 +49,9 @@ pub(super) fn read(
     wal: Option<&[u8]>,
     sink: &mut Sink<'_>,
 ) -> Result<(), RpmdbError> {
-    let wal = wal.map_or_else(|| Ok(Wal::default()), Wal::open)?;
-    let mut tree = Tree {
-        file: File::open(database, wal)?,
-        visited: HashSet::new(),
-        payload: Vec::new(),
-        limit: sink.limits.header_bytes,
-    };
-    let mut root = None;
-    tree.rows(1, &mut |_, row| {
-        let mut columns = Record::of(row);
-        let mut next = || columns.as_mut().and_then(Iterator::next);
-        let (kind, name, _, page) = (next(), next(), next(), next());
-        if kind.is_some_and(|kind| kind.is_text("table"))
-            && name.is_some_and(|name| name.is_text("Packages"))
-        {
-            root = root.or(page.and_then(|page| page.integer()));
-        }
-        Ok(())
-    })?;
-    let Some(root) = root else {
+    let mut tree = Tree::open(database, wal, sink.limits.header_bytes)?;
+    let Some(root) = tree.table("Packages")? else {
         return damaged(0, "a schema without a table of packages");
-    };
-    let Ok(root) = u32::try_from(root) else {
-        return damaged(0, "a table of packages without a page");
     };
     tree.rows(
         root,
@@ -79,6 +60,28 @@ pub(super) fn read(
             _ => sink.fault(number, HeaderFault::NotABlob),
         },
     )
+}
+
+/// Calls `each` with the text of the second column of every row of a table, in a database of any
+/// program's; the first is then its `INTEGER PRIMARY KEY`. Rows larger than `limit` bytes are an error.
+pub(super) fn texts(
+    database: &[u8],
+    wal: Option<&[u8]>,
+    table: &str,
+    limit: usize,
+    each: &mut dyn FnMut(&[u8]),
+) -> Result<(), RpmdbError> {
+    let mut tree = Tree::open(database, wal, limit)?;
+    let Some(root) = tree.table(table)? else {
+        return damaged(0, "a schema without the table");
+    };
+    tree.rows(root, &mut |_, row| {
+        let column = Record::of(row).and_then(|mut row| row.nth(1));
+        if let Some(column) = column.filter(|column| column.kind >= 13 && column.kind % 2 == 1) {
+            each(column.bytes);
+        }
+        Ok(())
+    })
 }
 
 /// The main file under its write-ahead log.
@@ -166,6 +169,37 @@ struct Tree<'a> {
 }
 
 impl<'a> Tree<'a> {
+    fn open(database: &'a [u8], wal: Option<&'a [u8]>, limit: usize) -> Result<Self, RpmdbError> {
+        let wal = wal.map_or_else(|| Ok(Wal::default()), Wal::open)?;
+        Ok(Self {
+            file: File::open(database, wal)?,
+            visited: HashSet::new(),
+            payload: Vec::new(),
+            limit,
+        })
+    }
+
+    /// The root page of a table of the schema.
+    fn table(&mut self, table: &str) -> Result<Option<u32>, RpmdbError> {
+        let mut root = None;
+        self.rows(1, &mut |_, row| {
+            let mut columns = Record::of(row);
+            let mut next = || columns.as_mut().and_then(Iterator::next);
+            let (kind, name, _, page) = (next(), next(), next(), next());
+            if kind.is_some_and(|kind| kind.is_text("table"))
+                && name.is_some_and(|name| name.is_text(table))
+            {
+                root = root.or(page.and_then(|page| page.integer()));
+            }
+            Ok(())
+        })?;
+        match root.map(u32::try_from) {
+            None => Ok(None),
+            Some(Ok(root)) => Ok(Some(root)),
+            Some(Err(_)) => damaged(0, "a table without a page"),
+        }
+    }
+
     /// Calls `each` with every row of the table at `root`, by ascending number.
     fn rows(&mut self, root: u32, each: EachRow<'_>) -> Result<(), RpmdbError> {
         let mut todo = vec![(root, 0)];

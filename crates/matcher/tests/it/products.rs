@@ -156,6 +156,47 @@ fn the_product_that_an_image_says_it_is_counts_where_it_tells_no_repositories() 
 }
 
 #[test]
+fn repositories_of_a_history_add_products_and_take_none_away() {
+    let found = |repositories: &[&str], is_known: bool| {
+        let matched = matched(&advisories(), Some(repositories), is_known);
+        let keys: Vec<&str> = matched.coverage[0]
+            .snapshots
+            .iter()
+            .map(|one| one.key.as_str())
+            .collect();
+        (ids(&matched), keys.join(" "), note(&matched).to_owned())
+    };
+    const RELEASE: &str = "CVE-1-MAIN CVE-3-EXTRAS CVE-5-ANY";
+    // Beside no manifest: the release, and what the history's repositories are part of.
+    let (ids, keys, note) = found(&["history:eus-rpms"], true);
+    assert_eq!(ids, "CVE-1-MAIN CVE-2-EUS CVE-3-EXTRAS CVE-5-ANY");
+    assert_eq!(keys, "redhat redhat-repositories");
+    assert!(note.contains(EUS), "{note}");
+    // A record of one of the release's repositories is none of all of them.
+    let (ids, _, note) = found(&["history:extras-rpms"], true);
+    assert_eq!(ids, RELEASE);
+    assert!(!note.contains("but for those of"), "{note}");
+    // Anybody's repository, and no data of repositories.
+    assert_eq!(found(&["history:epel"], true).0, RELEASE);
+    let (ids, keys, _) = found(&["history:eus-rpms"], false);
+    assert_eq!((ids.as_str(), keys.as_str()), (RELEASE, "redhat"));
+}
+
+#[test]
+fn a_history_beside_manifests_adds_to_them() {
+    let found = |repositories: &[&str]| {
+        let matched = matched(&advisories(), Some(repositories), true);
+        (ids(&matched), matched.coverage[0].note.is_some())
+    };
+    let (alone, _) = found(&["main-rpms"]);
+    assert_eq!(alone, "CVE-1-MAIN CVE-5-ANY");
+    let (ids, _) = found(&["history:made-rpms", "main-rpms"]);
+    assert_eq!(ids, "CVE-1-MAIN CVE-4-LAYERED CVE-5-ANY");
+    let unknown = found(&["history:epel", "main-rpms"]);
+    assert_eq!(unknown, found(&["main-rpms"]));
+}
+
+#[test]
 fn nothing_is_left_out_because_something_is_not_known() {
     let check = |repositories: Option<&[&str]>, is_known: bool, says: &str| {
         let matched = matched(&advisories(), repositories, is_known);
