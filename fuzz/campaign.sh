@@ -28,7 +28,7 @@ slice() {
   local target=$1 seconds=$2 log=artifacts/$1.log spent executions coverage
   mkdir -p "artifacts/$target"
   TIMEFORMAT='cpu: %U %S'
-  { time PELLUCID_TARGET=$target "$binary" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 \
+  { time PELLUCID_TARGET=$target "$binary" -max_total_time="$seconds" -timeout=60 -rss_limit_mb=1024 \
     -max_len=65536 -print_final_stats=1 -artifact_prefix="artifacts/$target/" "corpus/$target" || true; } >"$log" 2>&1
   spent=$(awk '/^cpu: / { print $2 + $3 }' "$log")
   executions=$(sed -n 's/^stat::number_of_executed_units: //p' "$log")
