@@ -33,8 +33,7 @@ impl Purl {
         let mut segments: Vec<String> = segments.map(decoded).collect::<Option<_>>()?;
         let (name, version) = (segments.pop()?, decoded(version)?);
         let space = segments.join("/");
-        let is_text = |part: &str| !part.is_empty() && !part.contains(char::is_control);
-        if !is_text(&name) || !is_text(&version) || space.contains(char::is_control) {
+        if name.is_empty() || version.is_empty() {
             return None;
         }
         let qualifiers = self::qualifiers(qualifiers)?;
@@ -130,7 +129,7 @@ fn release(vendor: &str, distro: Option<&str>) -> Option<Release> {
     })
 }
 
-/// A text without percent signs.
+/// A text without percent signs. One with a control character names nothing.
 pub(crate) fn decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -145,7 +144,8 @@ pub(crate) fn decoded(text: &str) -> Option<String> {
         bytes.push(u8::from_str_radix(digits, 16).ok()?);
         rest = after;
     }
-    String::from_utf8(bytes).ok()
+    let text = String::from_utf8(bytes).ok()?;
+    (!text.contains(char::is_control)).then_some(text)
 }
 
 #[cfg(test)]
@@ -311,6 +311,9 @@ mod tests {
             "pkg:npm/a@1?novalue",
             "pkg:npm/a@%FF",
             "pkg:npm/a@1%2",
+            "pkg:npm/a@1%0E",
+            "pkg:npm/a\u{7}@1",
+            "pkg:apk/alpine/musl@1?distro=alpine%00",
         ] {
             assert_eq!(again(wrong), None, "{wrong}");
         }
