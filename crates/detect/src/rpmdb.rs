@@ -22,6 +22,7 @@ mod sqlite;
 
 pub use files::{DigestAlgorithm, File, Files};
 pub use header::{Header, HeaderError, HeaderFault};
+pub(crate) use sqlite::texts;
 
 /// Which backend a database file is, by its magic bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,21 +164,6 @@ pub fn read(
             _ => Err(RpmdbError::Unrecognised),
         },
     }
-}
-
-/// Calls `each` with the text of the second column of every row of a table of an SQLite database that is
-/// no RPM database, the first column being its `INTEGER PRIMARY KEY`. Its rows have `limit` bytes at most.
-///
-/// # Errors
-/// The database is damaged, or has no such table. What `each` got before that must be dropped.
-pub(crate) fn texts(
-    database: &[u8],
-    wal: Option<&[u8]>,
-    table: &str,
-    limit: usize,
-    each: &mut dyn FnMut(&[u8]),
-) -> Result<(), RpmdbError> {
-    sqlite::texts(database, wal, table, limit, each)
 }
 
 /// Where the backends put the blobs they find; keeps the limits.

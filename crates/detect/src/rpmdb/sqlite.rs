@@ -62,9 +62,12 @@ pub(super) fn read(
     )
 }
 
-/// Calls `each` with the text of the second column of every row of a table, in a database of any
-/// program's; the first is then its `INTEGER PRIMARY KEY`. Rows larger than `limit` bytes are an error.
-pub(super) fn texts(
+/// Calls `each` with the text of the second column of every row of a table of an SQLite database that is
+/// no RPM database, the first column being its `INTEGER PRIMARY KEY`. Its rows have `limit` bytes at most.
+///
+/// # Errors
+/// The database is damaged, or has no such table. What `each` got before that must be dropped.
+pub(crate) fn texts(
     database: &[u8],
     wal: Option<&[u8]>,
     table: &str,
