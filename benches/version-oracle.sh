@@ -3,7 +3,7 @@
 #
 # usage: benches/version-oracle.sh [PAIRS]
 #
-# dpkg, rpm, RubyGems, Python's packaging, npm's semver and Maven's ComparableVersion are asked where
+# dpkg, rpm, Portage, RubyGems, Python's packaging, npm's semver and Maven's ComparableVersion are asked where
 # they are installed, else skipped with a line that says so. All pairs of a tool go through one
 # process; only `dpkg --compare-versions` takes one process a pair. Exits 1 if one disagrees.
 set -eu
@@ -66,6 +66,20 @@ if command -v rpm >/dev/null; then
     verdict rpm
 else
     echo 'skipped: rpm is not installed'
+fi
+
+if python3 -c 'import portage.versions' 2>/dev/null; then
+    generate '0 1 2 10 007/.0 .1 .2 .10 .01/.0 .00 .1 .010 .9/a b/_alpha _beta2 _pre1 _rc _p _p10/_p1 _alpha1/-r0 -r1 -r10'
+    python3 -c '
+import sys
+from portage.versions import vercmp
+for line in sys.stdin:
+    a, b = line.split()
+    order = vercmp(a, b)
+    print(a, "<" if order < 0 else ">" if order > 0 else "=", b)' <"$work/pairs" >"$work/answers"
+    verdict ebuild
+else
+    echo 'skipped: Portage is not installed'
 fi
 
 if command -v ruby >/dev/null; then

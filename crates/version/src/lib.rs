@@ -15,6 +15,7 @@ mod apk;
 mod composer;
 mod cran;
 mod dpkg;
+mod ebuild;
 mod gem;
 mod hackage;
 mod invalid;

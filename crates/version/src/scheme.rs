@@ -5,7 +5,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::{InvalidVersion, MAX_LENGTH, Version};
-use crate::{apk, composer, cran, dpkg, gem, hackage, maven, nuget, pacman, pep440, rpm, semver};
+use crate::{
+    apk, composer, cran, dpkg, ebuild, gem, hackage, maven, nuget, pacman, pep440, rpm, semver,
+};
 
 /// A way to order versions, named after the tool or the ecosystem that defines it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
@@ -19,6 +21,8 @@ pub enum Scheme {
     Apk,
     /// Arch and its derivatives.
     Pacman,
+    /// Gentoo and its derivatives.
+    Ebuild,
     /// Semantic Versioning 2.0, read leniently.
     Semver,
     /// npm packages.
@@ -58,6 +62,7 @@ impl Scheme {
         Self::Rpm,
         Self::Apk,
         Self::Pacman,
+        Self::Ebuild,
         Self::Semver,
         Self::Npm,
         Self::Cargo,
@@ -80,6 +85,7 @@ impl Scheme {
             Self::Rpm => "rpm",
             Self::Apk => "apk",
             Self::Pacman => "pacman",
+            Self::Ebuild => "ebuild",
             Self::Semver => "semver",
             Self::Npm => "npm",
             Self::Cargo => "cargo",
@@ -171,6 +177,7 @@ impl Scheme {
             Self::Rpm => Ok(Parts::Rpm(rpm::read(text))),
             Self::Apk => Ok(Parts::Apk(apk::read(text))),
             Self::Pacman => Ok(Parts::Pacman(pacman::read(text))),
+            Self::Ebuild => ebuild::read(text).map(Parts::Ebuild),
             Self::Semver | Self::Npm | Self::Cargo | Self::Hex => {
                 semver::read(text).map(Parts::Semver)
             }
@@ -203,6 +210,7 @@ pub(crate) enum Parts<'a> {
     Rpm(rpm::Parts<'a>),
     Apk(apk::Parts<'a>),
     Pacman(pacman::Parts<'a>),
+    Ebuild(ebuild::Parts<'a>),
     Semver(semver::Parts<'a>),
     Pub(semver::Parts<'a>),
     Pep440(pep440::Parts),
@@ -221,6 +229,7 @@ impl Parts<'_> {
             (Self::Rpm(a), Self::Rpm(b)) => rpm::compare(a, b),
             (Self::Apk(a), Self::Apk(b)) => apk::compare(a, b),
             (Self::Pacman(a), Self::Pacman(b)) => pacman::compare(a, b),
+            (Self::Ebuild(a), Self::Ebuild(b)) => ebuild::compare(a, b),
             (Self::Semver(a), Self::Semver(b)) => semver::compare(a, b),
             (Self::Pub(a), Self::Pub(b)) => semver::compare_with_build(a, b),
             (Self::Pep440(a), Self::Pep440(b)) => pep440::compare(a, b),

@@ -81,6 +81,31 @@ fn versions(scheme: Scheme) -> impl Strategy<Value = String> {
                 .map(|word| format!("-{word}{}", text.len() % 3));
             format!("{}{}", numbers.join("."), word.unwrap_or_default())
         }
+        // Random text is hardly ever one of Gentoo's versions, which have one form.
+        Scheme::Ebuild => {
+            let numbers = text
+                .split(|c: char| !c.is_ascii_digit())
+                .filter(|run| !run.is_empty());
+            let numbers: Vec<_> = numbers.collect();
+            let known = ["alpha", "beta", "pre", "rc", "p"];
+            let words = text
+                .split(|c: char| !c.is_ascii_alphabetic())
+                .filter(|word| known.contains(word));
+            let suffixes: String = words.map(|word| format!("_{word}")).collect();
+            let letter = ["", "", "a", "b"].get(text.len() % 4).copied();
+            let number = ["", "1", "-r1", "-r0"].get(numbers.len() % 4).copied();
+            format!(
+                "{}{}{suffixes}{}",
+                match numbers.as_slice() {
+                    [] => "1".to_owned(),
+                    numbers => numbers.join("."),
+                },
+                letter.unwrap_or_default(),
+                number
+                    .filter(|number| number.starts_with('-') || !suffixes.is_empty())
+                    .unwrap_or_default(),
+            )
+        }
         _ => text,
     })
 }
@@ -140,6 +165,7 @@ laws! {
     rpm_is_total Rpm
     apk_is_total Apk
     pacman_is_total_with_releases Pacman
+    ebuild_is_total Ebuild
     semver_is_total Semver
     npm_is_total Npm
     cargo_is_total Cargo
