@@ -8,7 +8,7 @@
 use std::fmt;
 use std::str::FromStr as _;
 
-use packageurl::PackageUrl;
+use packageurl::{Error as PurlFault, PackageUrl};
 use pellucid_model::{Image, PackageEntry, PackageKind};
 
 /// Qualifiers that pellucid writes, and so can compare.
@@ -18,6 +18,8 @@ const COMPARED: [&str; 5] = ["arch", "distro", "epoch", "rpmmod", "upstream"];
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Purl {
     text: String,
+    /// Of the package, in small letters; `parsed` may have another, see [`Purl::new`].
+    kind: String,
     parsed: PackageUrl<'static>,
 }
 
@@ -32,15 +34,30 @@ pub struct PurlError {
 impl Purl {
     /// Reads a purl.
     ///
+    /// One that lacks what its type asks for (Julia's `uuid`, the author of CPAN, a vendor of Composer) is
+    /// one all the same: images prove packages without them, and those can be named too.
+    ///
     /// # Errors
     /// It is none.
     pub fn new(text: &str) -> Result<Self, PurlError> {
-        let parsed = PackageUrl::from_str(text).map_err(|error| PurlError {
+        let strict = PackageUrl::from_str(text);
+        let read = match strict {
+            Err(
+                PurlFault::TypeRequiresNamespace(_)
+                | PurlFault::TypeProhibitsNamespace(_)
+                | PurlFault::MissingRequiredQualifier(..)
+                | PurlFault::InvalidName(..)
+                | PurlFault::InvalidVersion(..),
+            ) => without_rules_of_its_type(text),
+            read => read.map(|parsed| (parsed.ty().to_owned(), parsed)),
+        };
+        let (kind, parsed) = read.map_err(|error| PurlError {
             text: text.chars().take(200).collect(),
             reason: error.to_string(),
         })?;
         Ok(Self {
             text: text.to_owned(),
+            kind,
             parsed,
         })
     }
@@ -57,11 +74,11 @@ impl Purl {
     }
 
     fn covers(&self, own: &Self) -> bool {
-        let (wanted, own) = (&self.parsed, &own.parsed);
-        if wanted.ty() != own.ty() {
+        if self.kind != own.kind {
             return false;
         }
-        let name = |purl: &PackageUrl<'_>| match PackageKind::from_name(purl.ty()) {
+        let (wanted, own) = (&self.parsed, &own.parsed);
+        let name = |purl: &PackageUrl<'_>| match PackageKind::from_name(&self.kind) {
             Some(kind) => kind.normalise(purl.name()).into_owned(),
             None => purl.name().to_owned(),
         };
@@ -85,6 +102,19 @@ impl Purl {
                         .is_none_or(|own| own.eq_ignore_ascii_case(value))
                 })
     }
+}
+
+/// The type of a purl, and the purl as one of type `generic`, which has no rules of its own.
+fn without_rules_of_its_type(
+    text: &str,
+) -> Result<(String, PackageUrl<'static>), packageurl::Error> {
+    let (scheme, rest) = text.split_once(':').ok_or(PurlFault::MissingScheme)?;
+    let (kind, rest) = rest
+        .trim_start_matches('/')
+        .split_once('/')
+        .ok_or(PurlFault::MissingType)?;
+    let parsed = PackageUrl::from_str(&format!("{scheme}:generic/{rest}"))?;
+    Ok((kind.to_ascii_lowercase(), parsed))
 }
 
 impl fmt::Display for Purl {
@@ -188,5 +218,40 @@ impl Product {
             .iter()
             .any(|id| id.is_image(image) || matches!(id, Id::Purl(purl) if purl.is_of(entry)))
             && is_part()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pellucid_model::{Namespace, Package};
+
+    use super::*;
+
+    /// Some types ask for more than a file in an image tells of such a package.
+    #[test]
+    fn a_package_of_every_kind_can_be_named_by_what_is_written_of_it() {
+        for (kind, name, version) in [
+            (PackageKind::Julia, "JSON", "0.21.4"),
+            (PackageKind::Cpan, "JSON-XS", "4.03"),
+            (PackageKind::Composer, "phpunit", "9.6.1"),
+            (PackageKind::Swift, "swift-nio", "2.0.0"),
+            (PackageKind::Hackage, "a/b", "1"),
+        ] {
+            let entry = PackageEntry {
+                package: Package::new(kind, name, version),
+                namespace: Some(Namespace::new(kind.name())),
+                locations: Vec::new(),
+                hidden: false,
+                owner: None,
+                detector: "test".to_owned(),
+            };
+            let purl = entry.purl();
+            let rule = Purl::new(&purl).unwrap();
+            assert!(rule.is_of(&entry), "{purl}");
+            let bare = purl.split_once('@').map(|(bare, _)| bare).unwrap();
+            assert!(Purl::new(bare).unwrap().is_of(&entry), "{bare}");
+        }
+        assert!(Purl::new("pkg:julia").is_err());
+        assert!(Purl::new("julia/JSON").is_err());
     }
 }
