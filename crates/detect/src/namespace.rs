@@ -179,12 +179,17 @@ fn namespace(release: &Release) -> Option<Namespace> {
         ("rhel" | "centos" | "rocky" | "almalinux" | "raspbian" | "scientific", Some(version)) => {
             of(id, major(version))
         }
+        ("openeuler", Some(version)) => of("openeuler", &openeuler_release(version, pretty)),
+        // CleanStart's own word for itself.
+        ("clnstrt" | "cleanstart", _) => rolling("cleanstart"),
         // Leap before 15 called itself openSUSE.
         ("opensuse", Some(version)) if version.starts_with("42.") => of("opensuse-leap", version),
         (
             "opensuse-tumbleweed"
             | "wolfi"
             | "chainguard"
+            | "echo"
+            | "secureos"
             | "arch"
             | "archarm"
             | "manjaro"
@@ -205,8 +210,17 @@ fn kind(distribution: &Distribution) -> Option<PackageKind> {
         .find_map(|id| {
             Some(match id.as_str() {
                 "debian" | "ubuntu" | "raspbian" | "linuxmint" | "kali" | "pop" | "devuan"
-                | "elementary" | "neon" | "deepin" | "parrot" => PackageKind::Deb,
-                "alpine" | "wolfi" | "chainguard" | "postmarketos" | "minimos" => PackageKind::Apk,
+                | "elementary" | "neon" | "deepin" | "parrot" | "echo" => PackageKind::Deb,
+                "alpine"
+                | "wolfi"
+                | "chainguard"
+                | "postmarketos"
+                | "minimos"
+                | "alpaquita"
+                | "bellsoft-hardened-containers"
+                | "clnstrt"
+                | "cleanstart"
+                | "secureos" => PackageKind::Apk,
                 "rhel"
                 | "centos"
                 | "fedora"
@@ -225,7 +239,8 @@ fn kind(distribution: &Distribution) -> Option<PackageKind> {
                 | "mariner"
                 | "azurelinux"
                 | "scientific"
-                | "openeuler" => PackageKind::Rpm,
+                | "openeuler"
+                | "mageia" => PackageKind::Rpm,
                 "arch" | "archarm" | "manjaro" => PackageKind::Alpm,
                 _ => return None,
             })
@@ -250,6 +265,24 @@ fn is_parent(parent: &Distribution, of: &Distribution) -> bool {
             || RED_HAT.contains(&parent.id.as_str()) && RED_HAT.contains(&of.id.as_str())
             || parent.id == "debian" && kind(of) == Some(PackageKind::Deb)
             || parent.id == "alpine" && kind(of) == Some(PackageKind::Apk))
+}
+
+/// A release of openEuler as its bulletins call it: `24.03-LTS-SP1`. The support and the service pack
+/// stand in the name for people alone (`openEuler 24.03 (LTS-SP1)`).
+fn openeuler_release(version: &str, pretty: &str) -> String {
+    let support = pretty
+        .split_once('(')
+        .and_then(|(_, rest)| rest.split_once(')'))
+        .map(|(support, _)| support.trim().replace(' ', "-"))
+        .filter(|_| !version.contains('-'))
+        .filter(|support| {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+            !support.is_empty() && support.bytes().all(plain)
+        });
+    match support {
+        Some(support) => format!("{version}-{support}"),
+        None => version.to_ascii_uppercase(),
+    }
 }
 
 /// What stands before the first dot.

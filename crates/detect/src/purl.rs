@@ -108,12 +108,15 @@ fn source(text: &str) -> Option<SourcePackage> {
     })
 }
 
-/// `debian-12`, `opensuse-leap-15.5`, `alpine-v3.19`, `bookworm`, `arch`.
+/// `debian-12`, `opensuse-leap-15.5`, `alpine-v3.19`, `openeuler-24.03-LTS-SP1`, `bookworm`, `arch`.
 fn release(vendor: &str, distro: Option<&str>) -> Option<Release> {
     let distro = distro?;
-    let split = distro.rsplit_once('-').filter(|(_, version)| {
+    // The release is all from the first number on: some have signs in them.
+    let split = distro.match_indices('-').find_map(|(at, _)| {
+        let (id, version) = (distro.get(..at)?, distro.get(at + 1..)?);
         let bare = version.strip_prefix('v').unwrap_or(version);
-        bare == "edge" || bare.starts_with(|first: char| first.is_ascii_digit())
+        let is_release = bare == "edge" || bare.starts_with(|first: char| first.is_ascii_digit());
+        is_release.then_some((id, version))
     });
     let (id, version, codename) = match split {
         Some((id, version)) => (id, Some(version.strip_prefix('v').unwrap_or(version)), None),
@@ -122,7 +125,7 @@ fn release(vendor: &str, distro: Option<&str>) -> Option<Release> {
         None => (distro, None, None),
     };
     Some(Release {
-        id: id.to_owned(),
+        id: id.to_ascii_lowercase(),
         version: version.map(str::to_owned),
         codename: codename.map(str::to_owned),
         ..Release::default()
@@ -201,6 +204,10 @@ mod tests {
             (
                 "pkg:rpm/opensuse/a@1?distro=opensuse-leap-15.5",
                 Some("opensuse-leap:15.5 rpm a 1  1"),
+            ),
+            (
+                "pkg:rpm/openEuler/a@1?distro=openEuler-24.03-LTS-SP1",
+                Some("openeuler:24.03-LTS-SP1 rpm a 1  1"),
             ),
             (
                 "pkg:deb/ubuntu/a@1?distro=ubuntu-22.04",

@@ -5,6 +5,7 @@ pub(crate) mod cvss;
 pub(crate) mod date;
 pub(crate) mod json;
 pub(crate) mod osv;
+pub(crate) mod osv_distribution;
 pub(crate) mod osv_errata;
 pub(crate) mod osv_packages;
 pub(crate) mod oval;

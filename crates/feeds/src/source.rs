@@ -1,20 +1,26 @@
 //! One file a feed.
 
 pub(crate) mod almalinux;
+pub(crate) mod alpaquita;
 pub(crate) mod alpine;
 pub(crate) mod amazon;
 pub(crate) mod arch;
 pub(crate) mod azurelinux;
+pub(crate) mod bellsoft_hardened_containers;
 pub(crate) mod chainguard;
 pub(crate) mod cisa_kev;
+pub(crate) mod cleanstart;
 pub(crate) mod debian;
+pub(crate) mod echo;
 pub(crate) mod epss;
 pub(crate) mod fedora;
 pub(crate) mod friendsofphp;
 pub(crate) mod ghsa;
 pub(crate) mod govulndb;
+pub(crate) mod mageia;
 pub(crate) mod minimos;
 pub(crate) mod nvd;
+pub(crate) mod openeuler;
 pub(crate) mod oracle;
 pub(crate) mod osv;
 pub(crate) mod photon;
@@ -25,6 +31,7 @@ pub(crate) mod redhat_repositories;
 pub(crate) mod rocky;
 pub(crate) mod rubysec;
 pub(crate) mod rustsec;
+pub(crate) mod secureos;
 pub(crate) mod suse;
 pub(crate) mod ubuntu;
 pub(crate) mod ubuntu_tracker;

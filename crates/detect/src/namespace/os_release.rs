@@ -22,7 +22,7 @@ impl Detector for OsRelease {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn class(&self) -> Class {

@@ -7,7 +7,8 @@
 //! Ranges of type GIT are commits and say nothing of versions. `related` and `upstream` are not
 //! aliases.
 //!
-//! Not here: what each publisher means by its own fields (`source/osv.rs`, `source/ubuntu.rs`).
+//! Not here: what each publisher means by its own fields (`osv_packages.rs`, `osv_distribution.rs`,
+//! `source/ubuntu.rs`).
 
 use pellucid_version::{Lower, Range, Scheme, Upper};
 use serde::Deserialize;
@@ -29,6 +30,10 @@ pub(crate) struct Record<'a> {
     pub(crate) withdrawn: Option<Text<'a>>,
     #[serde(borrow)]
     pub(crate) aliases: Option<Vec<Text<'a>>>,
+    #[serde(borrow)]
+    pub(crate) related: Option<Vec<Text<'a>>>,
+    #[serde(borrow)]
+    pub(crate) upstream: Option<Vec<Text<'a>>>,
     #[serde(borrow)]
     pub(crate) summary: Option<Text<'a>>,
     #[serde(borrow)]

@@ -161,7 +161,7 @@ pub(crate) fn advisory(
 }
 
 /// Fills everything of an advisory but its packages.
-fn describe(advisory: &mut Advisory, record: &Record<'_>) {
+pub(crate) fn describe(advisory: &mut Advisory, record: &Record<'_>) {
     advisory.aliases = record
         .aliases
         .iter()
@@ -227,6 +227,11 @@ fn push_vector(list: &mut Vec<Cvss>, id: &str, vector: &str) {
         "RUSTSEC" => "rustsec",
         "BIT" => "bitnami",
         "HSEC" => "hsec",
+        "OESA" => "openeuler",
+        "MGASA" => "mageia",
+        "BELL" => "bellsoft",
+        "CLEANSTART" => "cleanstart",
+        "ECHO" => "echo",
         _ => "osv",
     };
     let cvss = Cvss {

@@ -133,8 +133,10 @@ pub(crate) struct Rolling {
     pub(crate) page: &'static str,
 }
 
+/// What the document is called in a plan.
+pub(crate) const DOCUMENT: &str = "security.json";
 /// The largest document has some 10 MB.
-const ROLLING_LIMIT: u64 = 256 << 20;
+pub(crate) const ROLLING_LIMIT: u64 = 256 << 20;
 
 impl Feed for Rolling {
     fn name(&self) -> &'static str {
@@ -149,7 +151,7 @@ impl Feed for Rolling {
 
     fn plan(&self, key: &str, _state: &FeedState<'_>) -> Result<Plan, FeedError> {
         whole::plan(self.name, key, || {
-            Request::new("security.json", self.url, ROLLING_LIMIT)
+            Request::new(DOCUMENT, self.url, ROLLING_LIMIT)
         })
     }
 

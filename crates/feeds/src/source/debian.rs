@@ -5,7 +5,8 @@
 //! only says that there will be no advisory of its own, and its reason whether the fix is refused or
 //! put off. Urgency is per release; trailing asterisks mark words that came from elsewhere, and
 //! `end-of-life` is one of the words. A release that a package is missing from is not said to be
-//! unaffected.
+//! unaffected. `raspbian:N` is answered by `debian:N`: it builds Debian's packages anew, and its
+//! signs (`+rpi1`) sort above Debian's versions.
 //!
 //! Not here: `TEMP-` ids, which are renamed as soon as a CVE is assigned (counted, as Clair left
 //! them out); the DSA and DLA lists; the OVAL export.
@@ -56,7 +57,7 @@ impl Feed for Debian {
     fn answers(&self, namespace: &Namespace) -> Option<Answer> {
         let release = namespace
             .release()
-            .filter(|_| namespace.distribution() == "debian")?;
+            .filter(|_| matches!(namespace.distribution(), "debian" | "raspbian"))?;
         let (_, release) = RELEASES
             .iter()
             .find(|(codename, number)| [*codename, *number].contains(&release))?;

@@ -78,6 +78,31 @@ fn a_namespace_leads_to_the_snapshots_that_speak_of_it() {
     check("mariner:2.0", &[("azurelinux/mariner-2.0", "mariner:2.0")]);
     check("photon:5.0", &[("photon/5", "photon:5.0")]);
     check("fedora:41", &[("fedora/41", "fedora:41")]);
+    check("raspbian:12", &[("debian", "debian:12")]);
+    check("mageia:9", &[("mageia", "mageia:9")]);
+    check("mageia:cauldron", &[]);
+    check(
+        "openeuler:24.03-LTS-SP1",
+        &[("openeuler", "openeuler:24.03-LTS-SP1")],
+    );
+    check(
+        "openeuler:22.03-LTS",
+        &[("openeuler", "openeuler:22.03-LTS")],
+    );
+    for unknown in ["24.03", "25.03", "24.03-LTS-SP", "24.03-LTSX", "24.3-LTS"] {
+        check(&format!("openeuler:{unknown}"), &[]);
+    }
+    check("alpaquita:stream", &[("alpaquita", "alpaquita:stream")]);
+    check(
+        "bellsoft-hardened-containers:25",
+        &[(
+            "bellsoft-hardened-containers",
+            "bellsoft-hardened-containers:25",
+        )],
+    );
+    check("cleanstart", &[("cleanstart", "cleanstart")]);
+    check("echo", &[("echo", "echo")]);
+    check("secureos", &[("secureos", "secureos")]);
 }
 
 #[test]
