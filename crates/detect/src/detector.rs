@@ -31,6 +31,7 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &package::apk::Apk,
     &package::rpm::Rpm,
     &package::pacman::Pacman,
+    &package::bottlerocket::Bottlerocket,
     &package::python::Python,
     &package::conda::Conda,
     &package::node::Node,

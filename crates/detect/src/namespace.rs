@@ -190,6 +190,7 @@ fn namespace(release: &Release) -> Option<Namespace> {
             | "chainguard"
             | "echo"
             | "secureos"
+            | "bottlerocket"
             | "arch"
             | "archarm"
             | "manjaro"
@@ -240,7 +241,8 @@ fn kind(distribution: &Distribution) -> Option<PackageKind> {
                 | "azurelinux"
                 | "scientific"
                 | "openeuler"
-                | "mageia" => PackageKind::Rpm,
+                | "mageia"
+                | "bottlerocket" => PackageKind::Rpm,
                 "arch" | "archarm" | "manjaro" => PackageKind::Alpm,
                 _ => return None,
             })

@@ -1,6 +1,7 @@
 //! Packages, one file per database or ecosystem.
 
 pub(crate) mod apk;
+pub(crate) mod bottlerocket;
 pub(crate) mod classifier;
 pub(crate) mod conda;
 pub(crate) mod dart;

@@ -28,6 +28,7 @@ pub const FEEDS: &[&dyn Feed] = &[
     &source::arch::Arch,
     &source::azurelinux::AzureLinux,
     &source::bellsoft_hardened_containers::BELLSOFT_HARDENED_CONTAINERS,
+    &source::bottlerocket::Bottlerocket,
     &source::chainguard::CHAINGUARD,
     &source::cisa_kev::CisaKev,
     &source::cleanstart::CLEANSTART,

@@ -7,6 +7,7 @@ pub(crate) mod amazon;
 pub(crate) mod arch;
 pub(crate) mod azurelinux;
 pub(crate) mod bellsoft_hardened_containers;
+pub(crate) mod bottlerocket;
 pub(crate) mod chainguard;
 pub(crate) mod cisa_kev;
 pub(crate) mod cleanstart;

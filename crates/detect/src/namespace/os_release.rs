@@ -33,6 +33,9 @@ impl Detector for OsRelease {
         &[
             Trigger::Path("etc/os-release"),
             Trigger::Path("usr/lib/os-release"),
+            // Bottlerocket, where only the folder was unpacked that its `/usr` leads to.
+            Trigger::Path("x86_64-bottlerocket-linux-gnu/sys-root/usr/lib/os-release"),
+            Trigger::Path("aarch64-bottlerocket-linux-gnu/sys-root/usr/lib/os-release"),
         ]
     }
 

@@ -158,8 +158,14 @@ impl Update {
                     xml.skip()?;
                 }
                 "package" => {
-                    let epoch = attribute("epoch");
-                    let evr = format!("{}-{}", attribute("version"), attribute("release"));
+                    let (epoch, version) = (attribute("epoch"), attribute("version"));
+                    let release = attribute("release");
+                    // No version at all, so that the record is said to be bad.
+                    let evr = if version.is_empty() || release.is_empty() {
+                        String::new()
+                    } else {
+                        format!("{version}-{release}")
+                    };
                     if self.packages.len() < PACKAGES {
                         self.packages.push(Package {
                             name: attribute("name"),

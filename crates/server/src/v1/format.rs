@@ -56,6 +56,7 @@ fn of_id(id: &str) -> Option<&'static str> {
         "mariner",
         "azurelinux",
         "openeuler",
+        "bottlerocket",
     ];
     if DPKG.contains(&id) {
         Some("dpkg")
