@@ -127,6 +127,12 @@ pub fn targets() -> Vec<Target> {
             pellucid_image::hostile::metadata,
             target::registry::metadata,
         ),
+        plain(
+            "registry-credentials",
+            pellucid_image::hostile::credentials,
+            target::registry::credentials,
+        ),
+        plain("storage", target::storage::run, target::storage::seeds),
         plain("report-json", target::report::run, target::report::seeds),
         plain(
             "request-body",

@@ -15,6 +15,7 @@ pub(crate) mod request;
 pub(crate) mod rpmdb;
 pub(crate) mod rules;
 pub(crate) mod snapshot;
+pub(crate) mod storage;
 pub(crate) mod template;
 pub(crate) mod version;
 pub(crate) mod vex;

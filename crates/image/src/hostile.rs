@@ -8,7 +8,7 @@ use reqwest::header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 
 use crate::document::{self, Config, Descriptor, Document};
 use crate::layer::toc::{Codec, Toc};
-use crate::source::registry::{Challenge, Name};
+use crate::source::registry::{Challenge, Name, credentials};
 use crate::{Limits, OpenOptions};
 
 /// An image's name.
@@ -58,6 +58,18 @@ pub fn challenge(data: &[u8]) {
         let mut headers = HeaderMap::new();
         headers.insert(WWW_AUTHENTICATE, value);
         let _ = Challenge::of(&headers);
+    }
+}
+
+/// A file of credentials, as Docker and podman keep it, behind the name of an image. No helper that it
+/// names is started.
+pub fn credentials(data: &[u8]) {
+    let end = data.iter().position(|byte| *byte == b'\n');
+    let (first, file) = data.split_at(end.unwrap_or(data.len()));
+    if let Ok(name) = std::str::from_utf8(first)
+        && let Ok(name) = Name::parse(name)
+    {
+        let (_found, _helper) = credentials::in_file(file, &name);
     }
 }
 

@@ -70,3 +70,19 @@ pub(crate) fn metadata() -> Vec<Vec<u8>> {
     let files = seed::files("crates/image/tests/data/containerd");
     files.into_iter().map(|(_, bytes)| bytes).collect()
 }
+
+/// Files of credentials behind the name of an image.
+pub(crate) fn credentials() -> Vec<Vec<u8>> {
+    let file = br#"{"auths":{"https://index.docker.io/v1/":{"auth":"dXNlcjpwYXNz"},
+"example.com/team":{"username":"a","password":"b"},"example.com":{"identitytoken":"t"},
+"other.example":{"registrytoken":"t"}},"credsStore":"none","credHelpers":{"third.example":"none"}}"#;
+    [
+        "alpine:3",
+        "example.com/team/app",
+        "example.com/x",
+        "other.example/x",
+        "third.example/x",
+    ]
+    .map(|name| crate::input::with_line(name.as_bytes(), file))
+    .to_vec()
+}

@@ -12,7 +12,7 @@ mod blob;
 mod body;
 mod challenge;
 mod client;
-mod credentials;
+pub(crate) mod credentials;
 mod fault;
 mod lazy;
 mod name;

@@ -130,6 +130,21 @@ pub(crate) fn of(
     Ok(None)
 }
 
+/// What a file of these bytes holds for a name, and the helper that it would have asked; for
+/// `crate::hostile`.
+pub(crate) fn in_file(bytes: &[u8], name: &Name) -> (Option<Credentials>, Option<String>) {
+    let Ok(file) = serde_json::from_slice::<File>(bytes) else {
+        return (None, None);
+    };
+    let helper = file
+        .helpers
+        .iter()
+        .find(|(key, _)| host_of(key) == name.domain);
+    let helper = helper.map(|(_, helper)| helper.clone());
+    let found = best(&file, name).and_then(|entry| entry.credentials().ok().flatten());
+    (found, helper)
+}
+
 /// The entry whose key fits best: the longest.
 fn best<'a>(file: &'a File, name: &Name) -> Option<&'a Entry> {
     let whole = format!("{}/{}", name.domain, name.repository);
