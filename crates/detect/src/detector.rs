@@ -32,6 +32,7 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &package::rpm::Rpm,
     &package::pacman::Pacman,
     &package::bottlerocket::Bottlerocket,
+    &package::portage::Portage,
     &package::python::Python,
     &package::conda::Conda,
     &package::node::Node,

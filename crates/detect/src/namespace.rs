@@ -244,6 +244,7 @@ fn kind(distribution: &Distribution) -> Option<PackageKind> {
                 | "mageia"
                 | "bottlerocket" => PackageKind::Rpm,
                 "arch" | "archarm" | "manjaro" => PackageKind::Alpm,
+                "gentoo" => PackageKind::Ebuild,
                 _ => return None,
             })
         })

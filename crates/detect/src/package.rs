@@ -19,6 +19,7 @@ pub(crate) mod node;
 pub(crate) mod pacman;
 pub(crate) mod perl;
 pub(crate) mod php;
+pub(crate) mod portage;
 pub(crate) mod python;
 pub(crate) mod r;
 pub(crate) mod rpm;

@@ -1,6 +1,6 @@
 //! A purl taken apart: what package it is, and of which release.
 //!
-//! Source: the purl specification. Qualifiers that matter: `distro`, `arch`, `epoch`, `rpmmod`, and
+//! Source: the purl specification. Qualifiers that matter: `distro`, `arch`, `epoch`, `rpmmod`, `slot`, and
 //! syft's `upstream`, the source package.
 
 use pellucid_model::{Package, PackageKind, SourcePackage};
@@ -24,7 +24,12 @@ impl Purl {
         let rest = rest.rsplit_once('#').map_or(rest, |(rest, _)| rest);
         let (rest, qualifiers) = rest.rsplit_once('?').unwrap_or((rest, ""));
         let (kind, rest) = rest.trim_start_matches('/').split_once('/')?;
-        let kind = PackageKind::from_name(&kind.to_ascii_lowercase())?;
+        let kind = kind.to_ascii_lowercase();
+        let kind = match kind.as_str() {
+            // What osv-scalibr calls Gentoo's packages.
+            "portage" => PackageKind::Ebuild,
+            kind => PackageKind::from_name(kind)?,
+        };
         // At the beginning of a segment the sign is that of npm's scopes.
         let (path, version) = rest
             .rsplit_once('@')
@@ -44,6 +49,7 @@ impl Purl {
         let name = match kind {
             _ if space.is_empty() => name,
             PackageKind::Maven => format!("{space}:{name}"),
+            PackageKind::Ebuild => format!("{space}/{name}"),
             kind if kind.is_os() => name,
             PackageKind::Pypi | PackageKind::Gem | PackageKind::Cargo | PackageKind::Nuget => name,
             _ => format!("{space}/{name}"),
@@ -58,7 +64,10 @@ impl Purl {
             source: qualifier("upstream")
                 .filter(|_| is_os)
                 .and_then(|text| source(&text)),
-            module: qualifier("rpmmod").or_else(|| qualifier("modularitylabel")),
+            module: match kind {
+                PackageKind::Ebuild => qualifier("slot"),
+                _ => qualifier("rpmmod").or_else(|| qualifier("modularitylabel")),
+            },
             ..Package::new(kind, name, version)
         };
         let release = is_os
@@ -217,6 +226,14 @@ mod tests {
                 "pkg:alpm/arch/a@1-1?distro=arch",
                 Some("arch alpm a 1-1  1-1"),
             ),
+            (
+                "pkg:ebuild/dev-lang/php@8.2.24?distro=gentoo&slot=8.2",
+                Some("gentoo ebuild dev-lang/php 8.2.24  8.2.24"),
+            ),
+            (
+                "pkg:portage/dev-lang/php@8.2.24-r1",
+                Some("- ebuild dev-lang/php 8.2.24-r1  8.2.24-r1"),
+            ),
             ("pkg:deb/debian/a@1", Some("- deb a 1  1")),
             (
                 "pkg:npm/%40babel/core@7.1.0?x=y#z",
@@ -287,6 +304,10 @@ mod tests {
                 "pkg:nuget/Newtonsoft.Json@13.0.1",
             ),
             ("pkg:maven/Org.A/B@1", "pkg:maven/Org.A/B@1"),
+            (
+                "pkg:ebuild/dev-libs/Foo@1-r1?slot=0/3.1&distro=gentoo",
+                "pkg:ebuild/dev-libs/Foo@1-r1?distro=gentoo&slot=0%2F3.1",
+            ),
             // Percent signs are taken out once, in either letter case, and set where they must be.
             ("pkg:maven/g/a@1.0%20Final", "pkg:maven/g/a@1.0%20Final"),
             ("pkg:cargo/a@1.0.0%2bbuild", "pkg:cargo/a@1.0.0%2Bbuild"),

@@ -3,7 +3,9 @@
 //! Names: a distribution's advisories speak of source packages (Debian, Alpine, Azure Linux) or of
 //! binary ones (most RPM errata), and say which; the source's version is compared with the one, the
 //! package's own with the other. Modular RPMs: a statement about a module stream holds for packages
-//! of that stream alone, and one without a stream never for a modular package. Oracle's Ksplice and FIPS
+//! of that stream alone, and one without a stream never for a modular package. Ebuilds: a statement about
+//! a slot holds for packages of that slot and for those of which it is not known, one without a slot
+//! for all. Oracle's Ksplice and FIPS
 //! builds are compared with versions of their own flavour alone.
 //!
 //! Not here: which products a statement is for (`products`).
@@ -104,7 +106,12 @@ pub(crate) fn judge(
     if affected.name_kind != subject.kind || !arch_holds(affected, package) {
         return Ok(Verdict::Silent);
     }
-    if stream(affected.module.as_deref()) != stream(package.module.as_deref()) {
+    let (stated, installed) = (affected.module.as_deref(), package.module.as_deref());
+    let holds = match package.kind {
+        PackageKind::Ebuild => slot_holds(stated, installed),
+        _ => stream(stated) == stream(installed),
+    };
+    if !holds {
         return Ok(Verdict::Silent);
     }
     if affected.status == Status::NotAffected && affected.ranges.is_empty() {
@@ -143,6 +150,28 @@ fn stream(label: Option<&str>) -> Option<(&str, Option<&str>)> {
     let mut parts = label?.split(':');
     let name = parts.next().filter(|name| !name.is_empty())?;
     Some((name, parts.next()))
+}
+
+/// Whether a statement about slots (`8.2`, `0/esr78`, `!8.2 8.3`) is about a package's slot.
+fn slot_holds(stated: Option<&str>, installed: Option<&str>) -> bool {
+    fn parts(slot: &str) -> (&str, Option<&str>) {
+        match slot.split_once('/') {
+            Some((slot, sub_slot)) => (slot, Some(sub_slot)),
+            None => (slot, None),
+        }
+    }
+    let (Some(stated), Some(installed)) = (stated, installed) else {
+        return true;
+    };
+    let (own, own_sub) = parts(installed);
+    let is_own = |slot: &str| {
+        let (slot, sub_slot) = parts(slot);
+        slot == own && sub_slot.is_none_or(|sub_slot| sub_slot == own_sub.unwrap_or(own))
+    };
+    match stated.strip_prefix('!') {
+        Some(others) => !others.split(' ').any(is_own),
+        None => is_own(stated),
+    }
 }
 
 /// Compares the version with the ranges, then with the versions listed one by one.
@@ -266,5 +295,35 @@ fn words(range: &Range) -> String {
         "all versions".to_owned()
     } else {
         range.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_about_a_slot_is_about_that_slot() {
+        for (stated, installed, expected) in [
+            (None, Some("0"), true),
+            (Some("8.2"), None, true),
+            (Some("!8.2"), None, true),
+            (Some("8.2"), Some("8.2"), true),
+            (Some("8.2"), Some("8.2/1"), true),
+            (Some("8.2"), Some("8.20"), false),
+            (Some("0/esr78"), Some("0/esr78"), true),
+            (Some("0/esr78"), Some("0/78"), false),
+            // Without a sub-slot the slot is its own.
+            (Some("0/esr78"), Some("0"), false),
+            (Some("6/6"), Some("6"), true),
+            (Some("!8.2 8.3"), Some("8.3/x"), false),
+            (Some("!8.2 8.3"), Some("8.1"), true),
+        ] {
+            assert_eq!(
+                slot_holds(stated, installed),
+                expected,
+                "{stated:?} {installed:?}"
+            );
+        }
     }
 }

@@ -68,7 +68,8 @@ pub struct Affected {
     /// Architectures it holds for; empty means all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub arches: Vec<String>,
-    /// Module stream it holds for (`php:7.4`).
+    /// Module stream it holds for (`php:7.4`); for ebuilds the slot (`8.2`), or all but those named
+    /// (`!8.2 8.3`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub module: Option<String>,
     /// CPEs of the repositories it holds for; empty means any.

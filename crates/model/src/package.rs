@@ -22,6 +22,8 @@ pub enum PackageKind {
     Rpm,
     /// Arch packages (pacman).
     Alpm,
+    /// Gentoo packages (Portage), `category/name`.
+    Ebuild,
     /// Python distributions.
     Pypi,
     /// Conda packages.
@@ -71,6 +73,7 @@ impl PackageKind {
         Self::Apk,
         Self::Rpm,
         Self::Alpm,
+        Self::Ebuild,
         Self::Pypi,
         Self::Conda,
         Self::Npm,
@@ -100,6 +103,7 @@ impl PackageKind {
             Self::Apk => "apk",
             Self::Rpm => "rpm",
             Self::Alpm => "alpm",
+            Self::Ebuild => "ebuild",
             Self::Pypi => "pypi",
             Self::Conda => "conda",
             Self::Npm => "npm",
@@ -130,7 +134,10 @@ impl PackageKind {
 
     /// Whether a distribution's package manager installs it, so that its namespace is a release.
     pub const fn is_os(self) -> bool {
-        matches!(self, Self::Deb | Self::Apk | Self::Rpm | Self::Alpm)
+        matches!(
+            self,
+            Self::Deb | Self::Apk | Self::Rpm | Self::Alpm | Self::Ebuild
+        )
     }
 
     /// A name as advisories and packages are compared by: what the ecosystem takes for one name is
@@ -173,6 +180,7 @@ impl PackageKind {
             Self::Apk => Scheme::Apk,
             Self::Rpm => Scheme::Rpm,
             Self::Alpm => Scheme::Pacman,
+            Self::Ebuild => Scheme::Ebuild,
             Self::Pypi | Self::Conda => Scheme::Pep440,
             Self::Npm => Scheme::Npm,
             Self::Maven => Scheme::Maven,
@@ -235,7 +243,8 @@ pub struct Package {
     /// Source package, where the database names one other than the package itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<SourcePackage>,
-    /// Modularity label of an RPM (`php:7.4:8010020190322:9edba152`).
+    /// Modularity label of an RPM (`php:7.4:8010020190322:9edba152`), slot of an ebuild (`8.2`,
+    /// with its sub-slot `0/3.1`): what several versions of one package are installed side by side in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub module: Option<String>,
     /// Who built it, as the database says (RPM's Vendor tag).

@@ -3,6 +3,9 @@
 //! Source: the purl specification (ECMA-427) and its definitions of types. Written by hand because the
 //! encoding is thirty lines and every list prints thousands of them.
 //!
+//! The type of Gentoo's packages is `ebuild`, as syft writes it; the specification has none yet. Their
+//! slot is the qualifier `slot`.
+//!
 //! Not here: Julia's `uuid` and CPAN's author, which the files that prove those packages do not tell,
 //! subpaths, and reading purls (`detect` does, for bills of materials).
 
@@ -47,6 +50,8 @@ pub(crate) fn of(package: &Package, namespace: Option<&Namespace>) -> String {
                 |version| format!("{}@{version}", source.name),
             )
         });
+    let is_ebuild = package.kind == PackageKind::Ebuild;
+    let module = package.module.as_deref();
     let qualifiers = [
         (
             "arch",
@@ -54,7 +59,8 @@ pub(crate) fn of(package: &Package, namespace: Option<&Namespace>) -> String {
         ),
         ("distro", distro.as_deref()),
         ("epoch", epoch.filter(|epoch| *epoch != "0")),
-        ("rpmmod", package.module.as_deref()),
+        ("rpmmod", module.filter(|_| !is_ebuild)),
+        ("slot", module.filter(|_| is_ebuild)),
         ("upstream", upstream.as_deref()),
     ];
     let mut separator = '?';
@@ -101,7 +107,9 @@ fn path_and_name(package: &Package, namespace: Option<&Namespace>) -> (String, S
                 None => (String::new(), name),
             }
         }
-        PackageKind::Npm
+        // The namespace of an ebuild is its category.
+        PackageKind::Ebuild
+        | PackageKind::Npm
         | PackageKind::Swift
         | PackageKind::Conan
         | PackageKind::Cpan
@@ -324,6 +332,13 @@ mod tests {
                 "6.0.1-1",
                 "arch",
                 "alpm/arch/pacman@6.0.1-1?distro=arch",
+            ),
+            (
+                Ebuild,
+                "dev-lang/python",
+                "3.12.3_p1-r1",
+                "gentoo",
+                "ebuild/dev-lang/python@3.12.3_p1-r1?distro=gentoo",
             ),
             (
                 Apk,

@@ -59,6 +59,11 @@ fn typical(scheme: Scheme) -> &'static [(&'static str, &'static str)] {
             ("1:3.2.1-1", "1:3.2.1-2"),
             ("6.9.1.arch1-1", "6.9.1.arch1-2"),
         ],
+        Scheme::Ebuild => &[
+            ("8.2.24", "8.2.24-r1"),
+            ("3.12.3_p1", "3.12.4"),
+            ("2.48.5", "2.48.5"),
+        ],
         Scheme::Go => &[
             ("v0.0.0-20220314234659-1baeb1ce4c0b", "v0.17.0"),
             ("v1.2.3", "v1.2.4+incompatible"),

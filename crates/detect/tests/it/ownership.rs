@@ -111,7 +111,7 @@ fn a_recorded_path_leads_through_links_of_folders() {
 }
 
 #[test]
-fn apk_and_pacman_own_too() {
+fn apk_pacman_and_portage_own_too() {
     let folder = PROOF.strip_suffix("/METADATA").unwrap();
     let record =
         |sum: &str| format!("P:py3-urllib3\nV:1.26.12-r0\nF:{folder}\nR:METADATA\nZ:{sum}\n\n");
@@ -134,6 +134,22 @@ fn apk_and_pacman_own_too() {
         file(PROOF, METADATA),
     ];
     assert_eq!(owned(&[arch]), ["urllib3 of python-urllib3 1.26.12-1"]);
+    const PORTAGE: &str = "var/db/pkg/dev-python/urllib3-1.26.12-r1/CONTENTS";
+    let gentoo = |md5: &str| {
+        vec![
+            file("var/db/pkg/dev-python/urllib3-1.26.12-r1/SLOT", "0\n"),
+            file(
+                PORTAGE,
+                format!("dir /usr\nobj /{PROOF} {md5} 1712345678\n"),
+            ),
+            file(PROOF, METADATA),
+        ]
+    };
+    let is_owned = ["urllib3 of dev-python/urllib3 1.26.12-r1"];
+    assert_eq!(owned(&[gentoo(MD5)]), is_owned);
+    assert_eq!(owned(&[gentoo(&"0".repeat(32))]), ["urllib3"]);
+    let removed = vec![Op::White("var/db/pkg/dev-python/urllib3-1.26.12-r1")];
+    assert_eq!(owned(&[gentoo(MD5), removed]), ["urllib3"]);
 }
 
 const SHA1: &str = "Q1PGffIQUyFO2hALYWwcpdZl3USCw=";

@@ -64,6 +64,8 @@ fn of_id(id: &str) -> Option<&'static str> {
         Some("rpm")
     } else if ["arch", "archarm", "manjaro"].contains(&id) {
         Some("pacman")
+    } else if id == "gentoo" {
+        Some("ebuild")
     } else {
         let kind = PackageKind::from_name(id).filter(|kind| !kind.is_os() && is_shown(*kind))?;
         Some(of_kind(kind))
@@ -75,6 +77,7 @@ pub(crate) const fn of_kind(kind: PackageKind) -> &'static str {
     match kind {
         PackageKind::Rpm => "rpm",
         PackageKind::Alpm => "pacman",
+        PackageKind::Ebuild => "ebuild",
         PackageKind::Deb | PackageKind::Apk => "dpkg",
         language => language.scheme().name(),
     }
@@ -82,7 +85,9 @@ pub(crate) const fn of_kind(kind: PackageKind) -> &'static str {
 
 /// The order of a format's versions; Clair's API takes no other but those of languages.
 pub(crate) fn scheme(format: &str) -> Option<Scheme> {
-    Scheme::from_name(format).filter(|scheme| !matches!(scheme, Scheme::Apk | Scheme::Pacman))
+    let is_foreign =
+        |scheme: &Scheme| matches!(scheme, Scheme::Apk | Scheme::Pacman | Scheme::Ebuild);
+    Scheme::from_name(format).filter(|scheme| !is_foreign(scheme))
 }
 
 /// Whether a format admits a version, by Clair's rules. Ours read more, but what Clair would refuse
@@ -177,5 +182,6 @@ mod tests {
             (None, None, None)
         );
         assert_eq!(of_namespace("generic"), None);
+        assert_eq!(of_namespace("gentoo"), Some("ebuild"));
     }
 }
