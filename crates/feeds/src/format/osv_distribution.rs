@@ -164,6 +164,9 @@ impl Distribution {
                 mut versions,
             } = said;
             ranges.retain(|range| !is_empty(range));
+            if self.scheme == Scheme::Rpm {
+                ranges.iter_mut().for_each(rpm::drop_epoch_of_zero);
+            }
             ranges.sort();
             ranges.dedup();
             versions.sort_unstable();

@@ -10,10 +10,9 @@
 use std::collections::BTreeSet;
 
 use pellucid_model::{Advisory, Affected, Cvss, NameKind, Namespace, Status};
-use pellucid_version::{Lower, Range, Scheme, Upper};
-use serde::Deserialize;
+use pellucid_version::Scheme;
 
-use super::json::{self, Text};
+use super::osv::{self, AffectedPackage, Record};
 use super::{date, rpm, whole};
 use crate::{AdvisorySink, Answer, Feed, FeedError, FeedState, Fetched, Plan, Request};
 
@@ -30,80 +29,6 @@ pub(crate) struct Errata {
 /// All documents together have some 60 MB.
 const LIMIT: u64 = 4 << 30;
 const MEMBER_LIMIT: u64 = 64 << 20;
-
-#[derive(Deserialize)]
-struct Document<'a> {
-    #[serde(borrow)]
-    id: Text<'a>,
-    #[serde(borrow)]
-    summary: Option<Text<'a>>,
-    #[serde(borrow)]
-    details: Option<Text<'a>>,
-    #[serde(borrow)]
-    published: Option<Text<'a>>,
-    #[serde(borrow)]
-    modified: Option<Text<'a>>,
-    #[serde(borrow)]
-    withdrawn: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    aliases: Vec<Text<'a>>,
-    #[serde(borrow, default)]
-    related: Vec<Text<'a>>,
-    #[serde(borrow, default)]
-    upstream: Vec<Text<'a>>,
-    #[serde(borrow, default)]
-    severity: Vec<Score<'a>>,
-    #[serde(borrow, default)]
-    affected: Vec<Statement<'a>>,
-    #[serde(borrow, default)]
-    references: Vec<Reference<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Score<'a> {
-    #[serde(borrow)]
-    score: Text<'a>,
-}
-
-#[derive(Deserialize)]
-struct Reference<'a> {
-    #[serde(borrow)]
-    url: Text<'a>,
-}
-
-#[derive(Deserialize)]
-struct Statement<'a> {
-    #[serde(borrow)]
-    package: Option<Package<'a>>,
-    #[serde(borrow, default)]
-    ranges: Vec<Events<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Package<'a> {
-    #[serde(borrow)]
-    ecosystem: Text<'a>,
-    #[serde(borrow)]
-    name: Text<'a>,
-}
-
-#[derive(Deserialize)]
-struct Events<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Text<'a>,
-    #[serde(borrow, default)]
-    events: Vec<Event<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Event<'a> {
-    #[serde(borrow)]
-    introduced: Option<Text<'a>>,
-    #[serde(borrow)]
-    fixed: Option<Text<'a>>,
-    #[serde(borrow)]
-    last_affected: Option<Text<'a>>,
-}
 
 impl Feed for Errata {
     fn name(&self) -> &'static str {
@@ -126,7 +51,7 @@ impl Feed for Errata {
     }
 
     fn parse(&self, file: &Fetched<'_>, out: &mut dyn AdvisorySink) -> Result<(), FeedError> {
-        let document: Document<'_> = json::document(file)?;
+        let document = osv::record(file)?;
         if document.withdrawn.is_some() {
             out.left_out(&document.id, "withdrawn");
             return Ok(());
@@ -144,7 +69,7 @@ impl Feed for Errata {
 }
 
 impl Errata {
-    fn advisory(&self, document: &Document<'_>, out: &mut dyn AdvisorySink) -> Advisory {
+    fn advisory(&self, document: &Record<'_>, out: &mut dyn AdvisorySink) -> Advisory {
         let mut advisory = Advisory::new(&*document.id);
         let summary = document.summary.as_deref().unwrap_or_default();
         advisory.title = Some(summary.to_owned()).filter(|title| !title.is_empty());
@@ -158,17 +83,18 @@ impl Errata {
             advisory.severity = severity;
             advisory.severity_word = Some(word.to_owned());
         }
-        let seconds = |text: &Option<Text<'_>>| text.as_deref().and_then(date::seconds);
-        advisory.published = seconds(&document.published);
-        advisory.modified = seconds(&document.modified);
+        advisory.published = document.published.as_deref().and_then(date::seconds);
+        advisory.modified = document.modified.as_deref().and_then(date::seconds);
         let cves: BTreeSet<&str> = [&document.related, &document.upstream, &document.aliases]
             .into_iter()
+            .flatten()
             .flatten()
             .filter_map(|id| rpm::cve(id))
             .collect();
         advisory.related = cves.into_iter().map(str::to_owned).collect();
         // One of several vectors is no one's in particular.
-        if let ([score], [_]) = (document.severity.as_slice(), advisory.related.as_slice())
+        let scores = document.severity.as_deref().unwrap_or_default();
+        if let ([score], [_]) = (scores, advisory.related.as_slice())
             && score.score.starts_with("CVSS:")
         {
             advisory.cvss.push(Cvss {
@@ -177,7 +103,7 @@ impl Errata {
             });
         }
         let mut links: Vec<String> = Vec::new();
-        for reference in &document.references {
+        for reference in document.references.iter().flatten() {
             let url = &*reference.url;
             if url.starts_with("https://") && links.iter().all(|known| known != url) {
                 links.push(url.to_owned());
@@ -187,7 +113,7 @@ impl Errata {
         links.sort_by_key(|link| !link.contains("://errata."));
         advisory.links = links;
         let stream = rpm::stream_of(summary);
-        for statement in &document.affected {
+        for statement in document.affected.iter().flatten() {
             match self.statement(statement, stream) {
                 Ok(Some(affected)) => advisory.affected.push(affected),
                 Ok(None) => {}
@@ -201,7 +127,7 @@ impl Errata {
 
     fn statement(
         &self,
-        statement: &Statement<'_>,
+        statement: &AffectedPackage<'_>,
         stream: Option<&str>,
     ) -> Result<Option<Affected>, String> {
         let Some(package) = &statement.package else {
@@ -215,14 +141,10 @@ impl Errata {
             .and_then(|release| release.split('.').next())
             .filter(|release| !release.is_empty())
             .ok_or_else(|| format!("{name}: ecosystem {:?}", package.ecosystem.0))?;
-        let mut ranges = Vec::new();
-        for events in statement
-            .ranges
-            .iter()
-            .filter(|one| &*one.kind == "ECOSYSTEM")
-        {
-            ranges.extend(ranges_of(&events.events).map_err(|what| format!("{name}: {what}"))?);
-        }
+        let versions =
+            osv::versions(statement, Scheme::Rpm).map_err(|what| format!("{name}: {what}"))?;
+        let mut ranges = versions.ranges;
+        ranges.iter_mut().for_each(rpm::drop_epoch_of_zero);
         if ranges.is_empty() {
             return Err(format!("{name}: no range of versions"));
         }
@@ -248,42 +170,4 @@ impl Errata {
             note: None,
         }))
     }
-}
-
-/// The ranges of a list of events, in its order.
-fn ranges_of(events: &[Event<'_>]) -> Result<Vec<Range>, String> {
-    let mut ranges = Vec::new();
-    let mut lower = None;
-    let checked = |text: &str| {
-        let version = text.strip_prefix("0:").unwrap_or(text);
-        if Scheme::Rpm.is_valid(version) {
-            Ok(version.to_owned())
-        } else {
-            Err(format!("{text:?} is no version"))
-        }
-    };
-    for event in events {
-        if let Some(introduced) = &event.introduced {
-            lower = Some(match &**introduced {
-                "0" => Lower::Beginning,
-                other => Lower::Inclusive(checked(other)?),
-            });
-        }
-        let upper = match (&event.fixed, &event.last_affected) {
-            (Some(fixed), _) => Upper::Before(checked(fixed)?),
-            (None, Some(last)) => Upper::Through(checked(last)?),
-            (None, None) => continue,
-        };
-        ranges.push(Range {
-            lower: lower.take().unwrap_or(Lower::Beginning),
-            upper,
-        });
-    }
-    if let Some(lower) = lower {
-        ranges.push(Range {
-            lower,
-            upper: Upper::Open,
-        });
-    }
-    Ok(ranges)
 }

@@ -2,7 +2,7 @@
 //! architectures, CVE identifiers.
 
 use pellucid_model::{Severity, Status};
-use pellucid_version::Scheme;
+use pellucid_version::{Lower, Range, Scheme, Upper};
 
 /// The severity of a word that Red Hat and its kin use; `None` for a word nobody knows.
 ///
@@ -82,6 +82,23 @@ pub(crate) fn cve(text: &str) -> Option<&str> {
     let (year, number) = numbers.get(..end)?.split_once('-')?;
     let good = year.len() == 4 && number.len() >= 4 && !number.contains('-');
     good.then(|| id.get(..end + "CVE-".len())).flatten()
+}
+
+/// Takes the epoch off that counts as none, which some bulletins write.
+pub(crate) fn drop_epoch_of_zero(range: &mut Range) {
+    let lower = match &mut range.lower {
+        Lower::Inclusive(version) | Lower::Exclusive(version) => Some(version),
+        Lower::Beginning => None,
+    };
+    let upper = match &mut range.upper {
+        Upper::Before(version) | Upper::Through(version) => Some(version),
+        Upper::Open => None,
+    };
+    for version in lower.into_iter().chain(upper) {
+        if let Some(rest) = version.strip_prefix("0:") {
+            *version = rest.to_owned();
+        }
+    }
 }
 
 /// The module stream that a bulletin's title names (`Important: php:7.4 security update`).
