@@ -37,6 +37,7 @@ pub const FEEDS: &[&dyn Feed] = &[
     &source::epss::Epss,
     &source::fedora::Fedora,
     &source::friendsofphp::FriendsOfPhp,
+    &source::gentoo::Gentoo,
     &source::ghsa::Ghsa,
     &source::govulndb::Govulndb,
     &source::mageia::MAGEIA,

@@ -16,6 +16,7 @@ pub(crate) mod echo;
 pub(crate) mod epss;
 pub(crate) mod fedora;
 pub(crate) mod friendsofphp;
+pub(crate) mod gentoo;
 pub(crate) mod ghsa;
 pub(crate) mod govulndb;
 pub(crate) mod mageia;

@@ -365,8 +365,8 @@ def errata(ecosystem, distribution):
     return count
 
 
-# Records without a version that is affected: one is "nightly.2026-03-10.0", two call every version safe.
-UNREADABLE = {"BIT-mastodon-2026-47777", "gems/ckeditor/CVE-2021-32808.yml", "gems/cron_parser/CVE-2019-15224.yml"}
+# Records without a version that is affected: one is "nightly.2026-03-10.0", three call every version safe.
+UNREADABLE = {"200708-14", "BIT-mastodon-2026-47777", "gems/ckeditor/CVE-2021-32808.yml", "gems/cron_parser/CVE-2019-15224.yml"}
 
 OSV = {"Go": "golang", "Hackage": "hackage", "Hex": "hex", "Maven": "maven", "NuGet": "nuget", "Packagist": "composer",
        "Pub": "pub", "PyPI": "pypi", "RubyGems": "gem", "SwiftURL": "swift", "crates.io": "cargo", "npm": "npm", "Bitnami": "bitnami"}
@@ -411,15 +411,24 @@ def rubysec(mirror, _):
                 yield "gem", advisory, fields["gem"]
 
 
+def gentoo(mirror, _):
+    for name, body in mirror.members("https://gitweb.gentoo.org/data/glsa.git"):
+        if name.split("/")[-1].startswith("glsa-"):
+            glsa = ElementTree.fromstring(body)
+            for package in glsa.iterfind("affected/package"):
+                if package.find("vulnerable") is not None and glsa.get("id") not in UNREADABLE:
+                    yield "gentoo", "GLSA-" + glsa.get("id"), package.get("name")
+
+
 COUNTERS = {
     "almalinux": errata("AlmaLinux", "almalinux"), "alpine": alpine, "amazon": amazon, "arch": arch, "azurelinux": azurelinux,
-    "debian": debian, "ghsa": ghsa, "oracle": oracle, "osv": osv, "photon": photon, "redhat": redhat, "redhat-oval": redhat_oval,
+    "debian": debian, "gentoo": gentoo, "ghsa": ghsa, "oracle": oracle, "osv": osv, "photon": photon, "redhat": redhat, "redhat-oval": redhat_oval,
     "redhat-repositories": redhat_repositories,
     "rocky": errata("Rocky Linux", "rocky"), "rubysec": rubysec, "suse": suse, "ubuntu": ubuntu, "ubuntu-tracker": ubuntu_tracker,
 }
 KEYS = [
     "almalinux", *(f"alpine/v3.{minor}" for minor in range(2, 22)), "alpine/edge", "amazon/2018.03", "amazon/2", "amazon/2023",
-    "arch", "azurelinux/3.0", "azurelinux/mariner-2.0", "azurelinux/mariner-1.0", "debian", "ghsa", "oracle",
+    "arch", "azurelinux/3.0", "azurelinux/mariner-2.0", "azurelinux/mariner-1.0", "debian", "gentoo", "ghsa", "oracle",
     *(f"osv/{part}" for part in OSV), "photon/3", "redhat", "redhat-oval/7", "redhat-oval/8", "redhat-oval/9", "redhat-repositories", "rocky", "rubysec",
     "suse/leap.15.3", "suse/leap.micro.5.3", "ubuntu", "ubuntu-tracker",
 ]

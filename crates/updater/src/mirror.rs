@@ -172,10 +172,16 @@ impl Mirror {
             return Ok(Located::at(self.root.join(path)));
         };
         // An archive of a repository, made by its host, is the repository's work tree.
-        let repository = url
+        let of_github = url
             .split_once("/archive/")
             .map(|(repository, _)| repository)
             .filter(|repository| repository.starts_with("https://github.com/"));
+        // cgit's, as Gentoo has it.
+        let of_cgit = url
+            .split_once("/snapshot/")
+            .map(|(repository, _)| repository)
+            .filter(|repository| repository.ends_with(".git"));
+        let repository = of_github.or(of_cgit);
         let copy = copies
             .get(url)
             .or_else(|| copies.get(repository?))
@@ -287,6 +293,7 @@ mod tests {
         https://a.example/x\ta/snapshots/2025-02-12/x.xz\txz\treal\t2025-02-12\t1\t2\t-\n\
         https://c.example/2/core/mirror.list\tamazon/2/core/mirror.list\tbase-subst\treal\t-\t1\t1\t-\n\
         https://a.example/git (work tree)\ta/tree.tar.xz\tuntar-xz\treal\t-\t1\t1\t-\n\
+        https://a.example/x/c.git (work tree)\tc/tree.tar.xz\tuntar-xz\treal\t-\t1\t1\t-\n\
         https://github.com/a/b (work tree)\tb/tree.tar.xz\tuntar-xz\treal\t-\t1\t1\t-\n\
         -\ta/README\t-\tgenerated\t-\t1\t1\t-\n";
 
@@ -331,6 +338,14 @@ mod tests {
             )
             .unwrap(),
             "http://127.0.0.1:1/m/b/tree.tar.xz"
+        );
+        assert_eq!(
+            place(
+                &listed,
+                "https://a.example/x/c.git/snapshot/c-master.tar.gz"
+            )
+            .unwrap(),
+            "http://127.0.0.1:1/m/c/tree.tar.xz"
         );
         let bare = mirror(None, None).unwrap();
         assert_eq!(

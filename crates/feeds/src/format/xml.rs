@@ -2,7 +2,8 @@
 //!
 //! Only what feeds use: elements, attributes, text, the five predefined entities and character
 //! references. Names are local: the vendors disagree about prefixes. A document type is refused, so
-//! that nothing can be defined, fetched or expanded.
+//! that nothing can be defined, fetched or expanded; where a feed has one, it may name where its
+//! definition is, which is passed over, but define nothing.
 
 use std::borrow::Cow;
 
@@ -21,6 +22,7 @@ pub(crate) struct Xml<'a> {
     reader: Reader<&'a [u8]>,
     file: String,
     depth: usize,
+    may_have_doctype: bool,
 }
 
 /// What comes next in a document.
@@ -45,6 +47,25 @@ impl<'a> Xml<'a> {
         file: &Fetched<'a>,
         root: &'static str,
     ) -> Result<(Self, Element<'a>), FeedError> {
+        Self::begin_as(file, root, false)
+    }
+
+    /// The same for a document that may have a type.
+    ///
+    /// # Errors
+    /// As [`Xml::begin`]; its type defines something.
+    pub(crate) fn begin_with_doctype(
+        file: &Fetched<'a>,
+        root: &'static str,
+    ) -> Result<(Self, Element<'a>), FeedError> {
+        Self::begin_as(file, root, true)
+    }
+
+    fn begin_as(
+        file: &Fetched<'a>,
+        root: &'static str,
+        may_have_doctype: bool,
+    ) -> Result<(Self, Element<'a>), FeedError> {
         let name = || file.name().to_owned();
         let body = file.body.trim_ascii();
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
@@ -68,6 +89,7 @@ impl<'a> Xml<'a> {
             reader,
             file: name(),
             depth: 0,
+            may_have_doctype,
         };
         loop {
             match xml.next()? {
@@ -131,6 +153,7 @@ impl<'a> Xml<'a> {
                     };
                     Node::Text(Cow::Owned(char.to_string()))
                 }
+                Event::DocType(kind) if self.may_have_doctype && !kind.contains('[') => continue,
                 Event::DocType(_) => return Err(self.error(XmlError::Dtd)),
                 Event::Eof if self.depth == 0 => return Ok(None),
                 Event::Eof => return Err(self.error(XmlError::Truncated)),

@@ -66,6 +66,7 @@ fn a_namespace_leads_to_the_snapshots_that_speak_of_it() {
     check("arch", &[("arch", "arch")]);
     check("archarm", &[("arch", "arch")]);
     check("manjaro", &[]);
+    check("gentoo", &[("gentoo", "gentoo")]);
     check("bottlerocket", &[("bottlerocket", "bottlerocket")]);
     for clone in ["rhel:8", "centos:8", "scientific:8"] {
         check(clone, &[("redhat", "rhel:8"), ("redhat-oval/8", "rhel:8")]);
