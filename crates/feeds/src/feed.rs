@@ -2,7 +2,7 @@
 
 use pellucid_model::{Advisory, Namespace};
 
-use crate::{FeedError, FeedState, Plan, Request};
+use crate::{FeedError, FeedState, IndexFile, Plan, Request};
 
 /// A source of advisories. It says what to download and how to read it; the updater does the rest.
 pub trait Feed: Sync {
@@ -82,6 +82,8 @@ pub struct Fetched<'a> {
     pub member: Option<&'a str>,
     /// Its bytes, unpacked.
     pub body: &'a [u8],
+    /// Index files of this update, as [`FeedState::indexes`] had them in the end.
+    pub indexes: &'a [IndexFile],
 }
 
 impl Fetched<'_> {

@@ -29,6 +29,9 @@ pub struct Request {
     /// Whether upstream may not have it. What is absent is noted as a bad record of the update; an
     /// index file that is absent is handed back empty.
     pub may_be_absent: bool,
+    /// Whether an index file is handed back empty if it cannot be fetched, for whatever reason: what
+    /// it adds is not worth an update.
+    pub may_fail: bool,
 }
 
 impl Request {
@@ -43,6 +46,7 @@ impl Request {
             member_limit: None,
             except: Vec::new(),
             may_be_absent: false,
+            may_fail: false,
         }
     }
 
@@ -50,6 +54,13 @@ impl Request {
     #[must_use]
     pub fn or_absent(mut self) -> Self {
         self.may_be_absent = true;
+        self
+    }
+
+    /// The same for an index file that an update does without rather than fail.
+    #[must_use]
+    pub fn or_without(mut self) -> Self {
+        self.may_fail = true;
         self
     }
 

@@ -203,6 +203,7 @@ impl Copier<'_> {
                 status: 304,
             })),
             (Err(error), _) if request.may_be_absent && error.is_absence() => Ok(None),
+            (Err(_), None) if request.may_fail => Ok(None),
             (Err(error), _) => Err(error),
         }
     }

@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-use pellucid_feeds::{AdvisorySink, Feed, Fetched, Request};
+use pellucid_feeds::{AdvisorySink, Feed, Fetched, IndexFile, Request};
 use pellucid_model::Advisory;
 use pellucid_snapshot::{Builder, Built, Meta, Snapshot, SnapshotError};
 
@@ -24,6 +24,8 @@ const EXAMPLE_LENGTH: usize = 300;
 /// Files to read for a new snapshot, in the feed's order, and what to remember of them.
 pub(crate) struct Files {
     pub(crate) files: Vec<FetchedFile>,
+    /// Index files that led to them.
+    pub(crate) indexes: Vec<IndexFile>,
     pub(crate) state: State,
     /// Ids that upstream withdrew, where the files are changes to the current snapshot.
     pub(crate) changes: Option<Vec<String>>,
@@ -64,7 +66,7 @@ pub(crate) fn build(
     let parsed = files
         .files
         .into_iter()
-        .try_for_each(|file| parse(key, feed, file, &mut sink));
+        .try_for_each(|file| parse(key, feed, file, &files.indexes, &mut sink));
     let Sink {
         mut builder,
         bad_records,
@@ -88,6 +90,7 @@ fn parse(
     key: &str,
     feed: &dyn Feed,
     file: FetchedFile,
+    indexes: &[IndexFile],
     sink: &mut Sink,
 ) -> Result<(), UpdateError> {
     if let Some(limit) = file.request().member_limit {
@@ -96,6 +99,7 @@ fn parse(
             key,
             feed,
             request: &request,
+            indexes,
             sink,
             read: 0,
             broken: 0,
@@ -108,6 +112,7 @@ fn parse(
         request: &request,
         member: None,
         body: &body,
+        indexes,
     };
     feed.parse(&fetched, sink)?;
     sink.take_error()
@@ -118,6 +123,7 @@ struct Members<'a> {
     key: &'a str,
     feed: &'a dyn Feed,
     request: &'a Request,
+    indexes: &'a [IndexFile],
     sink: &'a mut Sink,
     read: u64,
     broken: u64,
@@ -136,6 +142,7 @@ impl MemberSink for Members<'_> {
             request: self.request,
             member: Some(name),
             body,
+            indexes: self.indexes,
         };
         self.read += 1;
         if let Err(error) = self.feed.parse(&fetched, self.sink) {

@@ -366,15 +366,23 @@ impl One<'_> {
                             Err(error) if request.may_be_absent && error.is_absence() => {
                                 (request.clone(), Vec::new())
                             }
+                            Err(error) if request.may_fail => {
+                                tracing::warn!(
+                                    feed.key = self.key,
+                                    "made without {}: {}",
+                                    request.name,
+                                    error.chain()
+                                );
+                                (request.clone(), Vec::new())
+                            }
                             Err(error) => return Err(error),
                         };
                         indexes.push(IndexFile { request, body });
                     }
                 }
                 Plan::Advisories { requests, mark } => {
-                    return self
-                        .fetch_all(&requests, mark, None, remembered, tally)
-                        .await;
+                    let files = self.fetch_all(&requests, mark, None, remembered, tally);
+                    return Ok(files.await?.map(|files| Files { indexes, ..files }));
                 }
                 Plan::Changes {
                     requests,
@@ -387,7 +395,9 @@ impl One<'_> {
                     match changes {
                         // A mirror has the whole, not every change to it.
                         Err(error) if error.is_absence() => marked = None,
-                        changes => return changes,
+                        changes => {
+                            return Ok(changes?.map(|files| Files { indexes, ..files }));
+                        }
                     }
                 }
                 // A kind of plan that this room does not know yet.
@@ -455,6 +465,7 @@ impl One<'_> {
         }
         Ok(Some(Files {
             files,
+            indexes: Vec::new(),
             state,
             changes,
             absent,

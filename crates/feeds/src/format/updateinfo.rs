@@ -62,6 +62,7 @@ pub(crate) struct Location {
 /// The updateinfo that a `repomd.xml` lists; `None` if the repository has none.
 pub(crate) fn location(index: &IndexFile) -> Result<Option<Location>, FeedError> {
     let file = Fetched {
+        indexes: &[],
         key: "",
         request: &index.request,
         member: None,

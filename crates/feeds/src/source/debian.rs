@@ -8,9 +8,15 @@
 //! unaffected. `raspbian:N` is answered by `debian:N`: it builds Debian's packages anew, and its
 //! signs (`+rpi1`) sort above Debian's versions.
 //!
+//! The tracker's repository lists its bulletins in two files of text, which the document does not
+//! name. An entry is a line with the bulletin's number, one of CVEs in braces, and one a release with
+//! the version that fixes them there; where that is the document's version, the number is the row's
+//! note. A number is no reason to go without an update, so these two may fail.
+//!
 //! Not here: `TEMP-` ids, which are renamed as soon as a CVE is assigned (counted, as Clair left
-//! them out); the DSA and DLA lists; the OVAL export.
+//! them out); bulletins without a CVE, most of them about a regression; the OVAL export.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use pellucid_model::{Advisory, Affected, NameKind, Namespace, Severity, Status};
@@ -21,13 +27,23 @@ use serde_json::value::RawValue;
 
 use crate::format::json::{self, Members, Text};
 use crate::format::whole;
-use crate::{AdvisorySink, Answer, Feed, FeedError, FeedState, Fetched, Plan, Request};
+use crate::{AdvisorySink, Answer, Feed, FeedError, FeedState, Fetched, IndexFile, Plan, Request};
 
 /// `https://security-tracker.debian.org`.
 pub(crate) struct Debian;
 
 const URL: &str = "https://security-tracker.debian.org/tracker/data/json";
 const PAGE: &str = "https://security-tracker.debian.org/tracker/";
+
+/// The folder of the lists of bulletins.
+const LISTS: &str =
+    "https://salsa.debian.org/security-tracker-team/security-tracker/-/raw/master/data";
+
+/// The longer list has 1 MB.
+const LIST_LIMIT: u64 = 16 << 20;
+
+/// Bulletins that bring one version of a package, at most.
+const SAME_VERSION: usize = 16;
 
 /// The document has some 70 MB; ten times that is not it.
 const LIMIT: u64 = 512 << 20;
@@ -67,10 +83,22 @@ impl Feed for Debian {
         })
     }
 
-    fn plan(&self, key: &str, _state: &FeedState<'_>) -> Result<Plan, FeedError> {
-        whole::plan(self.name(), key, || {
+    fn plan(&self, key: &str, state: &FeedState<'_>) -> Result<Plan, FeedError> {
+        let plan = whole::plan(self.name(), key, || {
             Request::new("tracker.json", URL, LIMIT)
-        })
+        })?;
+        if !state.indexes.is_empty() {
+            return Ok(plan);
+        }
+        let lists = ["DSA", "DLA"].map(|kind| {
+            Request::new(
+                format!("{kind}.list"),
+                format!("{LISTS}/{kind}/list"),
+                LIST_LIMIT,
+            )
+            .or_without()
+        });
+        Ok(Plan::Index(lists.into()))
     }
 
     fn parse(&self, file: &Fetched<'_>, out: &mut dyn AdvisorySink) -> Result<(), FeedError> {
@@ -93,9 +121,10 @@ impl Feed for Debian {
             });
         }
         statements.sort_by(|a, b| (&a.id, &a.package).cmp(&(&b.id, &b.package)));
+        let bulletins = Bulletins::read(file.indexes);
         let mut unknown_releases = Vec::new();
         for of_one_id in statements.chunk_by(|a, b| a.id == b.id) {
-            if let Some(advisory) = advisory(of_one_id, &mut unknown_releases, out) {
+            if let Some(advisory) = advisory(of_one_id, &bulletins, &mut unknown_releases, out) {
                 out.advisory(advisory);
             }
         }
@@ -197,6 +226,7 @@ impl<'de> Packages<'_, 'de> {
 /// One advisory of the statements about one vulnerability, sorted by package.
 fn advisory<'a>(
     statements: &[Statement<'a>],
+    bulletins: &Bulletins<'_>,
     unknown_releases: &mut Vec<Text<'a>>,
     out: &mut dyn AdvisorySink,
 ) -> Option<Advisory> {
@@ -256,7 +286,9 @@ fn advisory<'a>(
                 arches: Vec::new(),
                 module: None,
                 cpes: Vec::new(),
-                note: note_of(release),
+                note: bulletins
+                    .of(codename, package, release, id)
+                    .or_else(|| note_of(release)),
             });
         }
     }
@@ -306,6 +338,91 @@ fn open_status(release: &Release<'_>) -> Status {
     } else {
         Status::Affected
     }
+}
+
+/// The bulletins that the lists name, by what they brought.
+#[derive(Default)]
+struct Bulletins<'a> {
+    /// Code name, source package and version.
+    by_version: HashMap<(&'a str, &'a str, &'a str), Vec<usize>>,
+    /// Number and CVEs, sorted.
+    all: Vec<(&'a str, Vec<&'a str>)>,
+}
+
+impl<'a> Bulletins<'a> {
+    /// Reads the lists. Lines that are something else, such as notes, are passed over.
+    fn read(lists: &'a [IndexFile]) -> Self {
+        let mut bulletins = Self::default();
+        for list in lists {
+            let lines = list.body.split(|byte| *byte == b'\n');
+            let mut number = None;
+            for line in lines.filter_map(|line| std::str::from_utf8(line).ok()) {
+                if !line.starts_with([' ', '\t']) {
+                    number = number_in(line);
+                    if let Some(number) = number {
+                        bulletins.all.push((number, Vec::new()));
+                    }
+                } else if number.is_some() {
+                    bulletins.line(line.trim());
+                }
+            }
+        }
+        for (_, cves) in &mut bulletins.all {
+            cves.sort_unstable();
+        }
+        bulletins
+    }
+
+    /// A line of the last bulletin: `{CVE-… CVE-…}` or `[codename] - package version`.
+    fn line(&mut self, line: &'a str) {
+        let Some(index) = self.all.len().checked_sub(1) else {
+            return;
+        };
+        if let Some(cves) = line.strip_prefix('{') {
+            if let Some((_, known)) = self.all.last_mut() {
+                known.extend(cves.trim_end_matches('}').split_ascii_whitespace());
+            }
+            return;
+        }
+        let mut words = line.split_ascii_whitespace();
+        let release = words
+            .next()
+            .and_then(|word| word.strip_prefix('[')?.strip_suffix(']'));
+        if let (Some(release), Some("-"), Some(package), Some(version)) =
+            (release, words.next(), words.next(), words.next())
+        {
+            let of_version = self.by_version.entry((release, package, version));
+            let of_version = of_version.or_default();
+            if of_version.len() < SAME_VERSION {
+                of_version.push(index);
+            }
+        }
+    }
+
+    /// The number of the bulletin that brought a release's fix.
+    fn of(&self, codename: &str, package: &str, release: &Release<'_>, id: &str) -> Option<String> {
+        let fixed = release.fixed_version.as_deref()?.trim();
+        // The lists begin with the newest; the first to bring a version is the one that fixed it.
+        let of_version = self.by_version.get(&(codename, package, fixed))?;
+        of_version.iter().rev().find_map(|index| {
+            let (number, cves) = self.all.get(*index)?;
+            cves.binary_search(&id).ok()?;
+            Some((*number).to_owned())
+        })
+    }
+}
+
+/// The number in `[29 Mar 2023] DSA-5380-1 xorg-server - security update`.
+fn number_in(line: &str) -> Option<&str> {
+    let (_, rest) = line.strip_prefix('[')?.split_once("] ")?;
+    let number = rest.split_ascii_whitespace().next()?;
+    let digits = number
+        .strip_prefix("DSA-")
+        .or_else(|| number.strip_prefix("DLA-"))?;
+    let good = digits
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'-');
+    (good && (1..=16).contains(&digits.len())).then_some(number)
 }
 
 /// The tracker's own words on why there is no separate advisory.

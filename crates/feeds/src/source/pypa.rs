@@ -49,6 +49,7 @@ impl Feed for Pypa {
         let tree: serde_json::Value = yaml::document(file)?;
         let text = tree.to_string();
         let json = Fetched {
+            indexes: &[],
             body: text.as_bytes(),
             ..*file
         };

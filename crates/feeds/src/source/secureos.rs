@@ -47,6 +47,7 @@ impl Feed for SecureOs {
             return Ok(Plan::Index(vec![Request::new(INDEX, url, INDEX_LIMIT)]));
         };
         let index: Index = json::document(&Fetched {
+            indexes: &[],
             key,
             request: &file.request,
             member: None,

@@ -32,6 +32,7 @@ fn every_release_reads_whole() {
                 continue;
             };
             let file = Fetched {
+                indexes: &[],
                 key: &key,
                 request: &request,
                 member: None,

@@ -28,12 +28,14 @@ fn every_case_reads_as_recorded() {
             let mut read = Collected::default();
             let mut files = 0;
             let index = |name: &str| fs::read(case.join(name)).unwrap();
-            for request in requests_with(&key, index) {
+            let (requests, indexes) = requests_with(&key, index);
+            for request in requests {
                 let path = case.join(&request.name);
                 let members = members(&path);
                 let mut parse = |member: Option<&str>, body: &[u8]| {
                     files += 1;
                     let file = Fetched {
+                        indexes: &indexes,
                         key: &key,
                         request: &request,
                         member,

@@ -54,16 +54,17 @@ fn requests(key: &str) -> Vec<Request> {
         .map(|entry| entry.unwrap().path())
         .collect();
     folders.sort();
-    requests_with(key, |name| {
+    let (requests, _) = requests_with(key, |name| {
         let found = folders
             .iter()
             .find_map(|folder| std::fs::read(folder.join(name)).ok());
         found.unwrap_or_else(|| panic!("no case of {key} has {name}"))
-    })
+    });
+    requests
 }
 
-/// The files of a snapshot, planned with these index files.
-fn requests_with(key: &str, index: impl Fn(&str) -> Vec<u8>) -> Vec<Request> {
+/// The files of a snapshot, planned with these index files, and the index files.
+fn requests_with(key: &str, index: impl Fn(&str) -> Vec<u8>) -> (Vec<Request>, Vec<IndexFile>) {
     let mut indexes = Vec::new();
     for _ in 0..8 {
         let state = FeedState {
@@ -71,7 +72,7 @@ fn requests_with(key: &str, index: impl Fn(&str) -> Vec<u8>) -> Vec<Request> {
             indexes: &indexes,
         };
         match feed(key).plan(key, &state).unwrap() {
-            Plan::Advisories { requests, .. } => return requests,
+            Plan::Advisories { requests, .. } => return (requests, indexes),
             Plan::Index(more) => indexes.extend(more.into_iter().map(|request| IndexFile {
                 body: index(&request.name),
                 request,
@@ -87,6 +88,7 @@ fn parse(key: &str, body: &[u8]) -> Result<Collected, FeedError> {
     let mut collected = Collected::default();
     let requests = requests(key);
     let file = Fetched {
+        indexes: &[],
         key,
         request: &requests[0],
         member: None,

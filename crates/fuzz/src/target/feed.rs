@@ -41,12 +41,12 @@ pub(crate) fn read(feed: &dyn Feed, data: &[u8], sink: &mut Sink<'_>) {
         .and_then(|number| number.parse().ok())
         .unwrap_or_default();
     let member = fields.next().filter(|member| !member.is_empty());
-    let requests = match planned(feed, key, &|_| body.to_vec()) {
-        requests if requests.is_empty() => match feed.parts().into_iter().next() {
+    let (requests, indexes) = match planned(feed, key, &|_| body.to_vec()) {
+        (requests, indexes) if requests.is_empty() => match feed.parts().into_iter().next() {
             Some(key) => planned(feed, &key, &index_of(feed)),
-            None => requests,
+            None => (requests, indexes),
         },
-        requests => requests,
+        planned => planned,
     };
     let fallback = Request::new("file", "https://localhost/file", u64::MAX);
     let request = requests
@@ -56,6 +56,7 @@ pub(crate) fn read(feed: &dyn Feed, data: &[u8], sink: &mut Sink<'_>) {
         let _ = feed.wants_member(request, member);
     }
     let file = Fetched {
+        indexes: &indexes,
         key,
         request,
         member,
@@ -64,9 +65,13 @@ pub(crate) fn read(feed: &dyn Feed, data: &[u8], sink: &mut Sink<'_>) {
     let _ = feed.parse(&file, sink);
 }
 
-/// The files that the feed wants of a snapshot, with index files from `index`; none where it does
-/// not get so far.
-fn planned(feed: &dyn Feed, key: &str, index: &dyn Fn(&str) -> Vec<u8>) -> Vec<Request> {
+/// The files that the feed wants of a snapshot, with index files from `index`, and these; no files
+/// where it does not get so far.
+fn planned(
+    feed: &dyn Feed,
+    key: &str,
+    index: &dyn Fn(&str) -> Vec<u8>,
+) -> (Vec<Request>, Vec<IndexFile>) {
     let mut indexes = Vec::new();
     for _ in 0..4 {
         let state = FeedState {
@@ -74,15 +79,15 @@ fn planned(feed: &dyn Feed, key: &str, index: &dyn Fn(&str) -> Vec<u8>) -> Vec<R
             indexes: &indexes,
         };
         match feed.plan(key, &state) {
-            Ok(Plan::Advisories { requests, .. }) => return requests,
+            Ok(Plan::Advisories { requests, .. }) => return (requests, indexes),
             Ok(Plan::Index(more)) => indexes.extend(more.into_iter().map(|request| IndexFile {
                 body: index(&request.name),
                 request,
             })),
-            _ => return Vec::new(),
+            _ => break,
         }
     }
-    Vec::new()
+    (Vec::new(), indexes)
 }
 
 /// Index files as the fixtures have them.
@@ -117,7 +122,7 @@ pub(crate) fn seeds(feed: &dyn Feed) -> Vec<Vec<u8>> {
             .and_then(|part| String::from_utf8(part).ok())
             .or_else(|| feed.parts().into_iter().next())
             .unwrap_or_default();
-        let requests = planned(feed, &key, &|name| named(name).unwrap_or_default());
+        let (requests, _) = planned(feed, &key, &|name| named(name).unwrap_or_default());
         for (path, bytes) in &in_case {
             let owner = requests.iter().enumerate().find_map(|(number, request)| {
                 Some((number, path.strip_prefix(&request.name).ok()?))

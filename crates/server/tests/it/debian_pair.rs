@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use pellucid_feeds::{AdvisorySink, FeedState, Fetched, Plan, feed_of};
+use pellucid_feeds::{AdvisorySink, FeedState, Fetched, IndexFile, Plan, feed_of};
 use pellucid_matcher::{MatchOptions, Source, Sources, find};
 use pellucid_model::{
     Advisory, FixState, Image, Inventory, Namespace, Package, PackageEntry, PackageKind, Severity,
@@ -59,8 +59,20 @@ impl AdvisorySink for Sink {
 /// Publishes a tracker's data in a folder as the command line would.
 fn publish(folder: &Path, data: &BTreeMap<String, Box<RawValue>>, at: i64) -> Arc<Snapshot> {
     let feed = feed_of("debian").unwrap();
-    let Ok(Plan::Advisories { requests, .. }) = feed.plan("debian", &FeedState::default()) else {
-        panic!("Debian's feed has an index now");
+    let Ok(Plan::Index(lists)) = feed.plan("debian", &FeedState::default()) else {
+        panic!("Debian's feed has no index any more");
+    };
+    let empty = |request| IndexFile {
+        request,
+        body: Vec::new(),
+    };
+    let indexes: Vec<_> = lists.into_iter().map(empty).collect();
+    let state = FeedState {
+        mark: None,
+        indexes: &indexes,
+    };
+    let Ok(Plan::Advisories { requests, .. }) = feed.plan("debian", &state) else {
+        panic!("Debian's feed has a second index now");
     };
     let catalog = Catalog::open(folder).unwrap();
     let meta = Meta {
@@ -72,6 +84,7 @@ fn publish(folder: &Path, data: &BTreeMap<String, Box<RawValue>>, at: i64) -> Ar
     let mut sink = Sink(Builder::create(path, meta).unwrap());
     let body = serde_json::to_vec(data).unwrap();
     let file = Fetched {
+        indexes: &[],
         key: "debian",
         request: &requests[0],
         member: None,

@@ -130,6 +130,15 @@ impl Case {
         Self { key, files, rests }
     }
 
+    /// Whether an update does without the index files rather than fail.
+    fn does_without_indexes(&self) -> bool {
+        let mut indexes = self
+            .files
+            .iter()
+            .filter(|file| file.which == Which::Indexes);
+        indexes.all(|file| file.request.may_fail)
+    }
+
     fn needs_no_index(&self) -> bool {
         let mut indexes = self
             .files
@@ -358,6 +367,7 @@ async fn run(feed: &'static dyn Feed) -> Vec<String> {
             // And what need not be there is as good as not there if it is empty.
             let harmless = which == Which::Indexes
                 && (*fault == Fault::Older
+                    || case.does_without_indexes()
                     || case.needs_no_index()
                         && matches!(fault, Fault::Status(404) | Fault::Empty | Fault::WebPage));
             if harmless {
