@@ -191,6 +191,7 @@ fn namespace(release: &Release) -> Option<Namespace> {
             | "echo"
             | "secureos"
             | "bottlerocket"
+            | "hummingbird"
             | "arch"
             | "archarm"
             | "manjaro"
@@ -242,7 +243,8 @@ fn kind(distribution: &Distribution) -> Option<PackageKind> {
                 | "scientific"
                 | "openeuler"
                 | "mageia"
-                | "bottlerocket" => PackageKind::Rpm,
+                | "bottlerocket"
+                | "hummingbird" => PackageKind::Rpm,
                 "arch" | "archarm" | "manjaro" => PackageKind::Alpm,
                 "gentoo" => PackageKind::Ebuild,
                 _ => return None,

@@ -10,6 +10,7 @@
 //!
 //! Every platform is told by its CPE, which is the statement's; releases are the CPE's, or the `elN`
 //! in it (`cpe:/a:redhat:openshift:4.12::el8`). `centos:N` is answered by `rhel:N`.
+//! The platform of the hardened images (`cpe:/a:redhat:hummingbird:1`) is a distribution of its own.
 //!
 //! Not here: containers, Java archives, and products that are no layer on RHEL; RHSAs as such.
 
@@ -29,6 +30,9 @@ pub(crate) struct RedHat;
 const FOLDER: &str = "https://security.access.redhat.com/data/csaf/v2/vex";
 const CVE_PAGE: &str = "https://access.redhat.com/security/cve/";
 
+/// The distribution of Red Hat's hardened images, in its CPE and in its os-release; it has no releases.
+const HUMMINGBIRD: &str = "hummingbird";
+
 const INDEX_LIMIT: u64 = 64 << 20;
 /// All documents together have some 30 GB.
 const ARCHIVE_LIMIT: u64 = 128 << 30;
@@ -47,6 +51,12 @@ impl Feed for RedHat {
     }
 
     fn answers(&self, namespace: &Namespace) -> Option<Answer> {
+        if namespace.distribution() == HUMMINGBIRD {
+            return Some(Answer {
+                key: self.name().to_owned(),
+                namespace: Namespace::new(HUMMINGBIRD),
+            });
+        }
         let known = matches!(namespace.distribution(), "rhel" | "centos" | "scientific");
         let release = namespace.release().filter(|_| known)?;
         let number: u32 = release.parse().ok()?;
@@ -482,13 +492,16 @@ fn statements(
         .collect()
 }
 
-/// The release of RHEL that a platform is, or is a layer on.
+/// The release of RHEL that a platform is, or is a layer on; the hardened images have none.
 fn namespace_of(cpe: &str) -> Option<Namespace> {
     let mut fields = cpe.strip_prefix("cpe:/")?.split(':').skip(1);
     if fields.next() != Some("redhat") {
         return None;
     }
     let product = fields.next()?;
+    if product == HUMMINGBIRD {
+        return Some(Namespace::new(HUMMINGBIRD));
+    }
     let rest: Vec<&str> = fields.collect();
     let number = |text: &str| {
         let number: u32 = text.split('.').next()?.parse().ok()?;

@@ -72,6 +72,7 @@ fn a_namespace_leads_to_the_snapshots_that_speak_of_it() {
         check(clone, &[("redhat", "rhel:8"), ("redhat-oval/8", "rhel:8")]);
     }
     check("centos-stream:9", &[]);
+    check("hummingbird", &[("redhat", "hummingbird")]);
     check("almalinux:9", &[("almalinux", "almalinux:9")]);
     check("rocky:9", &[("rocky", "rocky:9")]);
     check("oracle:9", &[("oracle", "oracle:9")]);
