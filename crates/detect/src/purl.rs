@@ -54,8 +54,10 @@ impl Purl {
             PackageKind::Pypi | PackageKind::Gem | PackageKind::Cargo | PackageKind::Nuget => name,
             _ => format!("{space}/{name}"),
         };
+        // An epoch of zero is none, wherever it stands.
         let version = match (kind, qualifier("epoch")) {
             (PackageKind::Rpm, Some(epoch)) if epoch != "0" => format!("{epoch}:{version}"),
+            (PackageKind::Rpm, _) if version.starts_with("0:") => version.replacen("0:", "", 1),
             _ => version,
         };
         let is_os = kind.is_os();
@@ -218,6 +220,7 @@ mod tests {
                 "pkg:rpm/openEuler/a@1?distro=openEuler-24.03-LTS-SP1",
                 Some("openeuler:24.03-LTS-SP1 rpm a 1  1"),
             ),
+            ("pkg:rpm/fedora/a@0:1-2", Some("- rpm a 1-2  1-2")),
             (
                 "pkg:deb/ubuntu/a@1?distro=ubuntu-22.04",
                 Some("ubuntu:22.04 deb a 1  1"),
