@@ -6,12 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pellucid_model::{Affected, NameKind, Namespace, Status};
+use pellucid_model::{Advisory, Affected, NameKind, Namespace, Severity, Status};
 use pellucid_version::Range;
 
 use super::xml::Xml;
 use super::{date, rpm};
-use crate::{FeedError, Fetched, IndexFile};
+use crate::{AdvisorySink, FeedError, Fetched, IndexFile};
 
 /// Most packages of one update.
 const PACKAGES: usize = 100_000;
@@ -128,7 +128,55 @@ pub(crate) fn read(
     xml.end()
 }
 
+/// Hands an advisory on with the packages that it is about.
+pub(crate) fn told(
+    mut advisory: Advisory,
+    affected: Result<Vec<Affected>, String>,
+    out: &mut dyn AdvisorySink,
+) {
+    match affected {
+        Ok(affected) if affected.is_empty() => {
+            out.bad_record(&advisory.id, "it names no package");
+        }
+        Ok(affected) => {
+            advisory.affected = affected;
+            out.advisory(advisory);
+        }
+        Err(reason) => out.bad_record(&advisory.id, &reason),
+    }
+}
+
 impl Update {
+    /// The advisory that an update is, without links and packages. `None`, and told to `out`, where it
+    /// is not about security, or has none of the prefixes that the ids of this publisher begin with.
+    pub(crate) fn advisory(
+        &self,
+        publisher: &str,
+        prefixes: &[&str],
+        out: &mut dyn AdvisorySink,
+    ) -> Option<Advisory> {
+        if !prefixes.iter().any(|prefix| self.id.starts_with(prefix)) {
+            out.bad_record(&self.id, &format!("its id is not one of {publisher}'s"));
+            return None;
+        }
+        if self.kind != "security" {
+            out.left_out(&self.id, "not about security");
+            return None;
+        }
+        let mut advisory = Advisory::new(self.id.as_str());
+        advisory.title = Some(self.title.clone()).filter(|title| !title.is_empty());
+        advisory.description.clone_from(&self.description);
+        advisory.severity = rpm::severity(&self.severity).unwrap_or_else(|| {
+            out.bad_record(&self.id, &format!("unknown severity {:?}", self.severity));
+            Severity::Unknown
+        });
+        advisory.severity_word = Some(self.severity.clone()).filter(|word| !word.is_empty());
+        advisory.published = self.issued;
+        advisory.modified = self.updated;
+        advisory.related = self.cves();
+        Some(advisory)
+    }
+
     fn read(&mut self, xml: &mut Xml<'_>) -> Result<(), FeedError> {
         while let Some(part) = xml.child()? {
             let attribute = |name| part.attribute(name).unwrap_or_default().into_owned();

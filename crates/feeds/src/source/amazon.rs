@@ -9,10 +9,10 @@
 //!
 //! Not here: extras beyond the topics below; Amazon Linux 2022, a preview.
 
-use pellucid_model::{Advisory, Namespace, Severity};
+use pellucid_model::Namespace;
 use pellucid_version::{Lower, Range};
 
-use crate::format::{rpm, updateinfo};
+use crate::format::updateinfo;
 use crate::{AdvisorySink, Answer, Feed, FeedError, FeedState, Fetched, Plan, Request};
 
 /// `https://alas.aws.amazon.com`.
@@ -146,45 +146,20 @@ impl Feed for Amazon {
         let mut count = 0_u64;
         updateinfo::read(file, &mut |update| {
             count += 1;
-            if !update.id.starts_with(release.prefix) {
-                out.bad_record(&update.id, "its id is not one of Amazon's");
+            let Some(mut advisory) = update.advisory("Amazon", &[release.prefix], out) else {
                 return Ok(());
-            }
-            if update.kind != "security" {
-                out.left_out(&update.id, "not about security");
-                return Ok(());
-            }
-            let mut advisory = Advisory::new(update.id.as_str());
-            advisory.title = Some(update.title.clone()).filter(|title| !title.is_empty());
-            advisory.description.clone_from(&update.description);
-            advisory.severity = rpm::severity(&update.severity).unwrap_or_else(|| {
-                out.bad_record(
-                    &update.id,
-                    &format!("unknown severity {:?}", update.severity),
-                );
-                Severity::Unknown
-            });
-            advisory.severity_word = Some(update.severity.clone()).filter(|word| !word.is_empty());
-            advisory.published = update.issued;
-            advisory.modified = update.updated;
-            advisory.related = update.cves();
+            };
             advisory.links.push(page(release, &update.id));
-            match update.affected(&namespace) {
-                Ok(affected) if affected.is_empty() => {
-                    out.bad_record(&update.id, "it names no package");
-                }
-                Ok(mut affected) => {
-                    for one in &mut affected {
-                        for range in &mut one.ranges {
-                            begin_at_topic(range, topic);
-                        }
-                        one.note = topic.map(|topic| format!("Amazon Linux 2 extra {topic}"));
+            let affected = update.affected(&namespace).map(|mut affected| {
+                for one in &mut affected {
+                    for range in &mut one.ranges {
+                        begin_at_topic(range, topic);
                     }
-                    advisory.affected = affected;
-                    out.advisory(advisory);
+                    one.note = topic.map(|topic| format!("Amazon Linux 2 extra {topic}"));
                 }
-                Err(reason) => out.bad_record(&update.id, &reason),
-            }
+                affected
+            });
+            updateinfo::told(advisory, affected, out);
             Ok(())
         })?;
         // The repository of an extra may be without bulletins, a release is not.

@@ -8,9 +8,9 @@
 //!
 //! Not here: problems without a fix, which Bottlerocket does not list.
 
-use pellucid_model::{Advisory, Namespace, Severity};
+use pellucid_model::Namespace;
 
-use crate::format::{rpm, updateinfo, whole};
+use crate::format::{updateinfo, whole};
 use crate::{AdvisorySink, Answer, Feed, FeedError, FeedState, Fetched, Plan, Request};
 
 /// `https://github.com/bottlerocket-os/bottlerocket/security/advisories`.
@@ -41,42 +41,17 @@ impl Feed for Bottlerocket {
         let mut count = 0_u64;
         updateinfo::read(file, &mut |update| {
             count += 1;
-            if update.kind != "security" {
-                out.left_out(&update.id, "not about security");
+            let Some(mut advisory) = update.advisory("Bottlerocket", &["BRSA-", "GHSA-"], out)
+            else {
                 return Ok(());
-            }
-            if !update.id.starts_with("BRSA-") && !update.id.starts_with("GHSA-") {
-                out.bad_record(&update.id, "its id is not one of Bottlerocket's");
-                return Ok(());
-            }
-            let mut advisory = Advisory::new(update.id.as_str());
-            advisory.title = Some(update.title.clone()).filter(|title| !title.is_empty());
-            advisory.description.clone_from(&update.description);
-            advisory.severity = rpm::severity(&update.severity).unwrap_or_else(|| {
-                let reason = format!("unknown severity {:?}", update.severity);
-                out.bad_record(&update.id, &reason);
-                Severity::Unknown
-            });
-            advisory.severity_word = Some(update.severity.clone()).filter(|word| !word.is_empty());
-            advisory.published = update.issued;
-            advisory.modified = update.updated;
-            advisory.related = update.cves();
+            };
             // Where the advisory itself is shown; the others lead to CVEs.
             let own = update.references.iter().filter(|one| one.id == update.id);
             let pages = own.map(|one| one.url.clone());
             advisory
                 .links
                 .extend(pages.filter(|url| url.starts_with("https://")));
-            match update.affected(&namespace) {
-                Ok(affected) if affected.is_empty() => {
-                    out.bad_record(&update.id, "it names no package");
-                }
-                Ok(affected) => {
-                    advisory.affected = affected;
-                    out.advisory(advisory);
-                }
-                Err(reason) => out.bad_record(&update.id, &reason),
-            }
+            updateinfo::told(advisory, update.affected(&namespace), out);
             Ok(())
         })?;
         if count == 0 {

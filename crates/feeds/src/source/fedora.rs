@@ -6,9 +6,9 @@
 //!
 //! Not here: problems without a fix, which Fedora does not list; rawhide, which has no updates.
 
-use pellucid_model::{Advisory, Namespace, Severity};
+use pellucid_model::Namespace;
 
-use crate::format::{rpm, updateinfo};
+use crate::format::updateinfo;
 use crate::{AdvisorySink, Answer, Feed, FeedError, FeedState, Fetched, Plan, Request};
 
 /// `https://bodhi.fedoraproject.org`.
@@ -79,41 +79,15 @@ impl Feed for Fedora {
         let mut count = 0_u64;
         updateinfo::read(file, &mut |update| {
             count += 1;
-            if update.kind != "security" {
-                out.left_out(&update.id, "not about security");
+            let Some(mut advisory) = update.advisory("Fedora", &["FEDORA-"], out) else {
                 return Ok(());
-            }
-            if !update.id.starts_with("FEDORA-") {
-                out.bad_record(&update.id, "its id is not one of Fedora's");
-                return Ok(());
-            }
-            let mut advisory = Advisory::new(update.id.as_str());
-            advisory.title = Some(update.title.clone()).filter(|title| !title.is_empty());
-            advisory.description.clone_from(&update.description);
-            advisory.severity = rpm::severity(&update.severity).unwrap_or_else(|| {
-                let reason = format!("unknown severity {:?}", update.severity);
-                out.bad_record(&update.id, &reason);
-                Severity::Unknown
-            });
-            advisory.severity_word = Some(update.severity.clone()).filter(|word| !word.is_empty());
-            advisory.published = update.issued;
-            advisory.modified = update.updated;
-            advisory.related = update.cves();
+            };
             advisory.links.push(format!("{PAGE}{}", update.id));
             let bugs = update.references.iter().map(|one| one.url.clone());
             advisory
                 .links
                 .extend(bugs.filter(|url| url.starts_with("https://")));
-            match update.affected(&namespace) {
-                Ok(affected) if affected.is_empty() => {
-                    out.bad_record(&update.id, "it names no package");
-                }
-                Ok(affected) => {
-                    advisory.affected = affected;
-                    out.advisory(advisory);
-                }
-                Err(reason) => out.bad_record(&update.id, &reason),
-            }
+            updateinfo::told(advisory, update.affected(&namespace), out);
             Ok(())
         })?;
         if count == 0 {
