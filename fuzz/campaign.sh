@@ -40,7 +40,7 @@ slice() {
   local target=$1 seconds=$2 log=artifacts/$1.log
   mkdir -p "artifacts/$target"
   TIMEFORMAT='cpu: %U %S'
-  { time PELLUCID_TARGET=$target "$binary" -max_total_time="$seconds" -timeout=60 -rss_limit_mb=1024 \
+  { time PELLUCID_TARGET=$target "$binary" -max_total_time="$seconds" -timeout=60 -report_slow_units=60 -rss_limit_mb=1024 \
     -max_len=65536 -print_final_stats=1 -artifact_prefix="artifacts/$target/" "corpus/$target" || true; } >"$log" 2>&1
   (
     flock 9
