@@ -114,7 +114,12 @@ impl Scanner {
             running: Arc::new(Semaphore::new(scans.concurrency())),
             waiting: AtomicUsize::new(0),
             queue: scans.queue(),
-            analysis_version: format!("{}-{SHOWN}{shown}", pellucid_detect::analysis_version()),
+            // Both numbers stand before the rest: see `pellucid_store::is_newer_analysis`.
+            analysis_version: pellucid_detect::analysis_version().replacen(
+                '-',
+                &format!(".{SHOWN}-"),
+                1,
+            ) + shown,
             languages,
             limits: Limits {
                 blob_bytes: sources.max_bytes,
@@ -157,8 +162,9 @@ pub(crate) async fn process(app: &App, layer: &Incoming) -> Result<(), ProcessEr
         Some(known) => {
             let chain = app.store.chain(&layer.name).await?;
             let is_current = chain.last().is_some_and(|own| {
+                let (stored, ours) = (&own.analysis_version, &app.scanner.analysis_version);
                 own.engine_version >= ENGINE_VERSION
-                    && own.analysis_version == app.scanner.analysis_version
+                    && (stored == ours || pellucid_store::is_newer_analysis(stored, ours))
             });
             if is_current {
                 tracing::debug!("layer content has already been processed in the past");

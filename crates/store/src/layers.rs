@@ -40,12 +40,24 @@ pub struct NewLayer<'a> {
     pub engine_version: u32,
     /// Digest of the layer's bytes.
     pub digest: &'a str,
-    /// Version of the detectors that made the analysis.
+    /// Version of the detectors that made the analysis, see [`is_newer_analysis`].
     pub analysis_version: &'a str,
     /// What the bytes alone say; opaque here, shared by layers of one digest and analysis version.
     pub analysis: &'a [u8],
     /// Everything visible in the layer with its chain below it. Order and duplicates do not matter.
     pub features: &'a [Feature],
+}
+
+/// Whether one analysis version is of newer detectors than another. Versions begin with numbers that
+/// grow from release to release (`2080.2-…`); one that does not is older than all that do.
+///
+/// While replicas are upgraded one after another, an older one leaves alone what a newer one stored.
+pub fn is_newer_analysis(version: &str, than: &str) -> bool {
+    let numbers = |version: &str| -> Vec<u64> {
+        let age = version.split('-').next().unwrap_or_default();
+        age.split('.').map_while(|part| part.parse().ok()).collect()
+    };
+    numbers(version) > numbers(than)
 }
 
 /// What became of [`Store::add_layer`].
@@ -62,8 +74,8 @@ pub enum Added {
 pub enum Replaced {
     /// It has the new analysis, under the number that it had.
     Replaced(LayerId),
-    /// It was analysed by a newer engine version, or by this one with the same detectors, and is as it
-    /// was.
+    /// It was analysed by a newer engine version, or by this one with the same or newer detectors, and
+    /// is as it was.
     Kept,
     /// There is no layer of this name.
     Missing,
@@ -274,8 +286,9 @@ impl Store {
         Ok(Added::Inserted(id))
     }
 
-    /// Gives a layer that an older engine version or other detectors analysed its new analysis. Name, number
-    /// and parent stay; layers above keep what they have until they are analysed again themselves.
+    /// Gives a layer its new analysis, where an older engine version or other detectors, no newer ones,
+    /// analysed it. Name, number and parent stay; layers above keep what they have until they are
+    /// analysed again themselves.
     /// `layer.parent` is not read.
     ///
     /// # Errors

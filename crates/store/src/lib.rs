@@ -39,7 +39,9 @@ pub use deliveries::{Backlog, Delivery, DeliveryState, Posting};
 pub use error::StoreError;
 pub use feature::{Feature, FeatureVersionId, Namespace};
 pub use feature_versions::{FeatureVersion, IntroducingLayer};
-pub use layers::{Added, ChainLink, EffectiveFeature, LayerId, LayerView, NewLayer, Replaced};
+pub use layers::{
+    Added, ChainLink, EffectiveFeature, LayerId, LayerView, NewLayer, Replaced, is_newer_analysis,
+};
 pub use leases::{Lease, LeaseHolder};
 pub use notifications::{NewNotification, Notification, NotificationId};
 pub use outbox::{Held, Outbox, Told};

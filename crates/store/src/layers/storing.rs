@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{LayerId, NewLayer, Replaced, engine_version};
+use super::{LayerId, NewLayer, Replaced, engine_version, is_newer_analysis};
 use crate::effective::{AddedBy, Effective, encode_ids};
 use crate::engine::{End, Tx};
 use crate::feature::{Feature, Identity, Namespace};
@@ -24,7 +24,7 @@ struct Head {
     parent: Option<LayerId>,
     engine_version: u32,
     digest: Value,
-    analysis_version: Value,
+    analysis_version: String,
 }
 
 impl Head {
@@ -34,7 +34,7 @@ impl Head {
             parent: layer.parent,
             engine_version: layer.engine_version,
             digest: Value::from(layer.digest),
-            analysis_version: Value::from(layer.analysis_version),
+            analysis_version: layer.analysis_version.to_owned(),
         }
     }
 }
@@ -59,7 +59,10 @@ impl Owned {
 
     fn find_analysis(&self) -> (&'static Statement, Vec<Value>) {
         let head = &self.head;
-        let key = vec![head.digest.clone(), head.analysis_version.clone()];
+        let key = vec![
+            head.digest.clone(),
+            Value::from(head.analysis_version.as_str()),
+        ];
         (&ANALYSIS_FIND, key)
     }
 }
@@ -179,7 +182,7 @@ async fn insert(
         Value::from(lists.features),
         Value::from(lists.removed),
         layer.digest.clone(),
-        layer.analysis_version.clone(),
+        Value::from(layer.analysis_version.as_str()),
     ];
     let introduced =
         (!lists.introduced.is_empty()).then(|| Value::from(encode_ids(&lists.introduced)));
@@ -221,9 +224,10 @@ pub(super) async fn replace(
     let (id, parent, old) = (row.int(0)?, row.opt_int(2)?, row.int(3)?);
     let engine = engine_version(row.int(1)?)?;
     let head = &layer.head;
-    let is_same =
-        engine == head.engine_version && Value::from(row.text(4)?) == head.analysis_version;
-    if is_same || engine > head.engine_version {
+    let stored = row.text(4)?;
+    let is_kept = |ours: &str| stored == ours || is_newer_analysis(&stored, ours);
+    let is_as_good = engine == head.engine_version && is_kept(&head.analysis_version);
+    if is_as_good || engine > head.engine_version {
         return Ok(End::Discard((Replaced::Kept, Fresh::default())));
     }
     let columns = columns(inner, tx, layer, parent.map(LayerId)).await?;
@@ -407,7 +411,7 @@ fn shown(feature: &Feature) -> (String, String, String) {
 async fn make_analysis(tx: &mut Tx, layer: &Owned) -> Result<i64, StoreError> {
     let values = [
         layer.head.digest.clone(),
-        layer.head.analysis_version.clone(),
+        Value::from(layer.head.analysis_version.as_str()),
         layer.analysis.clone(),
     ];
     let made = match tx.one(&ANALYSIS_INSERT, &values).await? {

@@ -370,6 +370,19 @@ pub(crate) async fn other_detectors_replace(fixture: Fixture) {
     ));
     assert_eq!(shown(store, "a").await, ["b 2 a"]);
     assert_eq!(store.replace_layer(newer).await.unwrap(), Replaced::Kept);
+    // A replica that was not upgraded yet, with detectors that are older.
+    for older in ["1", "1.9-x", "x", ""] {
+        newer.analysis_version = older;
+        assert_eq!(store.replace_layer(newer).await.unwrap(), Replaced::Kept);
+    }
+    // The same release with another setting.
+    for other in ["2-os", "2", "2.1-x"] {
+        newer.analysis_version = other;
+        assert!(matches!(
+            store.replace_layer(newer).await.unwrap(),
+            Replaced::Replaced(_)
+        ));
+    }
     newer.analysis_version = "3";
     newer.engine_version = 2;
     assert_eq!(store.replace_layer(newer).await.unwrap(), Replaced::Kept);
