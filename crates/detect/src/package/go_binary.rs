@@ -267,6 +267,7 @@ fn modules(text: &str, out: &mut Detected) {
                     last = None;
                 }
             }
+            "=>" if path.is_empty() => out.bad_record(number, "a replacement without a name"),
             "=>" if !replaced => {
                 replaced = true;
                 match last.as_mut() {
