@@ -203,7 +203,16 @@ impl Copier<'_> {
                 status: 304,
             })),
             (Err(error), _) if request.may_be_absent && error.is_absence() => Ok(None),
-            (Err(_), None) if request.may_fail => Ok(None),
+            // The copy that is there, or none: as an update goes on without it, so does its mirror.
+            (Err(error), known) if request.may_fail => {
+                let name = &request.name;
+                tracing::warn!(
+                    feed.key = key,
+                    "mirrored without a new {name}: {}",
+                    error.chain()
+                );
+                Ok(known.map(|(url, row)| (url.to_owned(), row.clone(), None)))
+            }
             (Err(error), _) => Err(error),
         }
     }

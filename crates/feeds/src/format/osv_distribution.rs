@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pellucid_model::{Advisory, Affected, NameKind, Namespace, Status};
 use pellucid_version::{Lower, Range, Scheme, Upper};
 
-use super::osv::{self, Record};
+use super::osv::{self, AffectedPackage, Record};
 use super::osv_packages::{RECORD_LIMIT, describe};
 use super::{rpm, whole};
 use crate::{AdvisorySink, Answer, Feed, FeedError, FeedState, Fetched, Plan, Request};
@@ -92,10 +92,17 @@ impl Feed for Distribution {
         } else if record.withdrawn.is_some() {
             out.left_out(id, "withdrawn");
         } else {
-            let affected = self.affected(id, &record, out);
-            if affected.is_empty() {
+            let names_any = |package: &AffectedPackage<'_>| {
+                let name = package.package.as_ref();
+                name.is_some_and(|name| self.namespace(&name.ecosystem).is_some())
+            };
+            if !record.affected.iter().flatten().any(names_any) {
                 out.left_out(id, "no package of the distribution");
-            } else {
+                return Ok(());
+            }
+            let affected = self.affected(id, &record, out);
+            // What could not be read was said of each package.
+            if !affected.is_empty() {
                 out.advisory(self.advisory(id, affected, &record));
             }
         }
