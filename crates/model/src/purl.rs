@@ -27,7 +27,9 @@ pub(crate) fn of(package: &Package, namespace: Option<&Namespace>) -> String {
     encode(&mut purl, &name);
     // RPM's epoch is a qualifier, not part of the version.
     let (epoch, version) = match (package.kind, package.version.split_once(':')) {
-        (PackageKind::Rpm, Some((epoch, rest))) => (Some(epoch), rest),
+        (PackageKind::Rpm, Some((epoch, rest))) if is_epoch(epoch) && !rest.is_empty() => {
+            (Some(epoch), rest)
+        }
         _ => (None, package.version.as_str()),
     };
     if !version.is_empty() {
@@ -74,6 +76,11 @@ pub(crate) fn of(package: &Package, namespace: Option<&Namespace>) -> String {
         }
     }
     purl
+}
+
+/// As rpm-version(7) has it: what is no number belongs to the version.
+fn is_epoch(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The purl's namespace path and name, each in the type's own spelling.
