@@ -192,6 +192,7 @@ struct Bill {
     warnings: Vec<Warning>,
     more_warnings: u64,
     unnamed: u64,
+    unread: u64,
     layers: BTreeMap<Digest, usize>,
 }
 
@@ -199,6 +200,8 @@ struct Bill {
 #[derive(Default)]
 struct Component {
     purl: Option<Purl>,
+    /// A purl is there, but of no known type or without a version.
+    unread: bool,
     properties: BTreeMap<String, String>,
     source: Option<pellucid_model::SourcePackage>,
     /// Files that prove it, with the layer's digest.
@@ -224,6 +227,7 @@ impl Bill {
             warnings: Vec::new(),
             more_warnings: 0,
             unnamed: 0,
+            unread: 0,
             layers: BTreeMap::new(),
         }
     }
@@ -259,18 +263,23 @@ impl Bill {
         }
     }
 
+    /// What our own properties tell of the image.
+    fn about_image(&mut self, values: &BTreeMap<String, String>) {
+        properties::image(values, &mut self.image);
+        self.repositories = properties::repositories(values);
+        for (place, layer) in self.image.layers.iter().enumerate() {
+            for digest in [layer.diff_id, layer.digest].into_iter().flatten() {
+                self.layers.entry(digest).or_insert(place);
+            }
+        }
+    }
+
     /// The place of the layer with this digest; a new one on top where it was not heard of.
     fn layer(&mut self, digest: Digest) -> usize {
-        if let Some(known) = self.layers.get(&digest) {
-            return *known;
-        }
-        let own = |layer: &Layer| layer.diff_id == Some(digest) || layer.digest == Some(digest);
-        let place = self.image.layers.iter().position(own).unwrap_or_else(|| {
+        *self.layers.entry(digest).or_insert_with(|| {
             self.image.layers.push(unknown_layer(Some(digest)));
             self.image.layers.len() - 1
-        });
-        self.layers.insert(digest, place);
-        place
+        })
     }
 
     fn add(&mut self, component: Component) {
@@ -279,7 +288,10 @@ impl Bill {
             return;
         }
         let Some(purl) = component.purl else {
-            self.unnamed += 1;
+            match component.unread {
+                true => self.unread += 1,
+                false => self.unnamed += 1,
+            }
             return;
         };
         let namespace = match purl.package.kind.is_os() {
@@ -363,6 +375,14 @@ impl Bill {
                 None,
                 format!("{unnamed} components have no purl and are not looked at"),
             );
+        }
+        if self.unread > 0 {
+            let unread = self.unread;
+            let message = format!(
+                "{unread} components have a purl of a type that is not known, or without a version, and \
+                 are not looked at"
+            );
+            self.warn(None, message);
         }
         if self.more_warnings > 0 {
             self.warnings.push(Warning {
@@ -459,5 +479,76 @@ mod tests {
         let quoting = r#"{"artifacts": [{"name": "<x> SPDXVersion:"}]}"#;
         let error = read_bill("sbom:x", quoting.as_bytes()).unwrap_err();
         assert!(matches!(error, BillError::Empty));
+    }
+
+    /// Kind, name, version and source of each package, then the warnings.
+    fn told(list: &str) -> Vec<String> {
+        let inventory = read_bill("sbom:x", list.as_bytes()).unwrap();
+        let packages = inventory.packages.iter().map(|entry| {
+            let package = &entry.package;
+            let namespace = entry.namespace.as_ref().map_or("-", Namespace::as_str);
+            format!(
+                "{namespace} {} {} from {} {}",
+                package.name,
+                package.version,
+                package.source_name(),
+                package.source_version()
+            )
+        });
+        let warnings = inventory.warnings.iter().map(|one| one.message.clone());
+        packages.chain(warnings).collect()
+    }
+
+    #[test]
+    fn an_spdx_list_of_trivy_keeps_epochs_and_source_packages() {
+        let list = r#"{"spdxVersion": "SPDX-2.3", "packages": [
+            {"SPDXID": "SPDXRef-OS", "name": "debian", "versionInfo": "12.9", "primaryPackagePurpose": "OPERATING-SYSTEM"},
+            {"SPDXID": "SPDXRef-A", "name": "package-lock.json", "primaryPackagePurpose": "APPLICATION", "sourceInfo": "package found in: /app"},
+            {"SPDXID": "SPDXRef-1", "name": "libssl3", "versionInfo": "3.0.11-1~deb12u2", "sourceInfo": "built package from: openssl 3.0.11-1~deb12u2",
+             "externalRefs": [{"referenceType": "purl", "referenceLocator": "pkg:deb/debian/libssl3@3.0.11-1~deb12u2?arch=amd64&distro=debian-12.9"}]},
+            {"SPDXID": "SPDXRef-2", "name": "bind9-libs", "versionInfo": "1:9.18.33-1~deb12u2", "sourceInfo": "built package from: bind9 1:9.18.33-1~deb12u2",
+             "externalRefs": [{"referenceType": "purl", "referenceLocator": "pkg:deb/debian/bind9-libs@9.18.33-1~deb12u2?distro=debian-12.9&epoch=1"}]}]}"#;
+        assert_eq!(
+            told(list),
+            [
+                "debian:12 bind9-libs 1:9.18.33-1~deb12u2 from bind9 1:9.18.33-1~deb12u2",
+                "debian:12 libssl3 3.0.11-1~deb12u2 from openssl 3.0.11-1~deb12u2",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_component_that_cannot_be_looked_up_is_counted_whatever_the_form() {
+        let spdx = r#"{"spdxVersion": "SPDX-2.3", "documentDescribes": ["SPDXRef-own"], "packages": [
+            {"SPDXID": "SPDXRef-own", "name": "own", "externalRefs": [{"referenceType": "purl", "referenceLocator": "pkg:oci/own@1"}]},
+            {"SPDXID": "SPDXRef-1", "name": "lodash", "externalRefs": [{"referenceType": "purl", "referenceLocator": "pkg:npm/lodash@4.17.15"}]},
+            {"SPDXID": "SPDXRef-2", "name": "playwright", "versionInfo": "1.40.0", "externalRefs": [{"referenceType": "purl", "referenceLocator": "pkg:npm/playwright"}]},
+            {"SPDXID": "SPDXRef-3", "name": "a", "externalRefs": [{"referenceType": "purl", "referenceLocator": "pkg:npm/a"}]},
+            {"SPDXID": "SPDXRef-4", "name": "x", "versionInfo": "1", "externalRefs": [{"referenceType": "purl", "referenceLocator": "pkg:cocoapods/x@1"}]},
+            {"SPDXID": "SPDXRef-5", "name": "bare", "versionInfo": "1"}]}"#;
+        let cyclonedx = r#"{"bomFormat": "CycloneDX", "components": [
+            {"type": "library", "name": "lodash", "purl": "pkg:npm/lodash@4.17.15"},
+            {"type": "library", "name": "playwright", "version": "1.40.0", "purl": "pkg:npm/playwright"},
+            {"type": "library", "name": "a", "purl": "pkg:npm/a"},
+            {"type": "library", "name": "x", "purl": "pkg:cocoapods/x@1"},
+            {"type": "library", "name": "bare", "version": "1"}]}"#;
+        let syft = r#"{"artifacts": [
+            {"name": "lodash", "version": "4.17.15", "purl": "pkg:npm/lodash@4.17.15"},
+            {"name": "playwright", "version": "1.40.0", "purl": "pkg:npm/playwright"},
+            {"name": "a", "version": "", "purl": "pkg:npm/a"},
+            {"name": "x", "version": "1", "purl": "pkg:cocoapods/x@1"},
+            {"name": "bare", "version": "1", "purl": ""}]}"#;
+        for list in [spdx, cyclonedx, syft] {
+            assert_eq!(
+                told(list),
+                [
+                    "npm lodash 4.17.15 from lodash 4.17.15",
+                    "npm playwright 1.40.0 from playwright 1.40.0",
+                    "1 components have no purl and are not looked at",
+                    "2 components have a purl of a type that is not known, or without a version, and are not \
+                     looked at",
+                ]
+            );
+        }
     }
 }

@@ -148,7 +148,16 @@ pub(crate) fn namespace_of(release: &Release) -> Option<Namespace> {
 
 /// The namespace that a release's packages live in.
 fn namespace(release: &Release) -> Option<Namespace> {
-    let id = release.id.as_str();
+    let id = match release.id.as_str() {
+        // Trivy's words.
+        "alma" => "almalinux",
+        "amazon" => "amzn",
+        "cbl-mariner" => "mariner",
+        "redhat" => "rhel",
+        "slem" => "sle-micro",
+        "suse" => "sles",
+        id => id,
+    };
     let version = release.version.as_deref();
     let of = |name: &str, version: &str| Some(Namespace::release_of(name, version));
     let rolling = |name: &str| Some(Namespace::new(name));
@@ -179,6 +188,14 @@ fn namespace(release: &Release) -> Option<Namespace> {
         ("rhel" | "centos" | "rocky" | "almalinux" | "raspbian" | "scientific", Some(version)) => {
             of(id, major(version))
         }
+        // `2 (Karoo)`, `2023.6.20241010`; the first Amazon Linux is known by year and month.
+        ("amzn", Some(version)) => {
+            let number = version.split(' ').next().unwrap_or_default();
+            let parts = if number.starts_with("201") { 2 } else { 1 };
+            of(id, components(number, parts))
+        }
+        // Builds have a date behind the release.
+        ("azurelinux" | "mariner", Some(version)) => of(id, components(version, 2)),
         ("openeuler", Some(version)) => of("openeuler", &openeuler_release(version, pretty)),
         // CleanStart's own word for itself.
         ("clnstrt" | "cleanstart", _) => rolling("cleanstart"),

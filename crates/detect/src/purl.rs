@@ -2,6 +2,10 @@
 //!
 //! Source: the purl specification. Qualifiers that matter: `distro`, `arch`, `epoch`, `rpmmod`, `slot`, and
 //! syft's `upstream`, the source package.
+//!
+//! As others write them: Trivy puts a Debian package's epoch among the qualifiers, and calls
+//! distributions by names of its own (`redhat-9.3`; for Alpine `3.19.1` alone); syft put all of a Go module's
+//! path behind its third part into the subpath, until it stopped.
 
 use pellucid_model::{Package, PackageKind, SourcePackage};
 
@@ -14,29 +18,39 @@ pub(crate) struct Purl {
 }
 
 impl Purl {
+    /// Whether a purl is of a type that we know, whatever else is wrong with it.
+    pub(crate) fn is_of_known_type(text: &str) -> bool {
+        text.split_once(':')
+            .is_some_and(|(_, rest)| kind(rest).is_some())
+    }
+
     /// Takes a purl of a type that we know apart; one without a version is none.
     pub(crate) fn parse(text: &str) -> Option<Self> {
+        Self::with_version(text, None)
+    }
+
+    /// The same, with the version that the purl is said to have where it has none itself.
+    pub(crate) fn with_version(text: &str, said: Option<&str>) -> Option<Self> {
         let (scheme, rest) = text.split_once(':')?;
         if !scheme.eq_ignore_ascii_case("pkg") {
             return None;
         }
         // From the right, as the specification takes it apart: subpath, qualifiers, version.
-        let rest = rest.rsplit_once('#').map_or(rest, |(rest, _)| rest);
+        let (rest, subpath) = rest.rsplit_once('#').unwrap_or((rest, ""));
         let (rest, qualifiers) = rest.rsplit_once('?').unwrap_or((rest, ""));
-        let (kind, rest) = rest.trim_start_matches('/').split_once('/')?;
-        let kind = kind.to_ascii_lowercase();
-        let kind = match kind.as_str() {
-            // What osv-scalibr calls Gentoo's packages.
-            "portage" => PackageKind::Ebuild,
-            kind => PackageKind::from_name(kind)?,
-        };
+        let (kind, rest) = kind(rest)?;
         // At the beginning of a segment the sign is that of npm's scopes.
-        let (path, version) = rest
+        let own = rest
             .rsplit_once('@')
-            .filter(|(path, _)| !path.ends_with('/'))?;
+            .filter(|(path, _)| !path.is_empty() && !path.ends_with('/'));
+        let (path, version) = match (own, said) {
+            (Some((path, version)), _) => (path, decoded(version)?),
+            (None, Some(said)) if !said.contains(char::is_control) => (rest, said.to_owned()),
+            (None, _) => return None,
+        };
         let segments = path.split('/').filter(|segment| !segment.is_empty());
         let mut segments: Vec<String> = segments.map(decoded).collect::<Option<_>>()?;
-        let (name, version) = (segments.pop()?, decoded(version)?);
+        let name = segments.pop()?;
         let space = segments.join("/");
         if name.is_empty() || version.is_empty() {
             return None;
@@ -46,7 +60,17 @@ impl Purl {
             let own = qualifiers.iter().find(|(key, _)| key == wanted);
             own.map(|(_, value)| value.clone())
         };
+        // A package in a module is no part of the module's name.
+        let inside = qualifier("type").is_some_and(|kind| kind == "package");
         let name = match kind {
+            PackageKind::Golang if !inside => {
+                let below = subpath.split('/').filter(|part| !part.is_empty());
+                let below: Vec<String> = below.map(decoded).collect::<Option<_>>()?;
+                let parts = [space.as_str(), &name].into_iter();
+                let parts = parts.chain(below.iter().map(String::as_str));
+                let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
+                parts.join("/")
+            }
             _ if space.is_empty() => name,
             PackageKind::Maven => format!("{space}:{name}"),
             PackageKind::Ebuild => format!("{space}/{name}"),
@@ -57,6 +81,9 @@ impl Purl {
         // An epoch of zero is none, wherever it stands.
         let version = match (kind, qualifier("epoch")) {
             (PackageKind::Rpm, Some(epoch)) if epoch != "0" => format!("{epoch}:{version}"),
+            (PackageKind::Deb, Some(epoch)) if epoch != "0" && !version.contains(':') => {
+                format!("{epoch}:{version}")
+            }
             (PackageKind::Rpm, _) if version.starts_with("0:") => version.replacen("0:", "", 1),
             _ => version,
         };
@@ -77,6 +104,17 @@ impl Purl {
             .flatten();
         Some(Self { package, release })
     }
+}
+
+/// The type that begins what stands behind the scheme, if it is one of ours, and the rest.
+fn kind(text: &str) -> Option<(PackageKind, &str)> {
+    let (kind, rest) = text.trim_start_matches('/').split_once('/')?;
+    let kind = match kind.to_ascii_lowercase().as_str() {
+        // What osv-scalibr calls Gentoo's packages.
+        "portage" => PackageKind::Ebuild,
+        kind => PackageKind::from_name(kind)?,
+    };
+    Some((kind, rest))
 }
 
 /// Keys in small letters with their values; those without a value are left out, as if they were not
@@ -119,25 +157,33 @@ fn source(text: &str) -> Option<SourcePackage> {
     })
 }
 
-/// `debian-12`, `opensuse-leap-15.5`, `alpine-v3.19`, `openeuler-24.03-LTS-SP1`, `bookworm`, `arch`.
+/// `debian-12`, `opensuse-leap-15.5`, `alpine-v3.19`, `openeuler-24.03-LTS-SP1`, `bookworm`, `arch`, and
+/// Trivy's `3.19.1`.
 fn release(vendor: &str, distro: Option<&str>) -> Option<Release> {
     let distro = distro?;
+    let bare = |version: &str| version.strip_prefix('v').unwrap_or(version).to_owned();
+    let is_release = |version: &str| {
+        let number = version.strip_prefix('v').unwrap_or(version);
+        matches!(number, "edge" | "stream" | "unstable")
+            || number.starts_with(|first: char| first.is_ascii_digit())
+    };
     // The release is all from the first number on: some have signs in them.
     let split = distro.match_indices('-').find_map(|(at, _)| {
         let (id, version) = (distro.get(..at)?, distro.get(at + 1..)?);
-        let bare = version.strip_prefix('v').unwrap_or(version);
-        let is_release = bare == "edge" || bare.starts_with(|first: char| first.is_ascii_digit());
-        is_release.then_some((id, version))
+        is_release(version).then_some((id, version))
     });
     let (id, version, codename) = match split {
-        Some((id, version)) => (id, Some(version.strip_prefix('v').unwrap_or(version)), None),
+        _ if is_release(distro) && !vendor.is_empty() => (vendor, Some(bare(distro)), None),
+        // Namespaces without a number are not versions of what stands before their hyphen.
+        Some((id, "unstable")) if id == "debian" => (id, None, Some("unstable")),
+        Some((id, version)) => (id, Some(bare(version)), None),
         None if distro == vendor || vendor.is_empty() => (distro, None, None),
         None if matches!(vendor, "debian" | "ubuntu") => (vendor, None, Some(distro)),
         None => (distro, None, None),
     };
     Some(Release {
         id: id.to_ascii_lowercase(),
-        version: version.map(str::to_owned),
+        version,
         codename: codename.map(str::to_owned),
         ..Release::default()
     })
@@ -212,6 +258,68 @@ mod tests {
                 "pkg:apk/alpine/musl@1.2.4-r2?distro=alpine-v3.19",
                 Some("alpine:v3.19 apk musl 1.2.4-r2  1.2.4-r2"),
             ),
+            // As Trivy writes them.
+            (
+                "pkg:apk/alpine/musl@1.2.4-r2?distro=3.19.1",
+                Some("alpine:v3.19 apk musl 1.2.4-r2  1.2.4-r2"),
+            ),
+            (
+                "pkg:apk/wolfi/a@1-r0?distro=20230201",
+                Some("wolfi apk a 1-r0  1-r0"),
+            ),
+            (
+                "pkg:deb/debian/bind9@9.18.33-1~deb12u2?distro=debian-12.9&epoch=1",
+                Some("debian:12 deb bind9 1:9.18.33-1~deb12u2  1:9.18.33-1~deb12u2"),
+            ),
+            (
+                "pkg:deb/debian/bind9@1:9.18.33-1?distro=debian-12&epoch=1",
+                Some("debian:12 deb bind9 1:9.18.33-1  1:9.18.33-1"),
+            ),
+            (
+                "pkg:rpm/alma/a@1?distro=alma-9.3",
+                Some("almalinux:9 rpm a 1  1"),
+            ),
+            (
+                "pkg:rpm/redhat/a@1?distro=redhat-9.3",
+                Some("rhel:9 rpm a 1  1"),
+            ),
+            (
+                "pkg:rpm/amazon/a@1?distro=amazon-2%20%28Karoo%29",
+                Some("amzn:2 rpm a 1  1"),
+            ),
+            (
+                "pkg:rpm/amazon/a@1?distro=amazon-2023.6.20241010%20%28Amazon%20Linux%29",
+                Some("amzn:2023 rpm a 1  1"),
+            ),
+            (
+                "pkg:rpm/amazon/a@1?distro=amazon-2018.03",
+                Some("amzn:2018.03 rpm a 1  1"),
+            ),
+            (
+                "pkg:rpm/cbl-mariner/a@1?distro=cbl-mariner-2.0.20240123",
+                Some("mariner:2.0 rpm a 1  1"),
+            ),
+            (
+                "pkg:rpm/suse/a@1?distro=suse-15.5",
+                Some("sles:15.5 rpm a 1  1"),
+            ),
+            // As we write namespaces without a number.
+            (
+                "pkg:deb/debian/a@1?distro=debian-unstable",
+                Some("debian:unstable deb a 1  1"),
+            ),
+            (
+                "pkg:apk/alpine/a@1?distro=alpine-edge",
+                Some("alpine:edge apk a 1  1"),
+            ),
+            (
+                "pkg:apk/alpaquita/a@1?distro=alpaquita-stream",
+                Some("alpaquita:stream apk a 1  1"),
+            ),
+            (
+                "pkg:rpm/centos/a@1?distro=centos-stream-9",
+                Some("centos-stream:9 rpm a 1  1"),
+            ),
             (
                 "pkg:rpm/opensuse/a@1?distro=opensuse-leap-15.5",
                 Some("opensuse-leap:15.5 rpm a 1  1"),
@@ -246,6 +354,19 @@ mod tests {
             (
                 "pkg:golang/github.com/a/b@v1.0.0%2Bx",
                 Some("- golang github.com/a/b v1.0.0+x  v1.0.0+x"),
+            ),
+            // As syft wrote modules, and as the specification's subpaths name packages in them.
+            (
+                "pkg:golang/github.com/golang-jwt/jwt@v5.2.1#v5",
+                Some("- golang github.com/golang-jwt/jwt/v5 v5.2.1  v5.2.1"),
+            ),
+            (
+                "pkg:golang/github.com/Azure/azure-sdk-for-go@v1.5.0#sdk/azidentity",
+                Some("- golang github.com/Azure/azure-sdk-for-go/sdk/azidentity v1.5.0  v1.5.0"),
+            ),
+            (
+                "pkg:golang/github.com/a/b@v1.0.0?type=package#c",
+                Some("- golang github.com/a/b v1.0.0  v1.0.0"),
             ),
             ("pkg:pypi/a", None),
             ("pkg:oci/a@1", None),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use pellucid_model::{Digest, Namespace, SourcePackage};
 use serde::Deserialize;
 
-use super::{Bill, BillError, Component, properties};
+use super::{Bill, BillError, Component};
 use crate::detector::Release;
 use crate::purl::Purl;
 
@@ -72,8 +72,7 @@ pub(super) fn read(json: &[u8], bill: &mut Bill) -> Result<(), BillError> {
 fn about_image(stated: &Stated, bill: &mut Bill) {
     let values = stated.values();
     if values.contains_key("pellucid:image:reference") {
-        properties::image(&values, &mut bill.image);
-        bill.repositories = properties::repositories(&values);
+        bill.about_image(&values);
         return;
     }
     let id = values.get("aquasecurity:trivy:ImageID");
@@ -127,7 +126,7 @@ fn distribution(stated: &Stated, bill: &mut Bill) {
 fn component(stated: Stated, bill: &mut Bill) {
     let mut values = stated.values();
     if values.contains_key("pellucid:package:kind") {
-        let version = stated.version.unwrap_or_default();
+        let version = stated.version.clone().unwrap_or_default();
         values.insert("pellucid:package:version".to_owned(), version);
     }
     let trivy = |name: &str| values.get(&format!("aquasecurity:trivy:{name}"));
@@ -154,13 +153,15 @@ fn component(stated: Stated, bill: &mut Bill) {
         let path = trivy("FilePath").cloned().unwrap_or_default();
         locations.push((Some(layer), path));
     }
-    let purl = stated.purl.as_deref().and_then(Purl::parse);
+    let version = stated.version.as_deref();
+    let purl = stated.purl.as_deref();
     // What is no package (an application that stands for a file, a platform) is not missed.
-    if purl.is_none() && stated.purl.is_none() && stated.kind != "library" {
+    if purl.is_none() && stated.kind != "library" {
         return;
     }
     bill.add(Component {
-        purl,
+        unread: purl.is_some(),
+        purl: purl.and_then(|purl| Purl::with_version(purl, version)),
         properties: values,
         source,
         locations,

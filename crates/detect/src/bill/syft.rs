@@ -21,6 +21,8 @@ struct Document {
 #[serde(rename_all = "camelCase")]
 struct Artifact {
     #[serde(default)]
+    version: Option<String>,
+    #[serde(default)]
     purl: Option<String>,
     #[serde(default)]
     locations: Vec<Place>,
@@ -114,7 +116,9 @@ pub(super) fn read(json: &[u8], bill: &mut Bill) -> Result<(), BillError> {
             text.filter(|text| !text.is_empty())
         };
         let metadata = artifact.metadata.unwrap_or_default();
-        let mut purl = artifact.purl.as_deref().and_then(Purl::parse);
+        let version = artifact.version.as_deref();
+        let stated = artifact.purl.as_deref().filter(|purl| !purl.is_empty());
+        let mut purl = stated.and_then(|purl| Purl::with_version(purl, version));
         let is_os = purl.as_ref().is_some_and(|purl| purl.package.kind.is_os());
         let version = text(metadata.source_version);
         let source = text(metadata.source).or_else(|| text(metadata.origin_package));
@@ -136,6 +140,7 @@ pub(super) fn read(json: &[u8], bill: &mut Bill) -> Result<(), BillError> {
             .collect();
         locations.sort_by_key(|(_, path)| !is_database(path));
         bill.add(Component {
+            unread: stated.is_some(),
             purl,
             source,
             locations,

@@ -6,13 +6,13 @@
 //! to their databases. Not read: XML, tag-value, SPDX 3.
 
 use pellucid_image::Want;
-use pellucid_model::PackageKind;
+use pellucid_model::WarningKind;
 use serde::Deserialize;
 
 use super::named;
 use crate::DetectError;
 use crate::detector::{Candidate, Class, DetectFile, Detected, Detector, Trigger};
-use crate::purl::decoded;
+use crate::purl::Purl;
 
 /// The detector.
 pub(crate) struct Sbom;
@@ -23,7 +23,7 @@ impl Detector for Sbom {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn class(&self) -> Class {
@@ -52,16 +52,23 @@ impl Detector for Sbom {
 
     fn detect(&self, file: &DetectFile<'_>, out: &mut Detected) -> Result<(), DetectError> {
         let bill: Bill = crate::json::document(file.body)?;
+        let mut unread = 0_u64;
         let references = bill.packages.iter().flat_map(|package| &package.references);
         for reference in references.filter(|reference| reference.kind == "purl") {
-            component(&reference.locator, out)?;
+            unread += u64::from(!component(&reference.locator, out)?);
         }
         let mut open: Vec<&Component> = bill.components.iter().collect();
         while let Some(one) = open.pop() {
             open.extend(&one.components);
             if let Some(purl) = &one.purl {
-                component(purl, out)?;
+                unread += u64::from(!component(purl, out)?);
             }
+        }
+        if unread > 0 {
+            let message = format!(
+                "{unread} components have a purl without a version, or none that can be read"
+            );
+            out.warn(WarningKind::BadRecord, None, message);
         }
         out.packages.sort();
         out.packages.dedup();
@@ -98,61 +105,12 @@ struct Component {
     components: Vec<Self>,
 }
 
-/// Adds the package of a purl, if it is of a known type and has a version.
-fn component(purl: &str, out: &mut Detected) -> Result<(), DetectError> {
-    match package(purl) {
-        Some((kind, name, version)) if !kind.is_os() => named(out, kind, &name, &version, None),
-        _ => Ok(()),
-    }
-}
-
-/// `pkg:type/namespace/name@version?qualifiers#subpath` as kind, name and version.
-fn package(purl: &str) -> Option<(PackageKind, String, String)> {
-    let rest = purl.strip_prefix("pkg:")?.trim_start_matches('/');
-    let rest = rest.split(['?', '#']).next()?;
-    let (kind, rest) = rest.split_once('/')?;
-    let kind = PackageKind::from_name(&kind.to_ascii_lowercase())?;
-    let (path, version) = rest.rsplit_once('@')?;
-    let (space, name) = path.rsplit_once('/').unwrap_or(("", path));
-    let name = decoded(name)?;
-    let name = match (kind, space) {
-        (_, "") => name,
-        (PackageKind::Maven, space) => format!("{}:{name}", decoded(space)?),
-        (
-            PackageKind::Npm | PackageKind::Golang | PackageKind::Composer | PackageKind::Swift,
-            space,
-        ) => format!("{}/{name}", decoded(space)?),
-        _ => name,
-    };
-    Some((kind, name, decoded(version)?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn purls_are_taken_apart() {
-        let read =
-            |purl| package(purl).map(|(kind, name, version)| format!("{kind} {name} {version}"));
-        for (purl, read_as) in [
-            ("pkg:npm/%40babel/core@7.1.0", Some("npm @babel/core 7.1.0")),
-            ("pkg:maven/org.a/b@1?type=jar#x", Some("maven org.a:b 1")),
-            (
-                "pkg:bitnami/redis@7.0.11-2?arch=amd64",
-                Some("bitnami redis 7.0.11-2"),
-            ),
-            (
-                "pkg:golang/github.com/a/b@v1.0.0%2Bincompatible",
-                Some("golang github.com/a/b v1.0.0+incompatible"),
-            ),
-            ("pkg:pypi/a", None),
-            ("pkg:unknown/a@1", None),
-            ("pkg:pypi/a%4@1", None),
-            ("pkg:pypi/a%é@1", None),
-            ("", None),
-        ] {
-            assert_eq!(read(purl).as_deref(), read_as, "{purl}");
-        }
+/// Adds the package of a purl. Says whether it could be read; one of a type that is none of ours is left
+/// out like those of distributions.
+fn component(purl: &str, out: &mut Detected) -> Result<bool, DetectError> {
+    match Purl::parse(purl).map(|purl| purl.package) {
+        Some(one) if one.kind.is_os() => Ok(true),
+        Some(one) => named(out, one.kind, &one.name, &one.version, None).map(|()| true),
+        None => Ok(!Purl::is_of_known_type(purl)),
     }
 }
