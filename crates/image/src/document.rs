@@ -169,13 +169,18 @@ impl Descriptor {
         platform(os, architecture, variant)
     }
 
-    /// Whether this describes another image (its provenance, its SBOM) and is none itself.
+    /// Whether this describes another image (its provenance, its SBOM, its signature) and is none
+    /// itself: as BuildKit or cosign writes it.
     pub(crate) fn is_attestation(&self) -> bool {
         let unknown = self.platform.as_ref().is_some_and(|platform| {
             platform.os.as_deref() == Some("unknown")
                 && platform.architecture.as_deref() == Some("unknown")
         });
-        unknown || self.annotation("vnd.docker.reference.type").is_some()
+        let of_cosign = matches!(
+            self.annotation("kind"),
+            Some("dev.cosignproject.cosign/sigs" | "dev.cosignproject.cosign/atts")
+        );
+        unknown || of_cosign || self.annotation("vnd.docker.reference.type").is_some()
     }
 }
 

@@ -1,24 +1,24 @@
 //! OCI image layout in a directory: `oci-layout`, `index.json`, `blobs/ALGORITHM/HEX`.
 //!
 //! An index leads to manifests, or to further indexes: one for each tag, below it one for each
-//! platform. Where the reference names no image and all entries carry different names, we ask
-//! instead of guessing; what has one name is chosen by platform. Attestations that BuildKit adds
-//! (platform `unknown/unknown`) are no images.
+//! platform. Where the reference names no image and entries carry different names, or some a name and
+//! others none, or two are for one platform, we ask instead of guessing: a tool that writes to one tag
+//! again leaves the image before without a name. What has one name is chosen by platform.
+//! Attestations that BuildKit adds (platform `unknown/unknown`) are no images, nor are signatures.
 //!
 //! Manifest and configuration are always verified. No symbolic link inside the layout is followed.
 
 mod candidates;
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
-use pellucid_model::Digest;
+use pellucid_model::{Digest, Platform};
 
 use crate::document::{self, Config, Descriptor, Document};
 use crate::region::Region;
 use crate::source::{Asked, Found, Opened, Regions, Source, warning};
 use crate::{ImageError, Limits, OpenOptions};
-use candidates::{Candidate, name};
+use candidates::{Candidate, Candidates, Root};
 
 /// The `oci:` source.
 pub(crate) struct OciLayout;
@@ -50,14 +50,9 @@ impl Source for OciLayout {
 
 /// Opens the image that a descriptor leads to, in a place that holds blobs as a layout does.
 pub(crate) fn open_entry(asked: &Asked<'_>, entry: Descriptor) -> Result<Opened, ImageError> {
-    let layout = Layout {
-        found: &asked.found,
-        limits: &asked.options.limits,
-        path: &asked.reference.path,
-    };
-    let candidates = layout.manifests(vec![entry])?;
-    let chosen = layout.by_platform(candidates, asked.options.platform.as_ref())?;
-    layout.image(&chosen)
+    let layout = Layout::of(asked);
+    let candidates = layout.manifests(vec![Root::unnamed(entry)])?;
+    layout.one(candidates, asked.options.platform.as_ref())
 }
 
 /// Opens all images that a descriptor leads to.
@@ -65,70 +60,28 @@ pub(crate) fn open_entries(
     asked: &Asked<'_>,
     entry: Descriptor,
 ) -> Result<Vec<Opened>, ImageError> {
-    let layout = Layout {
-        found: &asked.found,
-        limits: &asked.options.limits,
-        path: &asked.reference.path,
-    };
-    let candidates = layout.manifests(vec![entry])?;
-    let images = candidates
-        .there
-        .iter()
-        .map(|candidate| layout.image(candidate));
-    images.collect()
+    let layout = Layout::of(asked);
+    let candidates = layout.manifests(vec![Root::unnamed(entry)])?;
+    layout.all(candidates)
 }
 
 /// Opens all images of a layout that the reference names.
 pub(crate) fn open_all(source: &str, asked: &Asked<'_>) -> Result<Vec<Opened>, ImageError> {
-    let layout = Layout {
-        found: &asked.found,
-        limits: &asked.options.limits,
-        path: &asked.reference.path,
-    };
-    let entries = layout.entries()?;
-    let entries = layout.chosen(entries, asked.reference.image.as_deref())?;
-    let tags: BTreeSet<_> = entries.iter().filter_map(name).map(str::to_owned).collect();
-    let candidates = layout.manifests(entries)?;
-    let mut images = Vec::new();
-    for candidate in &candidates.there {
-        let mut opened = layout.image(candidate)?;
+    let layout = Layout::of(asked);
+    let candidates = layout.candidates(asked.reference.image.as_deref())?;
+    let mut images = layout.all(candidates)?;
+    for opened in &mut images {
         opened.image.reference = format!("{source}:{}", layout.path.display());
-        opened.image.tags = tags.iter().cloned().collect();
-        images.push(opened);
     }
     Ok(images)
 }
 
 /// Opens the image of a layout, in a directory or an archive.
 pub(crate) fn open(source: &str, asked: &Asked<'_>) -> Result<Opened, ImageError> {
-    let layout = Layout {
-        found: &asked.found,
-        limits: &asked.options.limits,
-        path: &asked.reference.path,
-    };
-    let entries = layout.entries()?;
-    let entries = layout.chosen(entries, asked.reference.image.as_deref())?;
-    let tags: BTreeSet<_> = entries.iter().filter_map(name).map(str::to_owned).collect();
-    if tags.len() > 1 && asked.reference.image.is_none() {
-        let available = tags.into_iter().collect();
-        return Err(ImageError::SeveralImages {
-            path: layout.path.to_owned(),
-            available,
-        });
-    }
-    let candidates = layout.manifests(entries)?;
-    let chosen = layout.by_platform(candidates, asked.options.platform.as_ref())?;
-    let mut opened = layout.image(&chosen)?;
-    let wanted = asked.options.platform.as_ref();
-    if let (Some(wanted), Some(own)) = (wanted, &opened.image.platform)
-        && !own.serves(wanted)
-    {
-        let message = format!("the image is for {own}, not {wanted}, and there is no other");
-        opened.warnings.push(warning(message));
-    }
+    let layout = Layout::of(asked);
+    let candidates = layout.candidates(asked.reference.image.as_deref())?;
+    let mut opened = layout.one(candidates, asked.options.platform.as_ref())?;
     opened.image.reference = format!("{source}:{}", layout.path.display());
-    opened.image.tags = tags.into_iter().collect();
-    opened.read_through = matches!(&asked.found, Found::Archive(archive) if archive.spooled);
     Ok(opened)
 }
 
@@ -144,7 +97,7 @@ pub(crate) fn manifest_of(
         limits,
         path,
     };
-    let manifests = layout.manifests(layout.entries()?)?;
+    let manifests = layout.manifests(Root::all(layout.entries()?))?;
     let mut of = manifests
         .there
         .iter()
@@ -158,7 +111,41 @@ struct Layout<'a> {
     path: &'a Path,
 }
 
-impl Layout<'_> {
+impl<'a> Layout<'a> {
+    /// Where the reference leads.
+    fn of(asked: &'a Asked<'_>) -> Self {
+        Self {
+            found: &asked.found,
+            limits: &asked.options.limits,
+            path: &asked.reference.path,
+        }
+    }
+
+    /// The image of a platform.
+    fn one(&self, candidates: Candidates, asked: Option<&Platform>) -> Result<Opened, ImageError> {
+        let (chosen, tags) = self.by_platform(candidates, asked)?;
+        let mut opened = self.image(&chosen)?;
+        opened.image.tags = tags;
+        if let (Some(wanted), Some(own)) = (asked, &opened.image.platform)
+            && !own.serves(wanted)
+        {
+            let message = format!("the image is for {own}, not {wanted}, and there is no other");
+            opened.warnings.push(warning(message));
+        }
+        Ok(opened)
+    }
+
+    /// The images of all platforms.
+    fn all(&self, candidates: Candidates) -> Result<Vec<Opened>, ImageError> {
+        let candidates = self.every_platform(candidates)?;
+        let images = candidates.there.iter().map(|candidate| {
+            let mut opened = self.image(candidate)?;
+            opened.image.tags = candidates.tags(candidate);
+            Ok(opened)
+        });
+        images.collect()
+    }
+
     /// The entries of `index.json`.
     fn entries(&self) -> Result<Vec<Descriptor>, ImageError> {
         let missing = || ImageError::NotAnImage {
@@ -212,7 +199,7 @@ impl Layout<'_> {
             warnings: described.warnings,
             expected: described.expected,
             layers: Box::new(Regions(regions)),
-            read_through: false,
+            read_through: matches!(self.found, Found::Archive(archive) if archive.spooled),
         })
     }
 

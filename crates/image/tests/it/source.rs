@@ -281,6 +281,133 @@ fn a_layout_of_several_images_asks_for_a_name() {
     }
 }
 
+/// A layout of these entries: a name, an architecture, and which of the tars.
+fn layout_of(folder: &std::path::Path, entries: &[(Option<&str>, &str, usize)]) -> Vec<String> {
+    let mut files = Files::default();
+    let described: Vec<_> = entries
+        .iter()
+        .map(|(name, architecture, tar)| {
+            let mut entry = image(&mut files, architecture, &[tars()[*tar].clone()], gzip);
+            if let Some(name) = name {
+                entry["annotations"] = json!({"org.opencontainers.image.ref.name": name});
+            }
+            entry
+        })
+        .collect();
+    layout(&mut files, &described);
+    files.write_below(folder);
+    let digest = |entry: &serde_json::Value| entry["digest"].as_str().unwrap().to_owned();
+    described.iter().map(digest).collect()
+}
+
+/// The error that opening for every platform ends with.
+fn fault_of_all(reference: &str) -> String {
+    match pellucid_image::open_all(reference, &OpenOptions::default()) {
+        Ok(_) => "no error".to_owned(),
+        Err(error) => seen::chain(&error),
+    }
+}
+
+#[test]
+fn what_a_tag_led_to_before_is_not_taken_for_what_it_leads_to() {
+    let options = OpenOptions::default();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    // As skopeo and buildah leave it when they write to the same tag twice.
+    let digests = layout_of(
+        folder.path(),
+        &[(None, "amd64", 0), (Some("latest"), "amd64", 1)],
+    );
+    let wanted_choice = format!("choose one of: latest, {}", digests[0]);
+    for said in [fault(path, &options), fault_of_all(path)] {
+        assert!(said.ends_with(&wanted_choice), "{said}");
+    }
+    for (name, layer, tags) in [
+        ("latest", 1, vec!["latest"]),
+        (&*digests[0], 0, vec![]),
+        ("@0", 0, vec![]),
+    ] {
+        let reference = format!("oci:{path}:{name}");
+        let read = seen::image(&reference, &options).unwrap();
+        assert!(read[0].0 == wanted()[layer], "{name}");
+        assert_eq!(open(&reference, &options).unwrap().image().tags, tags);
+        let all = pellucid_image::open_all(&reference, &options).unwrap();
+        assert_eq!(all.len(), 1);
+        assert_eq!(all[0].image().tags, tags);
+    }
+    // Also where the one before was for another platform.
+    let folder = tempfile::tempdir().unwrap();
+    layout_of(
+        folder.path(),
+        &[(None, "amd64", 0), (Some("latest"), "arm64", 1)],
+    );
+    let said = fault(folder.path().to_str().unwrap(), &options);
+    assert!(said.contains("choose one of: latest, sha256:"), "{said}");
+}
+
+#[test]
+fn two_images_of_one_platform_are_not_guessed_between() {
+    let options = OpenOptions::default();
+    for name in [None, Some("latest")] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().to_str().unwrap();
+        let mut digests = layout_of(folder.path(), &[(name, "amd64", 0), (name, "amd64", 1)]);
+        digests.sort();
+        let wanted_choice = format!("choose one of: {}", digests.join(", "));
+        for said in [fault(path, &options), fault_of_all(path)] {
+            assert!(said.ends_with(&wanted_choice), "{said}");
+        }
+        if name.is_some() {
+            let said = fault(&format!("{path}:latest"), &options);
+            assert!(said.ends_with(&wanted_choice), "{said}");
+        }
+    }
+    // Different names are different images, whatever they are for.
+    let folder = tempfile::tempdir().unwrap();
+    layout_of(
+        folder.path(),
+        &[(Some("a"), "amd64", 0), (Some("b"), "arm64", 1)],
+    );
+    let said = fault_of_all(folder.path().to_str().unwrap());
+    assert!(said.ends_with("choose one of: a, b"), "{said}");
+}
+
+#[test]
+fn entries_of_one_name_or_none_are_platforms_of_one_image() {
+    for name in [None, Some("latest")] {
+        let folder = tempfile::tempdir().unwrap();
+        layout_of(folder.path(), &[(name, "arm64", 0), (name, "amd64", 1)]);
+        let path = folder.path().to_str().unwrap();
+        let on_amd64 = OpenOptions {
+            platform: Some("linux/amd64".parse().unwrap()),
+            ..OpenOptions::default()
+        };
+        assert!(seen::image(path, &on_amd64).unwrap()[0].0 == wanted()[1]);
+        let all = pellucid_image::open_all(path, &OpenOptions::default()).unwrap();
+        assert_eq!(all.len(), 2);
+        let tags: Vec<&str> = name.into_iter().collect();
+        assert!(all.iter().all(|one| one.image().tags == tags));
+    }
+    // One image under two names is one; a signature beside it is none.
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = Files::default();
+    let mut entry = image(&mut files, "amd64", &tars(), gzip);
+    let mut again = entry.clone();
+    entry["annotations"] = json!({"org.opencontainers.image.ref.name": "1.0"});
+    again["annotations"] = json!({"org.opencontainers.image.ref.name": "1"});
+    let empty = files.blob("application/vnd.oci.empty.v1+json", b"{}");
+    let artifact = json!({"schemaVersion": 2, "artifactType": "application/x", "config": empty,
+        "layers": [empty]});
+    let artifact = files.blob(build::MANIFEST, artifact.to_string().as_bytes());
+    let mut signature = files.blob(build::MANIFEST, b"never looked at");
+    signature["annotations"] = json!({"kind": "dev.cosignproject.cosign/sigs"});
+    layout(&mut files, &[artifact, entry, again, signature]);
+    files.write_below(folder.path());
+    let opened = open(folder.path().to_str().unwrap(), &OpenOptions::default()).unwrap();
+    assert_eq!(opened.image().tags, ["1", "1.0"]);
+    assert_eq!(opened.image().layers.len(), 2);
+}
+
 #[test]
 fn a_nested_index_is_chosen_from_by_platform() {
     let folder = tempfile::tempdir().unwrap();
