@@ -223,9 +223,6 @@ pub struct Detected {
     /// Files that packages own, as far as other detectors would look at them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub owned: Vec<OwnedFiles>,
-    /// Archives that do not say for sure which package they are.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unnamed: Vec<Unnamed>,
     /// Records that could not be read, each with the line where it begins.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<(WarningKind, Option<u64>, String)>,
@@ -283,15 +280,11 @@ impl Detected {
             .warnings
             .iter()
             .map(|(_, _, message)| message.len() + 64);
-        let unnamed = self
-            .unnamed
-            .iter()
-            .map(|one| one.path.len() + one.sha1.len() + size_of::<Unnamed>());
         let repositories = self
             .repositories
             .iter()
             .map(|name| size_of::<String>() + name.len());
-        let lists = packages.chain(owned).chain(warnings).chain(unnamed);
+        let lists = packages.chain(owned).chain(warnings);
         let lists = lists.chain(repositories);
         lists.sum()
     }
@@ -340,16 +333,6 @@ pub struct OwnedFile {
     /// Digest as recorded: `md5:…`, `sha1:…` or `sha256:…`, in lower-case hex.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
-}
-
-/// An archive that does not say for sure which package it is: an index of archives could.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Unnamed {
-    /// Its path inside the file, the paths of archives in archives joined by `!/`; empty for the
-    /// file itself.
-    pub path: String,
-    /// SHA-1 of its bytes, in lower-case hex.
-    pub sha1: String,
 }
 
 /// Names the code that analyses layers: results of another analysis version are not comparable.

@@ -36,7 +36,7 @@ mod zip;
 pub use bill::{BillError, read_bill, read_purls};
 pub use detector::{
     Candidate, Class, DETECTORS, DetectFile, Detected, Detector, OwnedFile, OwnedFiles, Release,
-    Trigger, Unnamed, analysis_version,
+    Trigger, analysis_version,
 };
 pub use error::DetectError;
 pub use known::KnownLayers;

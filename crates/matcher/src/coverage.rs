@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pellucid_model::{Coverage, Inventory, Namespace};
+use pellucid_model::{Coverage, Inventory, Namespace, PackageKind};
 
 use crate::find::is_matched;
 use crate::{MatchOptions, Products, Sources, end_of_life};
@@ -15,6 +15,7 @@ pub(crate) fn of(
     options: &MatchOptions,
 ) -> Vec<Coverage> {
     let mut counts: BTreeMap<Option<&Namespace>, usize> = BTreeMap::new();
+    let mut without_group = 0;
     for distribution in &inventory.distributions {
         counts.insert(Some(&distribution.namespace), 0);
     }
@@ -24,13 +25,25 @@ pub(crate) fn of(
         .filter(|entry| is_matched(entry, options))
     {
         *counts.entry(entry.namespace.as_ref()).or_default() += 1;
+        let is_whole = entry.package.kind != PackageKind::Maven || entry.package.name.contains(':');
+        without_group += usize::from(!is_whole);
     }
     counts
         .into_iter()
         .map(|(namespace, packages)| match namespace {
             Some(namespace) => {
                 let products = products.get(namespace);
-                known(namespace, packages, sources, products, options.today)
+                let mut known = known(namespace, packages, sources, products, options.today);
+                if without_group > 0 && namespace.as_str() == PackageKind::Maven.name() {
+                    let note = format!(
+                        "{without_group} of them name no group, so that no advisory can be found for them"
+                    );
+                    known.note = Some(match known.note {
+                        Some(other) => format!("{other}; {note}"),
+                        None => note,
+                    });
+                }
+                known
             }
             None => Coverage {
                 namespace: None,

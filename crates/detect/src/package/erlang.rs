@@ -22,7 +22,7 @@ impl Detector for Erlang {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn class(&self) -> Class {
@@ -34,10 +34,7 @@ impl Detector for Erlang {
     }
 
     fn wants(&self, candidate: &Candidate<'_>) -> Want {
-        let own = [&b"erlang/lib/"[..], b"elixir/lib/"]
-            .iter()
-            .any(|own| candidate.path.windows(own.len()).any(|part| part == *own));
-        if !own && split(candidate.folder()).1 == b"ebin" {
+        if !is_of_the_runtime(candidate.path) && split(candidate.folder()).1 == b"ebin" {
             Want::Whole { limit: 4 << 20 }
         } else {
             Want::Skip
@@ -60,5 +57,31 @@ impl Detector for Erlang {
             version.unwrap_or_default(),
             None,
         )
+    }
+}
+
+/// Whether a file lies in the libraries of Erlang/OTP or Elixir: below `erlang/lib` or `elixir/lib`.
+fn is_of_the_runtime(path: &[u8]) -> bool {
+    let parts = || path.split(|byte| *byte == b'/');
+    parts()
+        .zip(parts().skip(1))
+        .any(|(above, below)| matches!(above, b"erlang" | b"elixir") && below == b"lib")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_release_whose_name_ends_like_a_runtime_is_none() {
+        assert!(is_of_the_runtime(
+            b"usr/lib/erlang/lib/kernel-9.1/ebin/kernel.app"
+        ));
+        assert!(is_of_the_runtime(
+            b"usr/local/lib/elixir/lib/mix/ebin/mix.app"
+        ));
+        assert!(!is_of_the_runtime(
+            b"app/rel/hello_elixir/lib/phoenix-1.7.0/ebin/phoenix.app"
+        ));
     }
 }

@@ -11,7 +11,9 @@
 //! module. A replaced module is what replaced it; one replaced by a folder keeps its name, and its
 //! version unless that is the `v0.0.0` of a module that was never published. The main module is
 //! `(devel)` until Go 1.24 wrote its version: the one version that the linker was told to set
-//! (`-X main.version=`) is taken instead. Not here: symbols, so that a module counts whether or not
+//! (`-X main.version=`) is taken instead, as it is for a pseudo-version, which says of which commit a
+//! program is, not of which release. One of a checkout without tags (`v0.0.0-…`) is older than every release
+//! and would be affected by everything: without the linker's word it is `(devel)` too. Not here: symbols, so that a module counts whether or not
 //! its functions are linked.
 
 use std::collections::BTreeSet;
@@ -47,7 +49,7 @@ impl Detector for GoBinary {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn class(&self) -> Class {
@@ -288,11 +290,26 @@ fn modules(text: &str, out: &mut Detected) {
         package(path, version, out);
     }
     if let Some((path, version)) = main.filter(|(path, _)| !path.is_empty()) {
-        match linked_version(flags, path).filter(|_| version == DEVEL || version.is_empty()) {
+        let of_a_commit = is_pseudo(version);
+        let unknown = version == DEVEL || version.is_empty() || of_a_commit;
+        match linked_version(flags, path).filter(|_| unknown) {
             Some(linked) => package(path, &linked, out),
+            None if of_a_commit && version.starts_with("v0.0.0-") => package(path, DEVEL, out),
             None => package(path, version, out),
         }
     }
+}
+
+/// Whether a version names a commit: it ends with a time of 14 digits and 12 digits of the commit.
+/// Source: Go's reference of modules, "Pseudo-versions".
+fn is_pseudo(version: &str) -> bool {
+    let bare = version.split('+').next().unwrap_or_default();
+    let Some((rest, commit)) = bare.rsplit_once('-') else {
+        return false;
+    };
+    let time = rest.rsplit(['-', '.']).next().unwrap_or_default();
+    let is_time = time.len() == 14 && time.bytes().all(|byte| byte.is_ascii_digit());
+    is_time && commit.len() == 12 && commit.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn replacement<'t>(old: (&'t str, &'t str), path: &'t str, version: &'t str) -> (&'t str, &'t str) {
@@ -414,6 +431,29 @@ mod tests {
                 "k8s.io/api (devel)",
                 "example.com/app (devel)",
             ]
+        );
+    }
+
+    #[test]
+    fn a_main_module_of_a_commit_is_the_release_that_the_linker_was_told() {
+        let main = |version: &str, flags: &str| {
+            found(&format!(
+                "path\tx\nmod\texample.com/app\t{version}\t\nbuild\t-ldflags={flags}\n"
+            ))
+        };
+        let told = "-X main.version=2.14.3";
+        let commit = "v0.0.0-20250301120000-abcdef123456+dirty";
+        assert_eq!(main(commit, told), ["example.com/app v2.14.3"]);
+        assert_eq!(main(commit, "-s"), ["example.com/app (devel)"]);
+        let later = "v2.14.3-0.20250301120000-abcdef123456";
+        assert_eq!(main(later, told), ["example.com/app v2.14.3"]);
+        assert_eq!(main(later, "-s"), [format!("example.com/app {later}")]);
+        assert_eq!(main("v2.15.0", told), ["example.com/app v2.15.0"]);
+        assert_eq!(main("v2.15.0-rc.1", told), ["example.com/app v2.15.0-rc.1"]);
+        // A dependency is what it says.
+        assert_eq!(
+            found("dep\ta.example/a\tv0.0.0-20250301120000-abcdef123456\th1:x=\n"),
+            ["a.example/a v0.0.0-20250301120000-abcdef123456"]
         );
     }
 

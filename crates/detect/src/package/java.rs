@@ -3,8 +3,7 @@
 //! Sources: the JAR file specification; Maven's archiver, which leaves
 //! `META-INF/maven/GROUP/ARTIFACT/pom.properties`. An archive made of others (*shaded*) has several
 //! of these and is all of them. Without one, an archive is known by a `pom.xml`, by its manifest,
-//! or only by the name of its file: its SHA-1 is kept then, by which an index of Maven's
-//! repositories tells what it is.
+//! or only by the name of its file.
 //!
 //! An application brings its libraries as archives in itself. They are read where they lie if they
 //! are stored, and inflated one after the other if not, all under one budget of depth, number and
@@ -19,10 +18,9 @@ use std::io::{self, Read, Seek as _, Write as _};
 
 use pellucid_image::{Body, Want};
 use pellucid_model::{Package, PackageKind, WarningKind};
-use sha1::{Digest as _, Sha1};
 
 use crate::DetectError;
-use crate::detector::{Candidate, Class, DetectFile, Detected, Detector, Trigger, Unnamed};
+use crate::detector::{Candidate, Class, DetectFile, Detected, Detector, Trigger};
 use crate::path::split;
 use crate::region::Region;
 use crate::zip::{Archive, Content};
@@ -44,14 +42,11 @@ const PACKAGES: usize = 20_000;
 /// Bytes of all central directories in one file.
 const DIRECTORIES: u64 = 256 << 20;
 
-/// Bytes inflated or hashed of one file: so many for any file, so many for each of its bytes, and
+/// Bytes inflated of one file: so many for any file, so many for each of its bytes, and
 /// no more than so many.
 const BYTES: u64 = 256 << 20;
 const RATIO: u64 = 50;
 const BYTES_MOST: u64 = 2 << 30;
-
-/// Bytes that the digests of one file's archives may take, with their paths.
-const UNNAMED: usize = 4 << 20;
 
 /// Longest `pom.properties`, manifest (its main section comes first) and `pom.xml`.
 const TEXT: usize = 256 << 10;
@@ -65,7 +60,7 @@ impl Detector for Java {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn class(&self) -> Class {
@@ -107,7 +102,6 @@ impl Detector for Java {
             directories: 0,
             bytes: 0,
             budget: (BYTES + RATIO * region.len().min(BYTES_MOST)).min(BYTES_MOST),
-            unnamed: 0,
             full: false,
         };
         let name = String::from_utf8_lossy(split(file.path).1).into_owned();
@@ -126,7 +120,6 @@ struct Walk<'o> {
     directories: u64,
     bytes: u64,
     budget: u64,
-    unnamed: usize,
     full: bool,
 }
 
@@ -145,7 +138,7 @@ impl Walk<'_> {
             self.too_large(inside, "archives with more than 256 MiB of directories");
             return Ok(());
         }
-        self.identify(&archive, region, name, inside);
+        self.identify(&archive, name, inside);
         let mut entries = archive.entries();
         loop {
             let entry = match entries.next(is_archive) {
@@ -189,7 +182,7 @@ impl Walk<'_> {
     }
 
     /// Adds what an archive says it is.
-    fn identify(&mut self, archive: &Archive<'_>, region: Region<'_>, name: &str, inside: &str) {
+    fn identify(&mut self, archive: &Archive<'_>, name: &str, inside: &str) {
         let mut manifest = Manifest::default();
         let mut projects = Vec::new();
         let mut properties: Vec<Coordinates> = Vec::new();
@@ -258,19 +251,8 @@ impl Walk<'_> {
         if own {
             return;
         }
-        let sure = guess.as_ref().is_some_and(|(_, sure)| *sure);
         if let Some((guess, _)) = guess {
             self.add(guess);
-        }
-        if sure {
-            return;
-        }
-        self.bytes = self.bytes.saturating_add(region.len());
-        self.unnamed += inside.len() + size_of::<Unnamed>();
-        let fits = self.bytes <= self.budget && self.unnamed <= UNNAMED;
-        if fits && let Ok(sha1) = sha1(region) {
-            let path = inside.to_owned();
-            self.out.unnamed.push(Unnamed { path, sha1 });
         }
     }
 
@@ -371,16 +353,6 @@ fn spool(from: &mut impl Read, to: &mut std::fs::File) -> Result<Option<u64>, De
             Err(_) => return Ok(None),
         }
     }
-}
-
-fn sha1(region: Region<'_>) -> Result<String, DetectError> {
-    let mut hasher = Sha1::new();
-    region.each(|bytes| hasher.update(bytes))?;
-    Ok(hasher
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
 }
 
 fn join(inside: &str, name: &[u8]) -> String {

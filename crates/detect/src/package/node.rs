@@ -32,7 +32,7 @@ impl Detector for Node {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn class(&self) -> Class {
@@ -118,10 +118,14 @@ fn is_installed(path: &[u8]) -> bool {
     };
     // `.pnpm` and the like hold a node_modules of their own; the rest is caches and half-done work.
     let mut parts = parts(inside);
-    parts
-        .next()
-        .is_some_and(|first| !first.starts_with(b".") && first != b"package.json")
-        && !parts.any(|part| TESTS.contains(&part))
+    let Some(first) = parts.next() else {
+        return false;
+    };
+    // A package may well be called `@playwright/test`.
+    if first.starts_with(b"@") {
+        parts.next();
+    }
+    !first.starts_with(b".") && first != b"package.json" && !parts.any(|part| TESTS.contains(&part))
 }
 
 /// Folders whose `package.json` is made up for tests of the package around them.
@@ -169,6 +173,7 @@ mod tests {
             "opt/yarn-v1.22.19/package.json",
             "srv/.yarn/unplugged/a-npm-1/node_modules/a/package.json",
             "srv/node_modules/test/package.json",
+            "srv/node_modules/@playwright/test/package.json",
         ] {
             assert!(is_installed(path.as_bytes()), "{path}");
         }
@@ -178,6 +183,7 @@ mod tests {
             "srv/node_modules/package.json",
             "srv/node_modules/.cache/a/package.json",
             "srv/node_modules/a/test/b/package.json",
+            "srv/node_modules/@s/a/test/b/package.json",
             "opt/yarn-v1.22.19/lib/package.json",
             "srv/not_node_modules/a/package.json",
         ] {

@@ -14,6 +14,41 @@ fn in_namespace(namespace: Option<&str>) -> PackageEntry {
 }
 
 #[test]
+fn a_package_of_maven_without_a_group_is_said_to_be_beyond_advisories() {
+    let snapshot = snapshot(
+        "maven",
+        &[advisory("CVE-1", vec![affected("g:a", Range::all())])],
+    );
+    let mut sources = Sources::default();
+    sources.add(
+        Namespace::from("maven"),
+        Source {
+            snapshot,
+            namespace: Namespace::from("maven"),
+            fetched_at: 2,
+        },
+    );
+    let packages = ["g:a", "a", "b"].map(|name| PackageEntry {
+        namespace: Some(Namespace::from("maven")),
+        ..entry(Package::new(PackageKind::Maven, name, "1"))
+    });
+    let matched = find(&inventory(packages.into()), &sources, &OPTIONS).unwrap();
+    let maven = matched.coverage.iter().find(|one| {
+        one.namespace
+            .as_ref()
+            .is_some_and(|name| name.as_str() == "maven")
+    });
+    let note = maven
+        .and_then(|one| one.note.as_deref())
+        .unwrap_or_default();
+    assert!(
+        note.contains("2 of them name no group"),
+        "{:?}",
+        matched.coverage
+    );
+}
+
+#[test]
 fn every_namespace_is_covered_or_said_not_to_be() {
     let snapshot = snapshot(
         "debian",

@@ -158,6 +158,13 @@ fn artifact(file: &FileName, manifest: &Manifest) -> Option<String> {
         return Some(file.artifact.clone());
     }
     if let Some(symbolic) = &manifest.symbolic_name {
+        // Tomcat's own archives lack the beginning of their artifact's name.
+        if let Some(artifact) = symbolic.strip_prefix(TOMCAT)
+            && artifact.starts_with("tomcat-")
+            && plain(artifact)
+        {
+            return Some(artifact.to_owned());
+        }
         if group_of(symbolic, &file.artifact).is_some() {
             return Some(file.artifact.clone());
         }
@@ -172,9 +179,18 @@ fn artifact(file: &FileName, manifest: &Manifest) -> Option<String> {
         .or_else(|| Some(file.artifact.clone()).filter(|artifact| plain(artifact)))
 }
 
+/// What the symbolic names of Tomcat's own archives begin with: `org.apache.tomcat-catalina`.
+const TOMCAT: &str = "org.apache.";
+
 fn group(artifact: &str, manifest: &Manifest) -> Option<String> {
     if let Some(group) = known_group(artifact) {
-        return Some(group.to_owned());
+        // A member of the family that goes its own way, as `org.springframework.amqp` in
+        // `org.springframework`, says so.
+        let own = manifest.vendor_id.as_deref().filter(|vendor| {
+            let below = vendor.strip_prefix(group);
+            below.is_some_and(|below| below.starts_with('.')) && plain(vendor)
+        });
+        return Some(own.unwrap_or(group).to_owned());
     }
     let dotted = |text: &&String| text.contains('.') && plain(text);
     manifest
@@ -320,7 +336,6 @@ const ARTIFACTS: &[(&str, &str)] = &[
     ("scala-library", "org.scala-lang"),
     ("snakeyaml", "org.yaml"),
     ("spring-kafka", "org.springframework.kafka"),
-    ("spring-rabbit", "org.springframework.amqp"),
     ("velocity", "org.apache.velocity"),
     ("xalan", "xalan"),
     ("xercesImpl", "xerces"),
@@ -350,16 +365,30 @@ const FAMILIES: &[(&str, &str)] = &[
     ("poi-", "org.apache.poi"),
     ("shiro-", "org.apache.shiro"),
     ("slf4j-", "org.slf4j"),
+    ("spring-ai-", "org.springframework.ai"),
+    ("spring-amqp", "org.springframework.amqp"),
     ("spring-batch-", "org.springframework.batch"),
     ("spring-boot", "org.springframework.boot"),
     ("spring-cloud-", "org.springframework.cloud"),
+    ("spring-credhub-", "org.springframework.credhub"),
     ("spring-data-", "org.springframework.data"),
+    ("spring-graphql", "org.springframework.graphql"),
+    ("spring-hateoas", "org.springframework.hateoas"),
     ("spring-integration-", "org.springframework.integration"),
     ("spring-ldap-", "org.springframework.ldap"),
+    ("spring-plugin-", "org.springframework.plugin"),
+    ("spring-rabbit", "org.springframework.amqp"),
+    ("spring-restdocs-", "org.springframework.restdocs"),
+    ("spring-retry", "org.springframework.retry"),
     ("spring-security-", "org.springframework.security"),
     ("spring-session-", "org.springframework.session"),
+    ("spring-shell-", "org.springframework.shell"),
+    ("spring-social-", "org.springframework.social"),
+    ("spring-statemachine-", "org.springframework.statemachine"),
+    ("spring-vault-", "org.springframework.vault"),
     ("spring-webflow", "org.springframework.webflow"),
     ("spring-ws-", "org.springframework.ws"),
+    ("spring-xml", "org.springframework.ws"),
     ("spring-", "org.springframework"),
     ("struts2-", "org.apache.struts"),
     ("tika-", "org.apache.tika"),
@@ -432,6 +461,27 @@ mod tests {
             "spring-core-5.3.20.jar",
             "Implementation-Title: spring-core",
             Some("org.springframework:spring-core:5.3.20"),
+        );
+        check(
+            "spring-amqp-2.2.18.jar",
+            "",
+            Some("org.springframework.amqp:spring-amqp:2.2.18"),
+        );
+        check(
+            "spring-novel-1.0.jar",
+            "Implementation-Vendor-Id: org.springframework.novel",
+            Some("org.springframework.novel:spring-novel:1.0"),
+        );
+        check(
+            "spring-core-5.3.20.jar",
+            "Implementation-Vendor-Id: org.example",
+            Some("org.springframework:spring-core:5.3.20"),
+        );
+        check(
+            "catalina-ha.jar",
+            "Bundle-SymbolicName: org.apache.tomcat-catalina-ha\nImplementation-Version: 9.0.40\n\
+             Implementation-Title: Apache Tomcat",
+            Some("org.apache.tomcat:tomcat-catalina-ha:9.0.40"),
         );
         check(
             "app.jar",
