@@ -349,7 +349,8 @@ pub(crate) struct PolicyArgs {
     /// the rules of pellucid.yaml.
     #[arg(long, value_name = "SEVERITY|CONDITIONS", value_parser = crate::rules::fail::read)]
     pub(crate) fail_on: Vec<FailRule>,
-    /// End with this status where the gate is reached; without any rule, every finding reaches it.
+    /// End with this status where the gate is reached; without any rule, every finding reaches it. 0
+    /// does not fail for the gate, and takes no other status away.
     #[arg(long, value_name = "STATUS")]
     pub(crate) exit_code: Option<u8>,
     /// Leave out findings without a fix.

@@ -9,7 +9,7 @@ pub(crate) enum Exit {
     Clean,
     /// The gate is reached, or a comparison is wrong.
     Reached,
-    /// The gate is reached, and the user chose this status for it.
+    /// The gate is reached, and the user chose this status for it, which is not 0.
     Chosen(u8),
     /// The command line or a file given by the user cannot be.
     Usage,

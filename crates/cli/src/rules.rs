@@ -196,14 +196,16 @@ impl Rules {
         }
     }
 
-    /// How the scan ends. A reached gate is said first: it holds whatever else is not known.
+    /// How the scan ends. A reached gate is said first: it holds whatever else is not known. One that is
+    /// not to fail hides nothing of that.
     pub(crate) fn judge(&self, assessment: &Assessment) -> Exit {
         // Nothing recognised is nothing known, which is not the same as nothing wrong.
         let is_covered =
             !assessment.coverage.is_empty() && assessment.coverage.iter().all(Coverage::is_covered);
         let is_judged = self.unjudged(&assessment.enrichment).next().is_none();
         let is_answered = self.allow_uncovered || (is_covered && is_judged);
-        if assessment.gate.as_ref().is_some_and(Gate::is_reached) {
+        let is_reached = assessment.gate.as_ref().is_some_and(Gate::is_reached);
+        if is_reached && self.exit_code != Some(0) {
             self.exit_code.map_or(Exit::Reached, Exit::Chosen)
         } else if is_answered {
             Exit::Clean

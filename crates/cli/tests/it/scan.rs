@@ -99,6 +99,29 @@ fn a_reached_gate_outweighs_what_is_not_covered() {
 }
 
 #[test]
+fn a_gate_that_does_not_fail_hides_nothing_that_is_not_covered() {
+    let bench = Bench::new();
+    let quiet = ["--fail-on", "low", "--fail-on", "kev", "--exit-code", "0"];
+    bench
+        .scan(&["--fail-on", "low", "--exit-code", "0"])
+        .ended(0);
+    // A reached gate, and a rule that nothing judges.
+    bench.scan(&quiet).ended(4);
+    bench
+        .scan(&[&quiet[..], &["--allow-uncovered"]].concat())
+        .ended(0);
+    // Another image's status is not taken away either, whichever comes first.
+    let unknown = ImageBuilder::new().layer(LayerBuilder::new().file("hello", "world"));
+    bench.file("unknown.tar", unknown.docker_archive());
+    for images in [["image.tar", "unknown.tar"], ["unknown.tar", "image.tar"]] {
+        let scan = ["--mirror", "mirror", "--fail-on", "low", "--exit-code", "0"];
+        bench
+            .run(&[&["scan"], &images[..], &scan[..]].concat())
+            .ended(4);
+    }
+}
+
+#[test]
 fn an_image_in_which_nothing_is_known_is_not_covered() {
     let bench = Bench::new();
     bench.image(ImageBuilder::new().layer(LayerBuilder::new().file("hello", "world")));
