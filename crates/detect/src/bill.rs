@@ -16,13 +16,11 @@ use std::collections::BTreeMap;
 
 use pellucid_model::{
     Digest, DigestState, Distribution, Image, Inventory, Layer, Location, Namespace, PackageEntry,
-    Repository, Warning, WarningKind,
+    Release, Repository, Warning, WarningKind,
 };
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::detector::Release;
-use crate::namespace::namespace_of;
 use crate::purl::Purl;
 
 /// Warnings about single components that are kept; the others are counted.
@@ -248,7 +246,7 @@ impl Bill {
 
     /// The distribution that the list is of; the first decides.
     fn distribution(&mut self, release: Release, path: &str) {
-        if let Some(namespace) = namespace_of(&release) {
+        if let Some(namespace) = release.namespace() {
             self.distributions.push(Distribution {
                 namespace,
                 id: release.id,
@@ -295,7 +293,7 @@ impl Bill {
             return;
         };
         let namespace = match purl.package.kind.is_os() {
-            true => purl.release.as_ref().and_then(namespace_of),
+            true => purl.release.as_ref().and_then(Release::namespace),
             false => Some(Namespace::new(purl.package.kind.name())),
         };
         let mut package = purl.package;

@@ -8,7 +8,7 @@
 use std::hash::Hasher as _;
 
 use pellucid_image::{Body, Want};
-use pellucid_model::{Package, WarningKind};
+use pellucid_model::{Package, Release, WarningKind};
 use serde::{Deserialize, Serialize};
 
 use crate::lines::Lines;
@@ -288,29 +288,6 @@ impl Detected {
         let lists = lists.chain(repositories);
         lists.sum()
     }
-}
-
-/// What a file says about the distribution, in the file's own words.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct Release {
-    /// The distribution, spelled like `ID` of os-release (`debian`, `rhel`); empty where the file
-    /// does not say (debian_version).
-    pub id: String,
-    /// `VERSION_ID` as written.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub version: Option<String>,
-    /// Release code name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub codename: Option<String>,
-    /// Name for people.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pretty: Option<String>,
-    /// `ID_LIKE`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub like: Vec<String>,
-    /// `CPE_NAME`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cpe: Option<String>,
 }
 
 /// Files of a package, as its package manager recorded them.

@@ -35,8 +35,8 @@ mod zip;
 
 pub use bill::{BillError, read_bill, read_purls};
 pub use detector::{
-    Candidate, Class, DETECTORS, DetectFile, Detected, Detector, OwnedFile, OwnedFiles, Release,
-    Trigger, analysis_version,
+    Candidate, Class, DETECTORS, DetectFile, Detected, Detector, OwnedFile, OwnedFiles, Trigger,
+    analysis_version,
 };
 pub use error::DetectError;
 pub use known::KnownLayers;

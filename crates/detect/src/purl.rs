@@ -7,9 +7,7 @@
 //! distributions by names of its own (`redhat-9.3`; for Alpine `3.19.1` alone); syft put all of a Go module's
 //! path behind its third part into the subpath, until it stopped.
 
-use pellucid_model::{Package, PackageKind, SourcePackage};
-
-use crate::detector::Release;
+use pellucid_model::{Package, PackageKind, Release, SourcePackage};
 
 /// A package, and the release that its purl names.
 pub(crate) struct Purl {
@@ -92,7 +90,7 @@ impl Purl {
             arch: qualifier("arch").filter(|_| is_os),
             source: qualifier("upstream")
                 .filter(|_| is_os)
-                .and_then(|text| source(&text)),
+                .and_then(|text| SourcePackage::of_purl(&text)),
             module: match kind {
                 PackageKind::Ebuild => qualifier("slot"),
                 _ => qualifier("rpmmod").or_else(|| qualifier("modularitylabel")),
@@ -100,8 +98,9 @@ impl Purl {
             ..Package::new(kind, name, version)
         };
         let release = is_os
-            .then(|| release(&space, qualifier("distro").as_deref()))
-            .flatten();
+            .then(|| qualifier("distro"))
+            .flatten()
+            .map(|distro| Release::of_purl(&space, &distro));
         Some(Self { package, release })
     }
 }
@@ -137,58 +136,6 @@ fn qualifiers(text: &str) -> Option<Vec<(String, String)>> {
     Some(all)
 }
 
-/// `NAME[@VERSION]`, or the name of a source RPM.
-fn source(text: &str) -> Option<SourcePackage> {
-    if let Some(file) = text.strip_suffix(".src.rpm") {
-        let (rest, _release) = file.rsplit_once('-')?;
-        let (name, _version) = rest.rsplit_once('-')?;
-        return Some(SourcePackage {
-            name: name.to_owned(),
-            version: None,
-        });
-    }
-    let (name, version) = match text.split_once('@') {
-        Some((name, version)) => (name, Some(version.to_owned())),
-        None => (text, None),
-    };
-    (!name.is_empty()).then(|| SourcePackage {
-        name: name.to_owned(),
-        version,
-    })
-}
-
-/// `debian-12`, `opensuse-leap-15.5`, `alpine-v3.19`, `openeuler-24.03-LTS-SP1`, `bookworm`, `arch`, and
-/// Trivy's `3.19.1`.
-fn release(vendor: &str, distro: Option<&str>) -> Option<Release> {
-    let distro = distro?;
-    let bare = |version: &str| version.strip_prefix('v').unwrap_or(version).to_owned();
-    let is_release = |version: &str| {
-        let number = version.strip_prefix('v').unwrap_or(version);
-        matches!(number, "edge" | "stream" | "unstable")
-            || number.starts_with(|first: char| first.is_ascii_digit())
-    };
-    // The release is all from the first number on: some have signs in them.
-    let split = distro.match_indices('-').find_map(|(at, _)| {
-        let (id, version) = (distro.get(..at)?, distro.get(at + 1..)?);
-        is_release(version).then_some((id, version))
-    });
-    let (id, version, codename) = match split {
-        _ if is_release(distro) && !vendor.is_empty() => (vendor, Some(bare(distro)), None),
-        // Namespaces without a number are not versions of what stands before their hyphen.
-        Some((id, "unstable")) if id == "debian" => (id, None, Some("unstable")),
-        Some((id, version)) => (id, Some(bare(version)), None),
-        None if distro == vendor || vendor.is_empty() => (distro, None, None),
-        None if matches!(vendor, "debian" | "ubuntu") => (vendor, None, Some(distro)),
-        None => (distro, None, None),
-    };
-    Some(Release {
-        id: id.to_ascii_lowercase(),
-        version,
-        codename: codename.map(str::to_owned),
-        ..Release::default()
-    })
-}
-
 /// A text without percent signs. One with a control character names nothing.
 pub(crate) fn decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
@@ -213,13 +160,12 @@ mod tests {
     use pellucid_model::PackageEntry;
 
     use super::*;
-    use crate::namespace::namespace_of;
 
     #[test]
     fn what_decides_over_advisories_is_in_a_purl() {
         let read = |text: &str| {
             let purl = Purl::parse(text)?;
-            let namespace = purl.release.as_ref().and_then(namespace_of);
+            let namespace = purl.release.as_ref().and_then(Release::namespace);
             let namespace = namespace.map_or_else(|| "-".to_owned(), |it| it.to_string());
             let Package {
                 kind,
@@ -384,7 +330,7 @@ mod tests {
         let again = |text: &str| {
             let purl = Purl::parse(text)?;
             let entry = PackageEntry {
-                namespace: purl.release.as_ref().and_then(namespace_of),
+                namespace: purl.release.as_ref().and_then(Release::namespace),
                 package: purl.package,
                 locations: Vec::new(),
                 hidden: false,

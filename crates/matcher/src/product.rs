@@ -2,17 +2,19 @@
 //!
 //! A purl names a package where type, namespace and name are equal and everything else that it gives
 //! is: what it leaves out is not compared. Qualifiers that pellucid does not write (`repository_url` on
-//! a package) are not compared either. An image is named by a digest, or by a purl of type `oci` or
+//! a package) are not compared either. Tools write one package of a distribution in several ways
+//! (`distro=debian-12.5`, an epoch beside the version, a source RPM's file), so those are compared by what
+//! they mean. An image is named by a digest, or by a purl of type `oci` or
 //! `docker` with the image's name, and its digest where it gives one.
 
 use std::fmt;
 use std::str::FromStr as _;
 
 use packageurl::{Error as PurlFault, PackageUrl};
-use pellucid_model::{Image, PackageEntry, PackageKind};
+use pellucid_model::{Image, PackageEntry, PackageKind, Release, SourcePackage, distribution};
 
-/// Qualifiers that pellucid writes, and so can compare.
-const COMPARED: [&str; 5] = ["arch", "distro", "epoch", "rpmmod", "upstream"];
+/// Qualifiers that pellucid writes and that are compared as they stand.
+const COMPARED: [&str; 2] = ["arch", "rpmmod"];
 
 /// A purl.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -70,38 +72,78 @@ impl Purl {
     /// Whether it names this package.
     pub fn is_of(&self, entry: &PackageEntry) -> bool {
         // What pellucid writes can always be read; where it could not, nothing is suppressed.
-        Self::new(&entry.purl()).is_ok_and(|own| self.covers(&own))
+        Self::new(&entry.purl()).is_ok_and(|own| self.covers(&own, entry))
     }
 
-    fn covers(&self, own: &Self) -> bool {
+    fn covers(&self, own: &Self, entry: &PackageEntry) -> bool {
         if self.kind != own.kind {
             return false;
         }
         let (wanted, own) = (&self.parsed, &own.parsed);
-        let name = |purl: &PackageUrl<'_>| match PackageKind::from_name(&self.kind) {
+        let kind = PackageKind::from_name(&self.kind);
+        let name = |purl: &PackageUrl<'_>| match kind {
             Some(kind) => kind.normalise(purl.name()).into_owned(),
             None => purl.name().to_owned(),
         };
-        let namespace = |purl: &PackageUrl<'_>| purl.namespace().map(str::to_ascii_lowercase);
-        name(wanted) == name(own)
-            && namespace(wanted) == namespace(own)
-            && wanted.version().is_none_or(|version| {
-                own.version() == Some(version)
-                    // Some write the epoch of an RPM into the version.
-                    || own.qualifiers().get("epoch").is_some_and(|epoch| {
-                        own.version().map(|rest| format!("{epoch}:{rest}")).as_deref() == Some(version)
-                    })
+        let is_named = name(wanted) == name(own) && is_there(wanted, own, entry);
+        let is_version = wanted.version().is_none_or(|version| {
+            let is_whole = version.contains(':') || epoch(wanted).is_some();
+            version_of(wanted) == version_of(own) || !is_whole && own.version() == Some(version)
+        });
+        let source = wanted.qualifiers().get("upstream");
+        let source = source.and_then(|text| SourcePackage::of_purl(text));
+        let is_source = source.is_none_or(|source| {
+            let version = source.version.as_deref();
+            source.name == entry.package.source_name()
+                && version.is_none_or(|version| version == entry.package.source_version())
+        });
+        let mut qualifiers = wanted.qualifiers().iter();
+        is_named
+            && is_version
+            && is_source
+            && qualifiers.all(|(key, value)| {
+                let own = own.qualifiers().get(key.as_ref());
+                !COMPARED.contains(&key.as_ref())
+                    || own.is_none_or(|own| own.eq_ignore_ascii_case(value))
             })
-            && wanted
-                .qualifiers()
-                .iter()
-                .filter(|(key, _)| COMPARED.contains(&key.as_ref()))
-                .all(|(key, value)| {
-                    own.qualifiers()
-                        .get(key.as_ref())
-                        .is_none_or(|own| own.eq_ignore_ascii_case(value))
-                })
     }
+}
+
+/// Whether the package is of the namespace that a purl names, and of the release where it names one.
+fn is_there(wanted: &PackageUrl<'_>, own: &PackageUrl<'_>, entry: &PackageEntry) -> bool {
+    let vendor = |purl: &PackageUrl<'_>| purl.namespace().map(str::to_ascii_lowercase);
+    let namespace = entry.namespace.as_ref();
+    let Some(namespace) = namespace.filter(|_| entry.package.kind.is_os()) else {
+        return vendor(wanted) == vendor(own);
+    };
+    let wanted_vendor = vendor(wanted).unwrap_or_default();
+    match wanted.qualifiers().get("distro") {
+        Some(distro) => {
+            Release::of_purl(&wanted_vendor, distro)
+                .namespace()
+                .as_ref()
+                == Some(namespace)
+        }
+        None => {
+            vendor(wanted) == vendor(own)
+                || distribution(&wanted_vendor) == namespace.distribution()
+        }
+    }
+}
+
+/// An epoch that stands beside the version; one of zero is none.
+fn epoch<'a>(purl: &'a PackageUrl<'_>) -> Option<&'a str> {
+    let epoch = purl.qualifiers().get("epoch").map(AsRef::as_ref);
+    epoch.filter(|epoch| *epoch != "0")
+}
+
+/// The version with its epoch, wherever that stands.
+fn version_of(purl: &PackageUrl<'_>) -> Option<String> {
+    let version = purl.version()?;
+    Some(match epoch(purl) {
+        Some(epoch) if !version.contains(':') => format!("{epoch}:{version}"),
+        _ => version.to_owned(),
+    })
 }
 
 /// The type of a purl, and the purl as one of type `generic`, which has no rules of its own.
@@ -253,5 +295,84 @@ mod tests {
         }
         assert!(Purl::new("pkg:julia").is_err());
         assert!(Purl::new("julia/JSON").is_err());
+    }
+
+    #[test]
+    fn a_package_of_a_distribution_is_meant_however_a_tool_writes_it() {
+        let entry = |kind, namespace: &str, name: &str, version: &str, source: &str| PackageEntry {
+            package: Package {
+                source: Some(SourcePackage {
+                    name: source.to_owned(),
+                    version: None,
+                }),
+                arch: Some("amd64".to_owned()),
+                ..Package::new(kind, name, version)
+            },
+            namespace: Some(Namespace::new(namespace)),
+            locations: Vec::new(),
+            hidden: false,
+            owner: None,
+            detector: "test".to_owned(),
+        };
+        let deb = entry(
+            PackageKind::Deb,
+            "debian:12",
+            "bind9-libs",
+            "1:9.18.33-1",
+            "bind9",
+        );
+        let apk = entry(
+            PackageKind::Apk,
+            "alpine:v3.18",
+            "libssl3",
+            "3.1.0-r0",
+            "openssl",
+        );
+        let rpm = entry(
+            PackageKind::Rpm,
+            "amzn:2",
+            "bind-libs",
+            "32:9.11.4-26",
+            "bind",
+        );
+        for (purl, package, is_it) in [
+            (
+                "pkg:deb/debian/bind9-libs@1:9.18.33-1?distro=debian-12.5",
+                &deb,
+                true,
+            ),
+            (
+                "pkg:deb/debian/bind9-libs@9.18.33-1?distro=bookworm&epoch=1",
+                &deb,
+                true,
+            ),
+            (
+                "pkg:deb/debian/bind9-libs@1%3A9.18.33-1?upstream=bind9",
+                &deb,
+                true,
+            ),
+            ("pkg:deb/debian/bind9-libs@9.18.33-1?epoch=2", &deb, false),
+            ("pkg:deb/debian/bind9-libs?distro=debian-11.9", &deb, false),
+            ("pkg:deb/ubuntu/bind9-libs", &deb, false),
+            ("pkg:deb/debian/bind9-libs?upstream=bind", &deb, false),
+            ("pkg:apk/alpine/libssl3@3.1.0-r0?distro=3.18.4", &apk, true),
+            ("pkg:apk/alpine/libssl3?distro=alpine-3.18.4", &apk, true),
+            ("pkg:apk/alpine/libssl3?distro=3.19.1", &apk, false),
+            (
+                "pkg:rpm/amzn/bind-libs@9.11.4-26?epoch=32&upstream=bind-9.11.4-26.src.rpm",
+                &rpm,
+                true,
+            ),
+            (
+                "pkg:rpm/amazon/bind-libs@32:9.11.4-26?distro=amazon-2%20(Karoo)",
+                &rpm,
+                true,
+            ),
+            ("pkg:rpm/amazon/bind-libs@9.11.4-26", &rpm, true),
+            ("pkg:rpm/amazon/bind-libs@9.11.4-26?epoch=1", &rpm, false),
+            ("pkg:rpm/fedora/bind-libs", &rpm, false),
+        ] {
+            assert_eq!(Purl::new(purl).unwrap().is_of(package), is_it, "{purl}");
+        }
     }
 }

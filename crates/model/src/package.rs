@@ -142,7 +142,9 @@ impl PackageKind {
 
     /// A name as advisories and packages are compared by: what the ecosystem takes for one name is
     /// one name. PyPI as PEP 503 says, NuGet, Packagist, Hex, Pub and Bitnami without letter case,
-    /// Swift without scheme, `.git` and letter case; elsewhere a name is what it is.
+    /// Swift without scheme, `.git` and letter case; elsewhere a name is what it is. Go modules are told
+    /// apart by letter case, but their purls are written in small letters, and no two that differ in
+    /// case alone are known.
     pub fn normalise(self, name: &str) -> Cow<'_, str> {
         match self {
             Self::Pypi => {
@@ -168,7 +170,9 @@ impl PackageKind {
                 let bare = bare.trim_end_matches('/');
                 lower(bare.strip_suffix(".git").unwrap_or(bare))
             }
-            Self::Nuget | Self::Composer | Self::Hex | Self::Pub | Self::Bitnami => lower(name),
+            Self::Golang | Self::Nuget | Self::Composer | Self::Hex | Self::Pub | Self::Bitnami => {
+                lower(name)
+            }
             _ => name.into(),
         }
     }
@@ -226,6 +230,30 @@ pub struct SourcePackage {
     /// Its version where it differs from the binary package's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+}
+
+impl SourcePackage {
+    /// The source package that the qualifier `upstream` of a purl names: `NAME[@VERSION]`, or the file of
+    /// a source RPM.
+    #[must_use]
+    pub fn of_purl(text: &str) -> Option<Self> {
+        if let Some(file) = text.strip_suffix(".src.rpm") {
+            let (rest, _release) = file.rsplit_once('-')?;
+            let (name, _version) = rest.rsplit_once('-')?;
+            return Some(Self {
+                name: name.to_owned(),
+                version: None,
+            });
+        }
+        let (name, version) = match text.split_once('@') {
+            Some((name, version)) => (name, Some(version.to_owned())),
+            None => (text, None),
+        };
+        (!name.is_empty()).then(|| Self {
+            name: name.to_owned(),
+            version,
+        })
+    }
 }
 
 /// An installed package.
@@ -305,7 +333,7 @@ mod tests {
             "github.com/apple/swift-nio",
         );
         check(PackageKind::Npm, "@Scope/Name", "@Scope/Name");
-        check(PackageKind::Golang, "github.com/A/b", "github.com/A/b");
+        check(PackageKind::Golang, "github.com/A/b", "github.com/a/b");
         check(PackageKind::Maven, "org.A:b", "org.A:b");
     }
 }

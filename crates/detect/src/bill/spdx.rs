@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pellucid_model::{Namespace, SourcePackage};
+use pellucid_model::{Namespace, Release, SourcePackage};
 use serde::Deserialize;
 
 use super::{Bill, BillError, Component};
-use crate::detector::Release;
 use crate::purl::Purl;
 
 #[derive(Deserialize)]

@@ -1,11 +1,10 @@
 //! Syft's own JSON: what syft knows of an image, with layers and source packages.
 
-use pellucid_model::{Digest, SourcePackage};
+use pellucid_model::{Digest, Release, SourcePackage};
 use serde::Deserialize;
 
 use super::{Bill, BillError, Component};
 use crate::bill::cyclonedx::is_database;
-use crate::detector::Release;
 use crate::purl::Purl;
 
 #[derive(Deserialize)]

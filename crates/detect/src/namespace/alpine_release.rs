@@ -3,10 +3,11 @@
 //! Edge writes the coming release with `_alpha` and a date (`3.21.0_alpha20240606`).
 
 use pellucid_image::Want;
+use pellucid_model::Release;
 
 use super::os_release::identifier;
 use crate::DetectError;
-use crate::detector::{Candidate, Class, DetectFile, Detected, Detector, Release, Trigger};
+use crate::detector::{Candidate, Class, DetectFile, Detected, Detector, Trigger};
 
 /// The detector.
 pub(crate) struct AlpineRelease;

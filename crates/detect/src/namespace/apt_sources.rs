@@ -7,9 +7,9 @@
 
 use pellucid_image::Want;
 
-use super::{debian_release, ubuntu_release};
 use crate::DetectError;
-use crate::detector::{Candidate, Class, DetectFile, Detected, Detector, Release, Trigger};
+use crate::detector::{Candidate, Class, DetectFile, Detected, Detector, Trigger};
+use pellucid_model::{Release, debian_release, ubuntu_release};
 
 /// The detector.
 pub(crate) struct AptSources;

@@ -4,10 +4,11 @@
 //! Derivatives keep the file of the Debian they were made from; os-release then decides.
 
 use pellucid_image::Want;
+use pellucid_model::Release;
 
 use super::os_release::identifier;
 use crate::DetectError;
-use crate::detector::{Candidate, Class, DetectFile, Detected, Detector, Release, Trigger};
+use crate::detector::{Candidate, Class, DetectFile, Detected, Detector, Trigger};
 
 /// The detector.
 pub(crate) struct DebianVersion;

@@ -4,10 +4,11 @@
 //! `rolling` for its release.
 
 use pellucid_image::Want;
+use pellucid_model::Release;
 
 use super::os_release::{each_assignment, identifier, text};
 use crate::DetectError;
-use crate::detector::{Candidate, Class, DetectFile, Detected, Detector, Release, Trigger};
+use crate::detector::{Candidate, Class, DetectFile, Detected, Detector, Trigger};
 
 /// The detector.
 pub(crate) struct LsbRelease;

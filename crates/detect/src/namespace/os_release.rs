@@ -8,10 +8,10 @@
 //! an `ID` that is no identifier is passed over with a warning.
 
 use pellucid_image::Want;
-use pellucid_model::WarningKind;
+use pellucid_model::{Release, WarningKind};
 
 use crate::DetectError;
-use crate::detector::{Candidate, Class, DetectFile, Detected, Detector, Release, Trigger};
+use crate::detector::{Candidate, Class, DetectFile, Detected, Detector, Trigger};
 
 /// The detector.
 pub(crate) struct OsRelease;

@@ -4,10 +4,11 @@
 //! ship a `redhat-release` that names Red Hat. CentOS Stream is told by its name.
 
 use pellucid_image::Want;
+use pellucid_model::Release;
 
 use super::os_release::{identifier, text};
 use crate::DetectError;
-use crate::detector::{Candidate, Class, DetectFile, Detected, Detector, Release, Trigger};
+use crate::detector::{Candidate, Class, DetectFile, Detected, Detector, Trigger};
 
 /// The detector.
 pub(crate) struct RedhatRelease;
