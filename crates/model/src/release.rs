@@ -111,7 +111,7 @@ impl Release {
         let bare = |version: &str| version.strip_prefix('v').unwrap_or(version).to_owned();
         let is_release = |version: &str| {
             let number = version.strip_prefix('v').unwrap_or(version);
-            matches!(number, "edge" | "stream" | "unstable")
+            matches!(number, "edge" | "stream")
                 || number.starts_with(|first: char| first.is_ascii_digit())
         };
         // The release is all from the first number on: some have signs in them.
@@ -121,11 +121,14 @@ impl Release {
         });
         let (id, version, codename) = match split {
             _ if is_release(distro) && !vendor.is_empty() => (vendor, Some(bare(distro)), None),
-            // Namespaces without a number are not versions of what stands before their hyphen.
-            Some((id, "unstable")) if id == "debian" => (id, None, Some("unstable")),
             Some((id, version)) => (id, Some(bare(version)), None),
             None if distro == vendor || vendor.is_empty() => (distro, None, None),
-            None if matches!(vendor, "debian" | "ubuntu") => (vendor, None, Some(distro)),
+            None if matches!(vendor, "debian" | "ubuntu") => {
+                let codename = distro
+                    .strip_prefix(vendor)
+                    .and_then(|rest| rest.strip_prefix('-'));
+                (vendor, None, Some(codename.unwrap_or(distro)))
+            }
             None => (distro, None, None),
         };
         Self {
