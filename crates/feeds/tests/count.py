@@ -354,9 +354,9 @@ def errata(ecosystem, distribution):
         for name, body in mirror.members(f"https://osv-vulnerabilities.storage.googleapis.com/{ecosystem}/all.zip"):
             record = json.loads(body)
             related = [one for one in record.get("related", []) + record.get("aliases", []) if CVE.search(one)]
-            if record.get("withdrawn") or not related and "SA-" not in record["id"]:
+            if record.get("withdrawn") or not related and "SA-" not in record["id"] or record["id"].startswith("RXSA-"):
                 continue
-            stream = any(re.fullmatch(r"[A-Za-z0-9._+-]+:[A-Za-z0-9._+-]+[,;]?", word) for word in record.get("summary", "").split())
+            stream = any(re.fullmatch(r"[A-Za-z0-9._+-]+:[A-Za-z0-9._+-]+(/.*)?[,;]?", word) for word in record.get("summary", "").split())
             for affected in record.get("affected", ()):
                 fixed = [event.get("fixed", "") for one in affected["ranges"] for event in one["events"]]
                 if stream or not any(re.search(r"\.module[+_]el", one) for one in fixed):

@@ -1,9 +1,10 @@
 //! Errata of the rebuilds of RHEL, in the shape of OSV: one JSON document a bulletin.
 //!
-//! Source: OSV schema 1.6; archives of osv.dev. Names are of binary packages, CVEs stand in `related`
-//! (they are not aliases), the severity is the first word of the summary, and the module stream is only
-//! in the summary, too (`Important: php:7.4 security update`). Colons in identifiers are in the
-//! members' names as well.
+//! Source: OSV schema 1.6; archives of osv.dev. Names are of binary packages with AlmaLinux and of
+//! source packages with Rocky, CVEs stand in `related` (they are not aliases), the severity is the
+//! first word of the summary, and the module streams are only in the summary, too
+//! (`Important: php:7.4 security update`). Which of several streams a package is of is not said: what
+//! is fixed in it is said of each. Colons in identifiers are in the members' names as well.
 //!
 //! Not here: architectures, which these documents do not tell; what is not fixed.
 
@@ -22,6 +23,8 @@ pub(crate) struct Errata {
     pub(crate) ecosystem: &'static str,
     /// The distribution in pellucid's namespaces, and the feed.
     pub(crate) distribution: &'static str,
+    /// What the names are of.
+    pub(crate) name_kind: NameKind,
     /// The archive of all bulletins.
     pub(crate) url: &'static str,
 }
@@ -54,6 +57,11 @@ impl Feed for Errata {
         let document = osv::record(file)?;
         if document.withdrawn.is_some() {
             out.left_out(&document.id, "withdrawn");
+            return Ok(());
+        }
+        // Its kernels' releases (`.el8_10.cloud.0.1`) sort above those of the standard build.
+        if document.id.starts_with("RXSA-") {
+            out.left_out(&document.id, "about a special interest group's build");
             return Ok(());
         }
         let advisory = self.advisory(&document, out);
@@ -112,11 +120,12 @@ impl Errata {
         // The vendor's page first.
         links.sort_by_key(|link| !link.contains("://errata."));
         advisory.links = links;
-        let stream = rpm::stream_of(summary);
+        // RHEL's name was replaced in names of streams, too (`go-toolset:Rocky Linux8`).
+        let title = summary.replace(&format!(":{}", self.ecosystem), ":rhel");
+        let streams = rpm::streams_of(&title);
         for statement in document.affected.iter().flatten() {
-            match self.statement(statement, stream) {
-                Ok(Some(affected)) => advisory.affected.push(affected),
-                Ok(None) => {}
+            match self.statements(statement, &streams) {
+                Ok(affected) => advisory.affected.extend(affected),
                 Err(reason) => out.bad_record(&document.id, &reason),
             }
         }
@@ -125,13 +134,14 @@ impl Errata {
         advisory
     }
 
-    fn statement(
+    /// What is said of a package: once, or once for each stream that it may be part of.
+    fn statements(
         &self,
         statement: &AffectedPackage<'_>,
-        stream: Option<&str>,
-    ) -> Result<Option<Affected>, String> {
+        streams: &[&str],
+    ) -> Result<Vec<Affected>, String> {
         let Some(package) = &statement.package else {
-            return Ok(None);
+            return Ok(Vec::new());
         };
         let name = &*package.name;
         let release = package
@@ -151,23 +161,31 @@ impl Errata {
         let modular = ranges
             .iter()
             .any(|range| range.fixed().is_some_and(rpm::is_modular));
-        if modular && stream.is_none() {
+        if modular && streams.is_empty() {
             return Err(format!(
                 "{name}: built as part of a module that is not named"
             ));
         }
-        Ok(Some(Affected {
+        let one = Affected {
             namespace: Namespace::release_of(self.distribution, release),
             package: name.to_owned(),
-            name_kind: NameKind::Binary,
+            name_kind: self.name_kind,
             status: Status::Affected,
             ranges,
             versions: Vec::new(),
             severity: None,
             arches: Vec::new(),
-            module: stream.filter(|_| modular).map(str::to_owned),
+            module: None,
             cpes: Vec::new(),
             note: None,
-        }))
+        };
+        if !modular {
+            return Ok(vec![one]);
+        }
+        let of = |stream: &&str| Affected {
+            module: Some((*stream).to_owned()),
+            ..one.clone()
+        };
+        Ok(streams.iter().map(of).collect())
     }
 }

@@ -101,22 +101,27 @@ pub(crate) fn drop_epoch_of_zero(range: &mut Range) {
     }
 }
 
-/// The module stream that a bulletin's title names (`Important: php:7.4 security update`).
-pub(crate) fn stream_of(title: &str) -> Option<&str> {
-    title
+/// The module streams that a bulletin's title names (`Moderate: idm:DL1 and idm:client security
+/// update`), without the component of one that may stand behind it (`httpd:2.4/mod_http2`).
+pub(crate) fn streams_of(title: &str) -> Vec<&str> {
+    let plain = |text: &str| {
+        !text.is_empty()
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"._-+".contains(&byte))
+    };
+    let mut streams: Vec<&str> = title
         .split_ascii_whitespace()
         .map(|word| word.trim_matches([',', ';']))
-        .find(|word| {
-            word.split_once(':').is_some_and(|(name, stream)| {
-                let plain = |text: &str| {
-                    !text.is_empty()
-                        && text
-                            .bytes()
-                            .all(|byte| byte.is_ascii_alphanumeric() || b"._-+".contains(&byte))
-                };
-                plain(name) && plain(stream)
-            })
+        .map(|word| word.split_once('/').map_or(word, |(stream, _)| stream))
+        .filter(|word| {
+            word.split_once(':')
+                .is_some_and(|(name, stream)| plain(name) && plain(stream))
         })
+        .collect();
+    streams.sort_unstable();
+    streams.dedup();
+    streams
 }
 
 /// Whether a version's release says that it was built as part of a module.
@@ -142,14 +147,24 @@ mod tests {
         assert_eq!(evr("0:1.2-3"), Some("1.2-3"));
         assert_eq!(evr("1:1.2-3"), Some("1:1.2-3"));
         assert_eq!(evr(""), None);
-        assert_eq!(
-            stream_of("Important: container-tools:rhel8 security and bug fix update"),
-            Some("container-tools:rhel8")
-        );
-        assert_eq!(
-            stream_of("Moderate: 389-ds:1.4 security update"),
-            Some("389-ds:1.4")
-        );
-        assert_eq!(stream_of("Important: bcel security update"), None);
+        for (title, streams) in [
+            (
+                "Important: container-tools:rhel8 security and bug fix update",
+                &["container-tools:rhel8"][..],
+            ),
+            ("Moderate: 389-ds:1.4 security update", &["389-ds:1.4"]),
+            (
+                "Important: httpd:2.4/mod_http2 security update",
+                &["httpd:2.4"],
+            ),
+            (
+                "Moderate: virt:rhel and virt-devel:rhel security, bug fix, and enhancement update",
+                &["virt-devel:rhel", "virt:rhel"],
+            ),
+            ("Important: bcel security update", &[]),
+            ("Important: a/b:c security update", &[]),
+        ] {
+            assert_eq!(streams_of(title), streams, "{title}");
+        }
     }
 }
