@@ -37,6 +37,8 @@ pub(crate) struct Dialect {
     /// The namespaces of a product (`Red Hat Enterprise Linux 8`); `None` if that is no product but
     /// a package; nothing in it if pellucid does not follow the product.
     pub(crate) products: fn(&str) -> Option<Vec<Namespace>>,
+    /// Whether every package stands beside the products it is part of; one that does not is told.
+    pub(crate) names_products: bool,
     /// Whether a criterion's comment may be believed where its test is missing.
     pub(crate) true_comments: bool,
 }

@@ -43,6 +43,7 @@ const RELEASES: &[(&str, &str, &str)] = &[
 
 const DIALECT: Dialect = Dialect {
     products: |_| None,
+    names_products: false,
     true_comments: false,
 };
 

@@ -28,6 +28,7 @@ const DIALECT: Dialect = Dialect {
             (1..=2).contains(&release.len()) && release.bytes().all(|byte| byte.is_ascii_digit());
         good.then(|| vec![Namespace::release_of("oracle", release)])
     },
+    names_products: true,
     true_comments: true,
 };
 

@@ -27,6 +27,7 @@ const DIALECT: Dialect = Dialect {
             .or_else(|| product.strip_prefix("Photon "))?;
         Some(vec![namespace_of(release.trim_end_matches(".0"))])
     },
+    names_products: true,
     true_comments: true,
 };
 

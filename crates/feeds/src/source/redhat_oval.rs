@@ -45,6 +45,7 @@ const DIALECT: Dialect = Dialect {
         let major = release.split('.').next().unwrap_or_default();
         Some(vec![Namespace::release_of("rhel", major)])
     },
+    names_products: true,
     true_comments: true,
 };
 

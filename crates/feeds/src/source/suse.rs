@@ -49,6 +49,7 @@ const PARTS: &[&str] = &[
 
 const DIALECT: Dialect = Dialect {
     products,
+    names_products: true,
     true_comments: false,
 };
 

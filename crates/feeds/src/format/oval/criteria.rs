@@ -1,8 +1,10 @@
 //! From a tree of criteria to statements about packages.
 //!
 //! In an *and*, what is said of product, module and architecture restricts everything beside it, also
-//! inside an *or* that says nothing else (`RHEL 8 is installed` or `CoreOS 4 is installed`). In an
-//! *or*, every part stands for itself.
+//! inside an *or* that says nothing else (`RHEL 8 is installed` or `CoreOS 4 is installed`). A product
+//! that the dialect does not know is told from a package by its test, which asks for a release: it is
+//! one more that is not followed, and those beside it still count. In an *or*, every part stands for
+//! itself.
 
 use pellucid_model::Namespace;
 
@@ -81,6 +83,7 @@ impl Dialect {
             tables,
             out,
             rows: Vec::new(),
+            told: false,
         };
         if let Some(tree) = tree {
             reader.part(&tree, &Scope::default());
@@ -95,6 +98,8 @@ struct Reader<'r> {
     tables: &'r Tables,
     out: &'r mut dyn AdvisorySink,
     rows: Vec<Row>,
+    /// Whether it was told that rows are missing.
+    told: bool,
 }
 
 impl Reader<'_> {
@@ -110,6 +115,9 @@ impl Reader<'_> {
                 let mut scope = scope.clone();
                 for part in parts {
                     self.narrow(part, &mut scope);
+                }
+                if scope.namespaces.is_none() && parts.iter().any(|part| self.is_release(part)) {
+                    scope.namespaces = Some(Vec::new());
                 }
                 for part in parts {
                     self.part(part, &scope);
@@ -130,7 +138,18 @@ impl Reader<'_> {
     }
 
     fn push(&mut self, package: String, verdict: Verdict, own: Vec<String>, scope: &Scope) {
-        if self.rows.len() >= ROWS {
+        let lost = if self.rows.len() >= ROWS {
+            Some("it has too many packages and products")
+        } else if scope.namespaces.is_none() && self.dialect.names_products {
+            Some("no product is named")
+        } else {
+            None
+        };
+        if let Some(reason) = lost {
+            if !std::mem::replace(&mut self.told, true) {
+                let reason = format!("{package}: {reason}");
+                self.out.bad_record(&self.definition.id, &reason);
+            }
             return;
         }
         let arches = match (own.is_empty(), scope.arches.is_empty()) {
@@ -163,22 +182,43 @@ impl Reader<'_> {
                 Said::Package { .. } | Said::Nothing => {}
             },
             Criteria::Group { any: true, parts } => {
-                let mut namespaces = Vec::new();
+                let (mut namespaces, mut known) = (Vec::new(), false);
                 for part in parts {
                     let Criteria::One { comment, test } = part else {
                         return;
                     };
                     match self.said(comment, *test, false) {
-                        Said::Product(more) => namespaces.extend(more),
+                        Said::Product(more) => {
+                            known = true;
+                            namespaces.extend(more);
+                        }
+                        Said::Nothing if self.is_release(part) => {}
                         _ => return,
                     }
                 }
                 namespaces.sort();
                 namespaces.dedup();
-                scope.namespaces = Some(namespaces);
+                if known || scope.namespaces.is_none() {
+                    scope.namespaces = Some(namespaces);
+                }
             }
             Criteria::Group { .. } | Criteria::Unread(_) => {}
         }
+    }
+
+    /// Whether a criterion asks for the release of something installed, as that of a product does.
+    fn is_release(&self, part: &Criteria) -> bool {
+        let Criteria::One { comment, test } = part else {
+            return false;
+        };
+        let Some((test, _, states)) = test.and_then(|test| self.tables.test(test)) else {
+            return false;
+        };
+        comment.ends_with(" is installed")
+            && test.kind == TestKind::Rpm
+            && !test.none
+            && states.iter().any(|state| state.release)
+            && states.iter().all(|state| state.evr.is_none())
     }
 
     /// What a criterion says. Faults are told once, while the packages are read.

@@ -39,6 +39,8 @@ pub(super) struct State {
     pub(super) evr: Option<(Box<str>, Box<str>)>,
     /// A pattern of architectures.
     pub(super) arch: Option<Box<str>>,
+    /// It asks for a version without its release, as that of a product.
+    pub(super) release: bool,
     /// It asks for something else: a key, a release, a name.
     pub(super) other: bool,
 }
@@ -161,7 +163,8 @@ impl Tables {
                         state.evr = Some((operation, xml.text()?.trim().into()));
                     }
                     "arch" => state.arch = Some(xml.text()?.trim().into()),
-                    _ => {
+                    name => {
+                        state.release |= name == "version";
                         state.other = true;
                         xml.skip()?;
                     }
