@@ -14,8 +14,12 @@ pub struct Request {
     pub name: String,
     /// Where upstream serves it.
     pub url: String,
-    /// Where else to look, in this order, if that fails.
+    /// Where else the same file is, in this order, if that fails for whatever reason.
     pub alternatives: Vec<String>,
+    /// What to read in its place, in this order, if it is in none of these places: files that say
+    /// less. A server that fails is no reason to know less than yesterday. Noted as a bad record of
+    /// the update.
+    pub instead: Vec<String>,
     /// Most bytes it may have once unpacked; a larger one is refused.
     pub limit: u64,
     /// Its SHA-256 in lower-case hex, where an index file says it.
@@ -41,6 +45,7 @@ impl Request {
             name: name.into(),
             url: url.into(),
             alternatives: Vec::new(),
+            instead: Vec::new(),
             limit,
             sha256: None,
             member_limit: None,

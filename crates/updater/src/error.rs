@@ -136,6 +136,17 @@ impl FetchError {
             _ => false,
         }
     }
+
+    /// Whether there is no such file, as far as whoever was asked can tell.
+    pub(crate) const fn is_absence(&self) -> bool {
+        matches!(
+            self,
+            Self::Status {
+                status: 404 | 410,
+                ..
+            } | Self::NotInMirror { .. }
+        )
+    }
 }
 
 /// Why a snapshot stays as it is although it should be newer.
@@ -179,15 +190,7 @@ pub enum UpdateError {
 impl UpdateError {
     /// Whether the server, or the mirror, says that there is no such file.
     pub(crate) const fn is_absence(&self) -> bool {
-        matches!(
-            self,
-            Self::Fetch(
-                FetchError::Status {
-                    status: 404 | 410,
-                    ..
-                } | FetchError::NotInMirror { .. }
-            )
-        )
+        matches!(self, Self::Fetch(error) if error.is_absence())
     }
 
     /// The error and its causes in one line.

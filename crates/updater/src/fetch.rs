@@ -33,7 +33,7 @@ pub(crate) struct Fetcher<'a> {
 #[derive(Debug)]
 pub(crate) struct FetchedFile {
     pub(crate) request: Request,
-    /// Where upstream serves it: its URL, or the alternative that answered.
+    /// Where upstream serves it: its URL, or the other that answered.
     url: String,
     download: Download,
     located: Located,
@@ -65,8 +65,16 @@ impl<'a> Fetcher<'a> {
         previous: Option<&Validators>,
     ) -> Result<Got, FetchError> {
         let mirror = self.mirror(key).await?;
-        let mut first_error = None;
-        for url in std::iter::once(&request.url).chain(&request.alternatives) {
+        let mut first_error: Option<FetchError> = None;
+        let same = request.alternatives.iter().map(|url| (url, false));
+        let less = request.instead.iter().map(|url| (url, true));
+        for (url, says_less) in std::iter::once((&request.url, false))
+            .chain(same)
+            .chain(less)
+        {
+            if says_less && !first_error.as_ref().is_none_or(FetchError::is_absence) {
+                break;
+            }
             let located = match &mirror {
                 Some(mirror) => mirror.locate(url),
                 None => Ok(Located::at(Place::Url(url.clone()))),
@@ -76,8 +84,18 @@ impl<'a> Fetcher<'a> {
                 Err(error) => Err(error),
             };
             match got {
-                Ok(got) => return Ok(got),
-                Err(error) => first_error = first_error.or(Some(error)),
+                Ok(got) => {
+                    if says_less {
+                        let wanted = &request.url;
+                        tracing::info!(feed.key = key, "{url} is read, as there is no {wanted}");
+                    }
+                    return Ok(got);
+                }
+                // That a server fails says more than that another has no such file.
+                Err(error) => match &first_error {
+                    Some(first) if !first.is_absence() || error.is_absence() => {}
+                    _ => first_error = Some(error),
+                },
             }
         }
         Err(first_error.unwrap_or(FetchError::Offline {
@@ -307,6 +325,12 @@ impl FetchedFile {
     /// Where upstream serves it.
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Where it is that was read because upstream has no such file as was asked for.
+    pub(crate) fn instead(&self) -> Option<&str> {
+        let is_instead = self.request.instead.contains(&self.url);
+        is_instead.then_some(self.url.as_str())
     }
 
     /// The bytes as they came.

@@ -219,7 +219,9 @@ impl Copier<'_> {
 
     /// The copy of a request's file, if it is there as the list says.
     fn known<'r>(&'r self, request: &'r Request) -> Option<(&'r str, &'r Row)> {
-        let mut urls = std::iter::once(&request.url).chain(&request.alternatives);
+        let mut urls = std::iter::once(&request.url)
+            .chain(&request.alternatives)
+            .chain(&request.instead);
         urls.find_map(|url| {
             let row = self.rows.get(url)?;
             self.open(row, request).ok()?;

@@ -63,6 +63,12 @@ pub(crate) fn build(
     for name in &files.absent {
         sink.bad_record(name, "upstream has no such file");
     }
+    for file in &files.files {
+        if let Some(other) = file.instead() {
+            let reason = format!("upstream has no such file; {other}, which says less, was read");
+            sink.bad_record(&file.request().url, &reason);
+        }
+    }
     let parsed = files
         .files
         .into_iter()

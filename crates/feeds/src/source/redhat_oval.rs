@@ -89,7 +89,7 @@ impl Feed for RedHatOval {
         let old_url = format!("{OLD_FOLDER}/com.redhat.rhsa-RHEL{release}.xml.bz2");
         let mut old = Request::new("archive.xml", old_url, LIMIT);
         // Should the archive of version 1 be gone one day, the main stream is read in its place.
-        old.alternatives = streams
+        old.instead = streams
             .iter()
             .find(|(path, _)| path.contains(&format!("/rhel-{release}.")))
             .or(streams.first())

@@ -97,7 +97,7 @@ impl Feed for Suse {
         let url = format!("{FOLDER}/{file}-affected.xml.gz");
         let mut request = Request::new("oval.xml", url, LIMIT);
         // Not every product line has a file with what is not fixed.
-        request.alternatives = vec![format!("{FOLDER}/{file}.xml.gz")];
+        request.instead = vec![format!("{FOLDER}/{file}.xml.gz")];
         Ok(Plan::Advisories {
             requests: vec![request],
             mark: None,

@@ -280,3 +280,57 @@ async fn an_unreachable_mirror_is_an_error_for_each_feed() {
         Err(UpdateError::Fetch(FetchError::Usage { .. }))
     ));
 }
+
+#[tokio::test]
+async fn a_file_that_says_less_is_read_only_where_there_is_no_other() {
+    const FOLDER: &str = "/ftp.suse.com/pub/projects/security/oval/suse.linux.enterprise.server.15";
+    let world = World::new().await;
+    let (whole, less) = (
+        format!("{FOLDER}-affected.xml.gz"),
+        format!("{FOLDER}.xml.gz"),
+    );
+    let document = include_str!("../../../feeds/tests/data/suse/products/oval.xml");
+    let update = async || world.update(&["suse/server.15"]).await.remove(0);
+    world.server.answer(&less, [Answer::body(document)]);
+
+    // A server that fails has the file, and may have it again in a minute.
+    for status in [500, 503, 403] {
+        world
+            .server
+            .answer(&whole, [Answer::Status(status, Vec::new())]);
+        let error = update().await.result.unwrap_err();
+        let UpdateError::Fetch(FetchError::Status { status: told, .. }) = error else {
+            panic!("{error}");
+        };
+        assert_eq!(told, status);
+    }
+    assert_eq!(world.server.hits(&less).len(), 0);
+
+    world
+        .server
+        .answer(&whole, [Answer::Status(404, Vec::new())]);
+    let outcome = update().await;
+    assert_eq!(published(&outcome.result), (2, 2));
+    let told = &outcome.bad_records.examples[0];
+    assert!(told.0.ends_with(&whole), "{told:?}");
+    assert!(told.1.contains(&less), "{told:?}");
+
+    // Once upstream has it, it is read, and one that fails then is no reason to read less.
+    world.server.answer(&whole, [Answer::body(document)]);
+    let outcome = update().await;
+    assert_eq!(outcome.result.unwrap(), Updated::Unchanged);
+    world
+        .server
+        .answer(&less, [Answer::Status(500, Vec::new())]);
+    world
+        .server
+        .answer(&whole, [Answer::Status(404, Vec::new())]);
+    let error = update().await.result.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            UpdateError::Fetch(FetchError::Status { status: 500, .. })
+        ),
+        "{error}"
+    );
+}
