@@ -82,6 +82,22 @@ pub enum ImageError {
         /// What there is.
         available: Vec<String>,
     },
+    /// An engine has the image, but not for the platform asked for, and nobody else gave it.
+    #[error(
+        "{engine} has the image, but not for {wanted} ({} alone), and it was not to be had elsewhere",
+        available.join(", ")
+    )]
+    OtherPlatform {
+        /// `docker` or `podman`.
+        engine: &'static str,
+        /// What was asked for.
+        wanted: Platform,
+        /// What the engine has.
+        available: Vec<String>,
+        /// Why nobody else gave it.
+        #[source]
+        source: Box<Self>,
+    },
     /// An index, manifest or configuration is not the JSON it should be.
     #[error("{document} is not readable")]
     Json {

@@ -137,9 +137,8 @@ pub struct Expected {
 /// When there is no image, the description is broken, or a limit is reached.
 pub fn open(reference: &str, options: &OpenOptions) -> Result<OpenImage, ImageError> {
     let start = Instant::now();
-    let parsed = parse(reference)?;
-    let (source, asked) = find(&parsed, options, start)?;
-    Ok(OpenImage::new(source.open(asked)?, options, start))
+    let opened = find(&parse(reference)?, options, start, Source::open)?;
+    Ok(OpenImage::new(opened, options, start))
 }
 
 /// Opens the image for every platform it was built for, as [`open`] does for one.
@@ -148,10 +147,9 @@ pub fn open(reference: &str, options: &OpenOptions) -> Result<OpenImage, ImageEr
 /// As [`open`], if any of them cannot be opened.
 pub fn open_all(reference: &str, options: &OpenOptions) -> Result<Vec<OpenImage>, ImageError> {
     let start = Instant::now();
-    let parsed = parse(reference)?;
-    let (source, asked) = find(&parsed, options, start)?;
-    let opened = source.open_all(asked)?.into_iter();
+    let opened = find(&parse(reference)?, options, start, Source::open_all)?;
     Ok(opened
+        .into_iter()
         .map(|one| OpenImage::new(one, options, start))
         .collect())
 }
@@ -170,23 +168,61 @@ fn parse(reference: &str) -> Result<Reference, ImageError> {
     Reference::parse(reference, prefixes)
 }
 
-/// What is where the reference leads, and the source that reads it.
-fn find<'a>(
+/// Opens what is where the reference leads, with the source that reads it. A name is asked of the next
+/// source too where one has the image for other platforms alone.
+fn find<'a, T>(
     asked: &'a Reference,
     options: &'a OpenOptions,
     start: Instant,
-) -> Result<(&'static dyn Source, Asked<'a>), ImageError> {
-    let found = match asked.by_name() {
-        Some(name) => Found::Name(name),
-        None => Found::at(&asked.path, options, start)?,
+    open: impl Fn(&'static dyn Source, Asked<'a>) -> Result<T, ImageError>,
+) -> Result<T, ImageError> {
+    let is_asked = |source: &dyn Source, found: &Found| match asked.source {
+        Some(name) => source.name() == name,
+        None => source.recognises(found, options),
     };
-    let source = match asked.source {
-        Some(name) => SOURCES.iter().find(|source| source.name() == name),
-        None => SOURCES
-            .iter()
-            .find(|source| source.recognises(&found, options)),
+    let of = |found| Asked {
+        reference: asked,
+        found,
+        options,
     };
-    let source = source.ok_or_else(|| ImageError::NotAnImage {
+    let Some(name) = asked.by_name() else {
+        let found = Found::at(&asked.path, options, start)?;
+        let mut sources = SOURCES.iter();
+        return match sources.find(|source| is_asked(**source, &found)) {
+            Some(source) => open(*source, of(found)),
+            None => Err(unknown(asked, &found)),
+        };
+    };
+    let mut otherwise = None;
+    for source in SOURCES {
+        let found = Found::Name(name.clone());
+        if !is_asked(*source, &found) {
+            continue;
+        }
+        match (open(*source, of(found)), otherwise.take()) {
+            (Err(ImageError::NoSuchPlatform { wanted, available }), _) => {
+                otherwise = Some((source.name(), wanted, available));
+            }
+            (Err(error), Some((engine, wanted, available))) => {
+                return Err(ImageError::OtherPlatform {
+                    engine,
+                    wanted,
+                    available,
+                    source: Box::new(error),
+                });
+            }
+            (opened, _) => return opened,
+        }
+    }
+    Err(match otherwise {
+        Some((_, wanted, available)) => ImageError::NoSuchPlatform { wanted, available },
+        None => unknown(asked, &Found::Name(name)),
+    })
+}
+
+/// The error of what no source reads.
+fn unknown(asked: &Reference, found: &Found) -> ImageError {
+    ImageError::NotAnImage {
         path: asked.path.clone(),
         reason: match found {
             Found::Archive(_) => "an archive without manifest.json and index.json",
@@ -194,13 +230,7 @@ fn find<'a>(
             Found::Name(_) => "no source knows that name",
         }
         .to_owned(),
-    })?;
-    let asked = Asked {
-        reference: asked,
-        found,
-        options,
-    };
-    Ok((*source, asked))
+    }
 }
 
 impl OpenImage {

@@ -63,9 +63,10 @@ pub(crate) trait Source: Sync {
     /// Opens the image.
     fn open(&self, asked: Asked<'_>) -> Result<Opened, ImageError>;
 
-    /// Opens the image for every platform it was built for.
+    /// Opens the image for every platform it was built for, or says that it has one alone.
     fn open_all(&self, asked: Asked<'_>) -> Result<Vec<Opened>, ImageError> {
-        self.open(asked).map(|opened| vec![opened])
+        let opened = self.open(asked)?;
+        Ok(vec![only_one_platform(opened)])
     }
 }
 
@@ -186,6 +187,16 @@ impl Found {
     pub(crate) fn has(&self, name: &str) -> bool {
         matches!(self.file(name), Ok(Some(_)))
     }
+}
+
+/// The only image of a place that never holds more, where all platforms were asked for.
+fn only_one_platform(mut opened: Opened) -> Opened {
+    let platform = opened.image.platform.as_ref();
+    let platform = platform.map_or_else(|| "one platform".to_owned(), ToString::to_string);
+    opened.warnings.push(warning(format!(
+        "the image is here for {platform} alone; what it was built for beside that is not looked at"
+    )));
+    opened
 }
 
 /// A warning about an image's description.

@@ -37,12 +37,48 @@ pub(crate) fn has(sockets: &[PathBuf], found: &Found, offline: bool) -> bool {
         .unwrap_or(false)
 }
 
-/// Opens an engine's image.
+/// Opens an engine's image. One that the engine has for other platforms alone is not it.
 pub(crate) fn open(
     daemon: &'static str,
     sockets: &[PathBuf],
-    asked: Asked<'_>,
+    asked: &Asked<'_>,
 ) -> Result<Opened, ImageError> {
+    let mut opened = DockerArchive.open(exported(daemon, sockets, asked)?)?;
+    if let (Some(wanted), Some(own)) = (&asked.options.platform, &opened.image.platform)
+        && !own.serves(wanted)
+    {
+        return Err(ImageError::NoSuchPlatform {
+            wanted: wanted.clone(),
+            available: vec![own.to_string()],
+        });
+    }
+    opened.image.reference = reference(daemon, asked);
+    Ok(opened)
+}
+
+/// Opens an engine's image for every platform that the engine has.
+pub(crate) fn open_all(
+    daemon: &'static str,
+    sockets: &[PathBuf],
+    asked: &Asked<'_>,
+) -> Result<Vec<Opened>, ImageError> {
+    let mut all = DockerArchive.open_all(exported(daemon, sockets, asked)?)?;
+    for opened in &mut all {
+        opened.image.reference = reference(daemon, asked);
+    }
+    Ok(all)
+}
+
+fn reference(daemon: &str, asked: &Asked<'_>) -> String {
+    format!("{daemon}:{}", asked.reference.path.display())
+}
+
+/// What is asked of the archive that an engine exports.
+fn exported<'a>(
+    daemon: &'static str,
+    sockets: &[PathBuf],
+    asked: &Asked<'a>,
+) -> Result<Asked<'a>, ImageError> {
     let text = asked.reference.path.display().to_string();
     let fault = |source: Fault| ImageError::Daemon {
         daemon,
@@ -69,13 +105,11 @@ pub(crate) fn open(
     let file = run(export(socket, &text, &asked.options.limits)).map_err(fault)?;
     let region = Region::whole(file).map_err(|source| ImageError::Spool { source })?;
     let archive = Archive::open(Path::new(&text), region, &asked.options.limits, start)?;
-    let mut opened = DockerArchive.open(Asked {
+    Ok(Asked {
         reference: asked.reference,
         found: Found::Archive(archive),
         options: asked.options,
-    })?;
-    opened.image.reference = format!("{daemon}:{text}");
-    Ok(opened)
+    })
 }
 
 fn listening(sockets: &[PathBuf]) -> Option<&Path> {

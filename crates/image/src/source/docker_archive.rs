@@ -6,7 +6,8 @@
 //! compressed ones occur, so each is told by its first bytes.
 //!
 //! Only a path below `blobs/` declares a digest. Since Docker 25 the archive is an OCI layout as
-//! well; from there comes the manifest's digest.
+//! well; from there come the manifest's digest, and the image for other platforms than that of
+//! `manifest.json`, which lists one of them alone.
 //!
 //! Not here: archives from before Docker 1.10, which have no `manifest.json`.
 
@@ -19,11 +20,12 @@ use crate::layer::compression::Compression;
 use crate::layer::digest::digest_like;
 use crate::reference::names;
 use crate::region::Region;
-use crate::source::oci_layout::manifest_of;
-use crate::source::{Asked, Found, Opened, Regions, Source, warning};
+use crate::source::oci_layout::{manifest_of, open_all_beside, open_beside};
+use crate::source::{Asked, Found, Opened, Regions, Source, only_one_platform, warning};
 use crate::{Expected, ImageError, Mismatch, OpenOptions};
 
 const MANIFEST: &str = "manifest.json";
+const INDEX: &str = "index.json";
 
 /// The `docker-archive:` source.
 pub(crate) struct DockerArchive;
@@ -38,49 +40,95 @@ impl Source for DockerArchive {
     }
 
     fn open(&self, asked: Asked<'_>) -> Result<Opened, ImageError> {
-        let Asked {
-            reference,
-            found,
-            options,
-        } = &asked;
-        let limits = &options.limits;
-        let not_an_image = |reason: &str| ImageError::NotAnImage {
-            path: reference.path.clone(),
-            reason: reason.to_owned(),
-        };
-        let region = found.file(MANIFEST)?.ok_or_else(|| {
-            not_an_image("there is no manifest.json, so docker save did not write it")
+        let saved = Chosen::of(&asked)?;
+        let own = saved.config.platform();
+        if let Some(wanted) = &asked.options.platform
+            && !own.is_some_and(|own| own.serves(wanted))
+            && asked.found.has(INDEX)
+            && let Some(opened) = open_beside(&asked, saved.id)?
+        {
+            return Ok(self.named(&asked, saved.tags, opened));
+        }
+        self.image(&asked, saved)
+    }
+
+    fn open_all(&self, asked: Asked<'_>) -> Result<Vec<Opened>, ImageError> {
+        let saved = Chosen::of(&asked)?;
+        if asked.found.has(INDEX)
+            && let Some(all) = open_all_beside(&asked, saved.id)?
+        {
+            let named = |opened| self.named(&asked, saved.tags.clone(), opened);
+            return Ok(all.into_iter().map(named).collect());
+        }
+        let opened = self.image(&asked, saved)?;
+        Ok(vec![only_one_platform(opened)])
+    }
+}
+
+/// The image of `manifest.json` that is asked for.
+struct Chosen {
+    tags: Vec<String>,
+    /// The layers' places.
+    layers: Vec<String>,
+    id: Digest,
+    config: Config,
+    /// What the configuration is called in messages.
+    config_name: String,
+}
+
+impl Chosen {
+    fn of(asked: &Asked<'_>) -> Result<Self, ImageError> {
+        let limits = &asked.options.limits;
+        let region = asked.found.file(MANIFEST)?;
+        let region = region.ok_or_else(|| ImageError::NotAnImage {
+            path: asked.reference.path.clone(),
+            reason: "there is no manifest.json, so docker save did not write it".to_owned(),
         })?;
         let saved: Vec<Saved> =
             document::json(MANIFEST, &document::read(MANIFEST, &region, limits)?)?;
-        let saved = choose(saved, &asked)?;
-
-        let paths = saved.layers.unwrap_or_default();
-        document::check_layer_count(paths.len(), limits)?;
-        let member = |name: &str| {
-            let name = name.trim_start_matches("./");
-            found.file(name)?.ok_or_else(|| ImageError::Missing {
-                document: MANIFEST.to_owned(),
-                name: name.chars().take(200).collect(),
-            })
-        };
-        let bytes = document::read(&saved.config, &member(&saved.config)?, limits)?;
+        let saved = choose(saved, asked)?;
+        let region = member(&asked.found, &saved.config)?;
+        let bytes = document::read(&saved.config, &region, limits)?;
         let config_name = format!("configuration {:?}", saved.config);
-        let mut warnings = Vec::new();
         let declared = digest_in(&saved.config);
         if let Some(declared) = declared {
             document::verify(&config_name, declared, &bytes)?;
         }
-        let id = digest_like(declared.as_ref(), &bytes);
-        let config: Config = document::json(&config_name, &bytes)?;
-        let diff_ids = config.diff_ids(&config_name, paths.len())?;
+        Ok(Self {
+            tags: saved.repo_tags.unwrap_or_default(),
+            layers: saved.layers.unwrap_or_default(),
+            id: digest_like(declared.as_ref(), &bytes),
+            config: document::json(&config_name, &bytes)?,
+            config_name,
+        })
+    }
+}
+
+impl DockerArchive {
+    /// What the layout beside the list gives, under the names of the list.
+    fn named(&self, asked: &Asked<'_>, tags: Vec<String>, mut opened: Opened) -> Opened {
+        opened.image.reference = self.reference(asked);
+        opened.image.tags = tags;
+        opened
+    }
+
+    fn reference(&self, asked: &Asked<'_>) -> String {
+        format!("{}:{}", self.name(), asked.reference.path.display())
+    }
+
+    fn image(&self, asked: &Asked<'_>, saved: Chosen) -> Result<Opened, ImageError> {
+        let (found, options) = (&asked.found, asked.options);
+        let (limits, paths, config, id) = (&options.limits, saved.layers, saved.config, saved.id);
+        document::check_layer_count(paths.len(), limits)?;
+        let mut warnings = Vec::new();
+        let diff_ids = config.diff_ids(&saved.config_name, paths.len())?;
         let steps = document::steps(&config, paths.len(), &mut warnings);
 
         let mut image = Image {
-            reference: format!("{}:{}", self.name(), reference.path.display()),
+            reference: self.reference(asked),
             id: Some(id),
             digest: None,
-            tags: saved.repo_tags.unwrap_or_default(),
+            tags: saved.tags,
             platform: config.platform(),
             created: config.created.clone(),
             cpe: config.cpe(),
@@ -90,7 +138,7 @@ impl Source for DockerArchive {
         for (index, ((path, diff_id), created_by)) in
             paths.iter().zip(diff_ids).zip(steps).enumerate()
         {
-            let region = member(path)?;
+            let region = member(found, path)?;
             let digest = blob_digest(index, path, diff_id, &region)?;
             image.layers.push(Layer {
                 digest,
@@ -107,8 +155,8 @@ impl Source for DockerArchive {
             });
             regions.push(region);
         }
-        if found.has("index.json") {
-            match manifest_of(found, id, &reference.path, limits) {
+        if found.has(INDEX) {
+            match manifest_of(found, id, &asked.reference.path, limits) {
                 Ok(digest) => image.digest = digest,
                 Err(error) => warnings.push(warning(format!(
                     "the archive's index.json does not tell the manifest's digest: {error}"
@@ -130,6 +178,15 @@ impl Source for DockerArchive {
             read_through,
         })
     }
+}
+
+/// A file that the list names.
+fn member(found: &Found, name: &str) -> Result<Region, ImageError> {
+    let name = name.trim_start_matches("./");
+    found.file(name)?.ok_or_else(|| ImageError::Missing {
+        document: MANIFEST.to_owned(),
+        name: name.chars().take(200).collect(),
+    })
 }
 
 /// The image that the reference names, or the only one.

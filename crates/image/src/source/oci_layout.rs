@@ -10,6 +10,7 @@
 
 mod candidates;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use pellucid_model::{Digest, Platform};
@@ -85,6 +86,29 @@ pub(crate) fn open(source: &str, asked: &Asked<'_>) -> Result<Opened, ImageError
     Ok(opened)
 }
 
+/// Opens the image for the platform that is asked for, of the entry that leads to the manifest with this
+/// configuration. `None` if there is no such entry.
+pub(crate) fn open_beside(asked: &Asked<'_>, config: Digest) -> Result<Option<Opened>, ImageError> {
+    let layout = Layout::of(asked);
+    let Some(candidates) = layout.beside(config)? else {
+        return Ok(None);
+    };
+    let opened = layout.one(candidates, asked.options.platform.as_ref())?;
+    Ok(Some(opened))
+}
+
+/// The same for all platforms. `None` too if the entry is no index, but the image of one platform.
+pub(crate) fn open_all_beside(
+    asked: &Asked<'_>,
+    config: Digest,
+) -> Result<Option<Vec<Opened>>, ImageError> {
+    let layout = Layout::of(asked);
+    match layout.beside(config)? {
+        Some(candidates) if candidates.is_of_index() => layout.all(candidates).map(Some),
+        _ => Ok(None),
+    }
+}
+
 /// The digest of the manifest, somewhere in a layout's index, whose configuration is `config`.
 pub(crate) fn manifest_of(
     found: &Found,
@@ -143,7 +167,32 @@ impl<'a> Layout<'a> {
             opened.image.tags = candidates.tags(candidate);
             Ok(opened)
         });
-        images.collect()
+        let mut images = images.collect::<Result<Vec<_>, ImageError>>()?;
+        let absent: BTreeSet<_> = candidates
+            .absent
+            .iter()
+            .map(|entry| match entry.platform() {
+                Some(platform) => platform.to_string(),
+                None => entry.digest.to_string(),
+            })
+            .collect();
+        if let (Some(first), false) = (images.first_mut(), absent.is_empty()) {
+            let absent: Vec<_> = absent.into_iter().collect();
+            first.warnings.push(warning(format!(
+                "the image's index names what is not here, and was not looked at: {}",
+                absent.join(", ")
+            )));
+        }
+        Ok(images)
+    }
+
+    /// What the entry leads to that also leads to the manifest with this configuration.
+    fn beside(&self, config: Digest) -> Result<Option<Candidates>, ImageError> {
+        let all = self.manifests(Root::all(self.entries()?))?;
+        match all.root_of(config) {
+            Some(root) => self.manifests(vec![root]).map(Some),
+            None => Ok(None),
+        }
     }
 
     /// The entries of `index.json`.

@@ -20,6 +20,10 @@ impl Source for Podman {
     }
 
     fn open(&self, asked: Asked<'_>) -> Result<Opened, ImageError> {
-        daemon::open(self.name(), &asked.options.daemons.podman, asked)
+        daemon::open(self.name(), &asked.options.daemons.podman, &asked)
+    }
+
+    fn open_all(&self, asked: Asked<'_>) -> Result<Vec<Opened>, ImageError> {
+        daemon::open_all(self.name(), &asked.options.daemons.podman, &asked)
     }
 }

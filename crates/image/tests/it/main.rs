@@ -13,6 +13,7 @@ mod hostile;
 mod layer;
 mod lazy;
 mod limits;
+mod platforms;
 mod registry;
 mod seen;
 mod source;

@@ -89,6 +89,23 @@ impl Candidates {
         names.into_iter().collect()
     }
 
+    /// The first entry that leads to the manifest with this configuration.
+    pub(super) fn root_of(mut self, config: Digest) -> Option<Root> {
+        let mut there = self.there.iter();
+        let found = there.find(|candidate| candidate.config.digest == config)?;
+        let at = *found.roots.first()?;
+        (at < self.roots.len()).then(|| self.roots.swap_remove(at))
+    }
+
+    /// Whether an entry is an index, and no manifest itself.
+    pub(super) fn is_of_index(&self) -> bool {
+        let is_manifest = |root: &Root| {
+            let mut there = self.there.iter();
+            there.any(|candidate| candidate.descriptor.digest == root.descriptor.digest)
+        };
+        !self.roots.iter().all(is_manifest)
+    }
+
     /// What chooses each of the entries that lead to an image here.
     fn choices(&self) -> Vec<String> {
         let at: BTreeSet<_> = self.there.iter().flat_map(|one| &one.roots).collect();
