@@ -34,13 +34,14 @@ pub use source::registry::{Login, Rate, RegistryFault, RegistryOptions, Secret};
 
 use std::fmt;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use pellucid_model::{Digest, DigestState, Image, Platform, Warning};
 
 use layer::meter::{Meter, Totals};
 use reference::Reference;
+use rooted::Rooted;
 use source::{Asked, Bytes, Found, Opened, SOURCES, Source};
 
 /// How to open an image.
@@ -165,7 +166,13 @@ fn parse(reference: &str) -> Result<Reference, ImageError> {
     let prefixes = SOURCES
         .iter()
         .map(|source| (source.name(), source.takes_names()));
-    Reference::parse(reference, prefixes)
+    let has_images = |path: &Path| {
+        let options = OpenOptions::default();
+        let found = Rooted::open(path).map(Found::Folder);
+        let source = |found| SOURCES.iter().find(|one| one.recognises(&found, &options));
+        found.is_ok_and(|found| source(found).is_some_and(|source| source.has_several()))
+    };
+    Reference::parse(reference, prefixes, has_images)
 }
 
 /// Opens what is where the reference leads, with the source that reads it. A name is asked of the next

@@ -3,7 +3,8 @@
 //!
 //! A path may hold colons, so the longest path that is there wins and the rest names the image. An
 //! image is named by its tag (`web:1.2`), by its digest, or by its place (`@0`). What is at no path may
-//! be a name, unless it looks like a path.
+//! be a name, unless it looks like a path; and so is what could be a name as a whole, if the path in it
+//! is a folder that holds no images by name.
 
 use std::path::{Path, PathBuf};
 
@@ -23,10 +24,12 @@ pub(crate) struct Reference {
 }
 
 impl Reference {
-    /// Takes a reference apart; `sources` are the prefixes there are, and whether a name follows.
+    /// Takes a reference apart; `sources` are the prefixes there are, and whether a name follows, and
+    /// `has_images` tells whether a folder holds images by name.
     pub(crate) fn parse(
         text: &str,
         sources: impl IntoIterator<Item = (&'static str, bool)>,
+        has_images: impl Fn(&Path) -> bool,
     ) -> Result<Self, ImageError> {
         let prefixed = sources.into_iter().find_map(|(source, named)| {
             Some((source, named, text.strip_prefix(source)?.strip_prefix(':')?))
@@ -55,11 +58,16 @@ impl Reference {
             .rev()
             .filter(|(_, letter)| matches!(letter, ':' | '#'));
         let ends = std::iter::once(rest.len()).chain(colons.map(|(place, _)| place));
+        let is_name = source.is_none() && Name::parse(rest).is_ok();
+        // `node:18` means no folder `node` that has nothing to do with images.
+        let is_meant = |path: &Path, image: &str| {
+            image.is_empty() || !is_name || !path.is_dir() || has_images(path)
+        };
         for end in ends.take(64) {
             let Some((path, image)) = rest.split_at_checked(end) else {
                 continue;
             };
-            if !path.is_empty() && Path::new(path).exists() {
+            if !path.is_empty() && Path::new(path).exists() && is_meant(path.as_ref(), image) {
                 let image = image
                     .strip_prefix([':', '#'])
                     .filter(|image| !image.is_empty());
@@ -136,20 +144,46 @@ mod tests {
             (format!("{path}:web:1.2"), None, Some("web:1.2")),
             (format!("oci:{path}:@1"), Some("oci"), Some("@1")),
         ] {
-            let reference =
-                Reference::parse(&text, [("oci", false), ("oci-archive", false)]).unwrap();
+            let sources = [("oci", false), ("oci-archive", false)];
+            let reference = Reference::parse(&text, sources, |_| false).unwrap();
             assert_eq!(reference.source, source, "{text}");
             assert_eq!(reference.path.to_str().unwrap(), path, "{text}");
             assert_eq!(reference.image.as_deref(), image, "{text}");
         }
-        assert!(Reference::parse("oci:", [("oci", false)]).is_err());
+        assert!(Reference::parse("oci:", [("oci", false)], |_| false).is_err());
+    }
+
+    #[test]
+    fn a_folder_that_is_called_like_an_image_is_not_taken_for_it() {
+        // Tests run in the crate's folder.
+        let parse = |text: &str, has_images: bool| {
+            let sources = [("oci", false), ("dir", false), ("docker", true)];
+            let parsed = Reference::parse(text, sources, |_| has_images).unwrap();
+            (parsed.by_name(), parsed.image)
+        };
+        let name = |text: &str| (Some(text.to_owned()), None);
+        let image = |text: &str| (None, Some(text.to_owned()));
+        assert_eq!(parse("src:18", false), name("src:18"));
+        assert_eq!(parse("src/layer:18", false), name("src/layer:18"));
+        assert_eq!(parse("docker:src:18", false), name("src:18"));
+        for text in ["src:18", "./src:18", "src#18", "src/:18", "oci:src:18"] {
+            assert_eq!(parse(text, true), image("18"), "{text}");
+        }
+        for text in ["./src:18", "src#18", "dir:src:18"] {
+            assert_eq!(parse(text, false), image("18"), "{text}");
+        }
+        // A file is one that someone made of an image.
+        assert_eq!(parse("Cargo.toml:18", false), image("18"));
+        assert_eq!(parse("src", false), (None, None));
     }
 
     #[test]
     fn what_looks_like_a_path_is_no_name() {
         let name = |text| {
             let sources = [("oci", false), ("registry", true)];
-            Reference::parse(text, sources).unwrap().by_name()
+            Reference::parse(text, sources, |_| false)
+                .unwrap()
+                .by_name()
         };
         for text in [
             "alpine",

@@ -57,6 +57,11 @@ pub(crate) trait Source: Sync {
         false
     }
 
+    /// Whether one place may hold several images, of which a name chooses one.
+    fn has_several(&self) -> bool {
+        true
+    }
+
     /// Whether what was found looks like one of its images.
     fn recognises(&self, found: &Found, options: &OpenOptions) -> bool;
 

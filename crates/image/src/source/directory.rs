@@ -36,6 +36,10 @@ impl Source for Directory {
         "dir"
     }
 
+    fn has_several(&self) -> bool {
+        false
+    }
+
     fn recognises(&self, found: &Found, _: &OpenOptions) -> bool {
         let Found::Folder(folder) = found else {
             return false;
@@ -47,6 +51,13 @@ impl Source for Directory {
 
     fn open(&self, asked: Asked<'_>) -> Result<Opened, ImageError> {
         let path = &asked.reference.path;
+        if let Some(image) = &asked.reference.image {
+            return Err(ImageError::Reference {
+                reference: format!("{}:{image}", path.display()),
+                reason: "a root file system is one image, and none is chosen from it; an image that \
+                         is called like a folder is written with its host",
+            });
+        }
         let Found::Folder(folder) = asked.found else {
             return Err(ImageError::NotAnImage {
                 path: path.clone(),

@@ -88,3 +88,14 @@ fn a_directory_that_is_no_root_needs_the_prefix() {
     let layers = image(&format!("dir:{path}"), &OpenOptions::default()).unwrap();
     assert_eq!(layers[0].0[0].0, "file x 1");
 }
+
+#[test]
+fn nothing_is_chosen_from_a_root_file_system() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("etc")).unwrap();
+    let path = folder.path().to_str().unwrap();
+    for reference in [format!("{path}:18"), format!("dir:{path}:18")] {
+        let said = seen::chain(&image(&reference, &OpenOptions::default()).unwrap_err());
+        assert!(said.contains("none is chosen from it"), "{said}");
+    }
+}
