@@ -4,6 +4,7 @@
 //! The export is a stream that names its images at its end, so it goes through an unnamed temporary
 //! file. Nothing is asked of an engine but whether it has the image, and the image.
 
+use std::borrow::Cow;
 use std::io::Write as _;
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,7 @@ pub(crate) fn has(sockets: &[PathBuf], found: &Found, offline: bool) -> bool {
     };
     is_name(name)
         && run(async {
+            let name = complete(name);
             let request = client(socket)?.get(format!("http://localhost/images/{name}/json"));
             let answer = tokio::time::timeout(QUESTION, request.send()).await??;
             Ok(answer.status().as_u16() == 200)
@@ -102,7 +104,7 @@ fn exported<'a>(
         fault(format!("there is no socket at {}", all.join(" or ")).into())
     })?;
     let start = Instant::now();
-    let file = run(export(socket, &text, &asked.options.limits)).map_err(fault)?;
+    let file = run(export(socket, &complete(&text), &asked.options.limits)).map_err(fault)?;
     let region = Region::whole(file).map_err(|source| ImageError::Spool { source })?;
     let archive = Archive::open(Path::new(&text), region, &asked.options.limits, start)?;
     Ok(Asked {
@@ -121,9 +123,22 @@ fn listening(sockets: &[PathBuf]) -> Option<&Path> {
 
 /// A name, or an id: both are part of an address.
 fn is_name(text: &str) -> bool {
+    is_id(text) || Name::parse(text).is_ok()
+}
+
+fn is_id(text: &str) -> bool {
     let id = text.strip_prefix("sha256:").unwrap_or(text);
-    let is_id = (8..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_id || Name::parse(text).is_ok()
+    (8..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// The name with its tag: asked to export one without, Docker gives every tag of the repository.
+fn complete(text: &str) -> Cow<'_, str> {
+    match Name::parse(text) {
+        Ok(name) if name.tag.is_none() && name.digest.is_none() && !is_id(text) => {
+            Cow::Owned(format!("{text}:latest"))
+        }
+        _ => Cow::Borrowed(text),
+    }
 }
 
 fn run<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {

@@ -9,11 +9,12 @@
 mod build;
 mod containerd;
 mod directory;
+mod engine;
 mod hostile;
 mod layer;
 mod lazy;
 mod limits;
-mod platforms;
+
 mod registry;
 mod seen;
 mod source;

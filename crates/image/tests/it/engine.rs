@@ -1,4 +1,4 @@
-//! One platform of several, or all, where `docker save` or an engine holds them.
+//! Engines; and one platform of several, or all, where `docker save` or an engine holds them.
 
 use pellucid_image::{ImageError, OpenImage, OpenOptions, open, open_all};
 use pellucid_testkit::registry::Registry;
@@ -185,4 +185,27 @@ fn an_engine_s_only_platform_is_not_taken_for_another() {
     options.platform = None;
     let all = open_all("podman:app:1.0", &options).unwrap();
     assert!(warnings(&all)[0].contains("is here for linux/amd64 alone"));
+}
+
+#[test]
+fn an_engine_is_asked_for_one_tag_and_never_for_a_repository() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = || docker("app:latest", &tars("amd64")).tar();
+    let engine = Engine::start(folder.path(), "app:latest", archive());
+    let mut options = OpenOptions::default();
+    options.daemons.docker = vec![engine.socket()];
+    for reference in ["docker:app", "app", "docker:app:latest"] {
+        let opened = open(reference, &options).unwrap();
+        assert_eq!(held(&opened), of("amd64"));
+        let name = reference.strip_prefix("docker:").unwrap_or(reference);
+        assert_eq!(opened.image().reference, format!("docker:{name}"));
+    }
+    let asked = engine.asked();
+    let of_tag = |target: &String| target.starts_with("/images/app:latest/");
+    assert!(asked.iter().all(of_tag), "{asked:?}");
+    // An id has no tag.
+    let other = tempfile::tempdir().unwrap();
+    let engine = Engine::start(other.path(), "0123456789ab", archive());
+    options.daemons.docker = vec![engine.socket()];
+    assert!(open("docker:0123456789ab", &options).is_ok());
 }
