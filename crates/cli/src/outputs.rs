@@ -17,6 +17,9 @@ use crate::output;
 /// Most bytes of a template that are read; one that is larger is refused.
 const TEMPLATE: u64 = 2 << 20;
 
+/// Most warnings of one report on standard error.
+const WARNINGS: usize = 20;
+
 /// What stands for the image in a file's name.
 const IMAGE: &str = "{image}";
 
@@ -132,6 +135,14 @@ impl Outputs {
     }
 
     fn write_to(&self, report: &Report, named: impl Fn(&Path) -> PathBuf) -> anyhow::Result<()> {
+        let tells_warnings = |wanted: &Wanted| match &wanted.format {
+            Chosen::Known(format) => format.tells_warnings(),
+            // What a template leaves out is known to nobody.
+            Chosen::Template(_) => false,
+        };
+        if !self.wanted.iter().any(tells_warnings) {
+            say_warnings(report);
+        }
         // Files first: a reader of standard output that went away must not cost a file.
         let mut wanted: Vec<&Wanted> = self.wanted.iter().collect();
         wanted.sort_by_key(|wanted| wanted.file.is_none());
@@ -151,6 +162,14 @@ impl Outputs {
                 Chosen::Template(template) => template.write(report, &style, out),
             })
         })
+    }
+}
+
+/// Says on standard error the warnings of a report that is shown without them.
+pub(crate) fn say_warnings(report: &Report) {
+    let image = &report.inventory.image.reference;
+    for text in report.first_warnings(WARNINGS) {
+        tracing::warn!("{image}: {text}");
     }
 }
 

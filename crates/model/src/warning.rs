@@ -3,6 +3,8 @@
 //! A warning is data: it is part of the report. Anything that would make the list of packages
 //! shorter without a trace is an error instead.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// What sort of thing went wrong.
@@ -63,5 +65,22 @@ impl Warning {
             line,
             message: message.into(),
         }
+    }
+}
+
+/// The sentence, after the place it is about.
+impl fmt::Display for Warning {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(layer) = self.layer {
+            write!(out, "layer {layer}, ")?;
+        }
+        if let Some(path) = &self.path {
+            write!(out, "file {path}")?;
+            if let Some(line) = self.line {
+                write!(out, " line {line}")?;
+            }
+            out.write_str(": ")?;
+        }
+        out.write_str(&self.message)
     }
 }

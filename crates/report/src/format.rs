@@ -50,6 +50,11 @@ pub trait Format: Sync {
         false
     }
 
+    /// Whether it tells the report's warnings, so that whoever writes it need not tell them beside it.
+    fn tells_warnings(&self) -> bool {
+        false
+    }
+
     /// Writes the report. Where it carries no assessment, the packages alone are written.
     ///
     /// # Errors
@@ -78,6 +83,9 @@ pub const FORMATS: &[&dyn Format] = &[
 pub fn format(name: &str) -> Option<&'static dyn Format> {
     FORMATS.iter().copied().find(|format| format.name() == name)
 }
+
+/// Most warnings in a format that other tools read.
+const WARNINGS: usize = 1000;
 
 /// The time that a format which demands one writes.
 fn time(report: &Report, style: &Style) -> jiff::Timestamp {

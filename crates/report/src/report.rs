@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use pellucid_model::{Coverage, Finding, Inventory, Severity, SnapshotRef, Suppressed, Warning};
 
+use crate::verdict::counted;
+
 /// Which pellucid wrote a report.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Tool {
@@ -130,5 +132,16 @@ impl Report {
             warnings,
             assessment,
         }
+    }
+
+    /// The first so many warnings, each a sentence, and one that says how many more there are.
+    pub fn first_warnings(&self, most: usize) -> Vec<String> {
+        let told = self.warnings.iter().take(most);
+        let mut told: Vec<String> = told.map(ToString::to_string).collect();
+        if self.warnings.len() > most {
+            let more = counted(self.warnings.len() - most, "more warning");
+            told.push(format!("{more}; a report as json has all"));
+        }
+        told
     }
 }

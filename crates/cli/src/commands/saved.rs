@@ -13,6 +13,7 @@ use pellucid_snapshot::Catalog;
 use super::{packages, scan};
 use crate::args::{ImageArgs, ReportArgs, Talk};
 use crate::exit::Usage;
+use crate::outputs;
 use crate::rules::Rules;
 
 /// Most bytes of a saved report.
@@ -30,27 +31,31 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Report> {
     pellucid_report::read_json(&json).with_context(cannot_read)
 }
 
-/// A saved report, or a scan of the image of that name.
+/// A saved report, or a scan of the image of that name. Its warnings are told on standard error: what
+/// is made of it has no place for them.
 pub(super) fn report(
     source: &str,
     catalog: &Catalog,
     args: &ReportArgs,
     talk: &Talk,
 ) -> anyhow::Result<Report> {
-    if is_report(Path::new(source)) {
-        return read(Path::new(source));
-    }
-    let inventory = scanned(source, args.data.offline, talk)?;
-    let rules = Rules::of_rules(args.rules.clone())?;
-    scan::report(
-        inventory,
-        catalog,
-        &args.data,
-        &args.freshness,
-        &rules,
-        false,
-        talk,
-    )
+    let report = if is_report(Path::new(source)) {
+        read(Path::new(source))?
+    } else {
+        let inventory = scanned(source, args.data.offline, talk)?;
+        let rules = Rules::of_rules(args.rules.clone())?;
+        scan::report(
+            inventory,
+            catalog,
+            &args.data,
+            &args.freshness,
+            &rules,
+            false,
+            talk,
+        )?
+    };
+    outputs::say_warnings(&report);
+    Ok(report)
 }
 
 /// What is in the image of that name, or was when the report was saved.

@@ -1,6 +1,8 @@
 //! What is printed, and where to.
 
-use crate::bench::{Bench, Run};
+use pellucid_testkit::LayerBuilder;
+
+use crate::bench::{Bench, Run, debian, status};
 
 /// A report without what differs from build to build.
 fn steady(text: &str) -> String {
@@ -53,6 +55,37 @@ fn packages_as_a_table_and_as_json() {
         |arguments: &[&str]| bench.run(&[&["packages", "image.tar"], arguments].concat());
     insta::assert_snapshot!("packages-table", steady(&packages(&[]).ended(0)));
     insta::assert_snapshot!("packages-json", steady(&packages(&["-f", "json"]).ended(0)));
+}
+
+#[test]
+fn warnings_are_told_beside_the_formats_that_do_not_tell_them() {
+    let bench = Bench::new();
+    let broken = format!("Package: lost\nStatus: install ok installed\n\n{}", {
+        status(&[("tar", "1.34+dfsg-1.2", "tar")])
+    });
+    bench.image(debian().layer(LayerBuilder::new().file("var/lib/dpkg/status", broken)));
+    let told = "warning: docker-archive:image.tar: layer 2, file var/lib/dpkg/status line ";
+    for format in ["csv", "cyclonedx", "junit", "plan", "markdown"] {
+        let run = bench.scan(&["-f", format]);
+        assert!(run.stderr.starts_with(told), "{format}: {}", run.stderr);
+    }
+    let packages = ["packages", "image.tar", "-f", "spdx-json"];
+    let run = bench.run(&packages);
+    assert!(run.stderr.starts_with(told), "{}", run.stderr);
+    assert_eq!(
+        bench.run(&[&packages[..], &["-q"]].concat()).stderr,
+        String::new()
+    );
+    // One that tells them is enough.
+    for outputs in [
+        &["-f", "gitlab"][..],
+        &["-f", "csv", "-o", "json=report.json"],
+    ] {
+        assert_eq!(bench.scan(outputs).stderr, "", "{outputs:?}");
+    }
+    // What has no place for them says them too.
+    let run = bench.run(&["diff", "report.json", "report.json"]);
+    assert!(run.stderr.starts_with(told), "{}", run.stderr);
 }
 
 #[test]

@@ -14,9 +14,12 @@ use pellucid_model::{Finding, PackageEntry, Severity};
 use serde_json::{Value, json};
 
 use super::json::printer;
-use crate::format::{Format, Style, set, time};
+use crate::format::{Format, Style, WARNINGS, set, time};
 use crate::verdict::counted;
 use crate::{Report, escape, fingerprint, order, verdict};
+
+/// Most letters of a message.
+const MESSAGE: usize = 1000;
 
 /// GitLab's report.
 pub(crate) struct Gitlab;
@@ -24,6 +27,10 @@ pub(crate) struct Gitlab;
 impl Format for Gitlab {
     fn name(&self) -> &'static str {
         "gitlab"
+    }
+
+    fn tells_warnings(&self) -> bool {
+        true
     }
 
     fn write(&self, report: &Report, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
@@ -54,7 +61,7 @@ impl Format for Gitlab {
                 "scanner": tool,
                 "start_time": at,
                 "end_time": at,
-                "status": "success",
+                "status": if report.assessment.is_some() { "success" } else { "failure" },
                 "type": "container_scanning",
                 "messages": messages(report, style),
             },
@@ -65,17 +72,26 @@ impl Format for Gitlab {
     }
 }
 
-/// What the scan has to say beside findings: what is not covered first. Suppressed findings are
-/// messages: as vulnerabilities they would be open ones, since the report has no word for dismissed.
+/// What the scan has to say beside findings: what is not covered first, because GitLab takes a list
+/// without vulnerabilities for one in which all are fixed. Suppressed findings are messages: as
+/// vulnerabilities they would be open ones, since the report has no word for dismissed.
 fn messages(report: &Report, style: &Style) -> Vec<Value> {
-    let assessment = report.assessment.iter();
-    let unanswered = assessment.clone().flat_map(verdict::unanswered);
-    let ended = assessment.flat_map(verdict::ended);
-    let message = |level: &str, text: &str| json!({"level": level, "value": text});
+    let unanswered = match &report.assessment {
+        Some(assessment) => verdict::unanswered(assessment),
+        None => vec!["No answer: no advisory was asked about these packages".to_owned()],
+    };
+    let ended = report.assessment.iter().flat_map(verdict::ended);
+    let message = |level: &str, text: &str| {
+        let text = escape::shortened(text, MESSAGE);
+        json!({"level": level, "value": text})
+    };
     let mut messages: Vec<Value> = unanswered
-        .map(|text| message("fatal", &text))
+        .iter()
+        .map(|text| message("fatal", text))
         .chain(ended.map(|text| message("warn", &text)))
         .collect();
+    let warnings = report.first_warnings(WARNINGS);
+    messages.extend(warnings.iter().map(|text| message("warn", text)));
     let suppressed = verdict::suppressed(report);
     if !suppressed.is_empty() {
         let count = counted(suppressed.len(), "finding");

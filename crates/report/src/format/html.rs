@@ -33,6 +33,10 @@ impl Format for Html {
         "html"
     }
 
+    fn tells_warnings(&self) -> bool {
+        true
+    }
+
     fn write(&self, report: &Report, _: &Style, out: &mut dyn io::Write) -> io::Result<()> {
         let image = &report.inventory.image;
         let name = image.tags.first().unwrap_or(&image.reference);
@@ -392,15 +396,7 @@ fn warnings(out: &mut dyn io::Write, report: &Report) -> io::Result<()> {
         counted(report.warnings.len(), "warning")
     )?;
     for warning in &report.warnings {
-        let place = warning
-            .path
-            .as_ref()
-            .map_or_else(String::new, |path| format!("{path}: "));
-        writeln!(
-            out,
-            "<li>{}</li>",
-            text(&format!("{place}{}", warning.message))
-        )?;
+        writeln!(out, "<li>{}</li>", text(&warning.to_string()))?;
     }
     writeln!(out, "</ul></section>")
 }

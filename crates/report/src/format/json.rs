@@ -29,6 +29,10 @@ impl Format for Json {
         "json"
     }
 
+    fn tells_warnings(&self) -> bool {
+        true
+    }
+
     fn write(&self, report: &Report, _: &Style, out: &mut dyn io::Write) -> io::Result<()> {
         printer::print(&wire::Report::of(report), out)
     }

@@ -16,7 +16,7 @@ use pellucid_model::{Finding, Image, PackageEntry, Severity, Suppressed};
 use serde_json::{Value, json};
 
 use super::json::printer;
-use crate::format::{Format, Style, set};
+use crate::format::{Format, Style, WARNINGS, set};
 use crate::{Report, cvss, escape, exploitation, fingerprint, order, verdict};
 
 /// Most results of a run; a file with more is refused.
@@ -31,6 +31,10 @@ pub(crate) struct Sarif;
 impl Format for Sarif {
     fn name(&self) -> &'static str {
         "sarif"
+    }
+
+    fn tells_warnings(&self) -> bool {
+        true
     }
 
     fn write(&self, report: &Report, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
@@ -285,12 +289,8 @@ fn notifications(report: &Report, left_out: usize) -> Vec<Value> {
             &format!("{left_out} less severe findings are over SARIF's limit"),
         );
     }
-    for warning in report.warnings.iter().take(1000) {
-        let place = warning
-            .path
-            .as_ref()
-            .map_or_else(String::new, |path| format!("{path}: "));
-        notify("warning", &format!("{place}{}", warning.message));
+    for text in report.first_warnings(WARNINGS) {
+        notify("warning", &text);
     }
     notifications
 }

@@ -28,6 +28,10 @@ impl Format for Table {
         "table"
     }
 
+    fn tells_warnings(&self) -> bool {
+        true
+    }
+
     fn write(&self, report: &Report, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
         let mut page = Page::new(out, style);
         head(&mut page, &report.inventory)?;
@@ -336,19 +340,7 @@ fn warnings(page: &mut Page<'_>, warnings: &[Warning], detail: bool) -> io::Resu
         WARNINGS_SHOWN
     };
     for warning in warnings.iter().take(shown) {
-        let mut line = vec![plain("- ")];
-        if let Some(layer) = warning.layer {
-            line.push(plain(format!("layer {layer}, ")));
-        }
-        if let Some(path) = &warning.path {
-            line.push(plain(format!("file {path}")));
-            if let Some(number) = warning.line {
-                line.push(plain(format!(" line {number}")));
-            }
-            line.push(plain(": "));
-        }
-        line.push(plain(&warning.message));
-        page.paragraph(2, &line)?;
+        page.paragraph(2, &[plain(format!("- {warning}"))])?;
     }
     if let Some(more) = warnings.len().checked_sub(shown).filter(|more| *more > 0) {
         page.paragraph(2, &[plain(format!("- {more} more; --detail shows all"))])?;

@@ -127,6 +127,42 @@ fn a_suppressed_finding_is_told_wherever_it_has_a_place() {
 }
 
 #[test]
+fn warnings_are_told_by_the_formats_that_say_so() {
+    let telling = pellucid_report::FORMATS
+        .iter()
+        .filter(|format| format.tells_warnings());
+    let telling: Vec<&str> = telling.map(|format| format.name()).collect();
+    assert_eq!(telling, ["table", "json", "html", "sarif", "gitlab"]);
+    for format in telling {
+        let text = shown(&report(), format, Style::default());
+        for told in ["has no version", "debian could not be updated"] {
+            assert!(text.contains(told), "{format}: {told}\n{text}");
+        }
+    }
+    let mut report = report();
+    let one = report.warnings[0].clone();
+    report.warnings = vec![one; 1002];
+    let gitlab = json(&report, "gitlab");
+    let messages = gitlab["scan"]["messages"].as_array().unwrap();
+    let last = messages.last().unwrap();
+    assert_eq!(last["level"], "warn");
+    let text = last["value"].as_str().unwrap();
+    assert!(text.starts_with("2 more warnings"), "{text}");
+}
+
+#[test]
+fn gitlab_is_told_where_no_advisory_was_asked() {
+    // GitLab takes a list without vulnerabilities for one in which all are fixed.
+    let gitlab = json(&packages(), "gitlab");
+    assert_eq!(gitlab["scan"]["status"], "failure");
+    let first = &gitlab["scan"]["messages"][0];
+    assert_eq!(first["level"], "fatal");
+    let text = first["value"].as_str().unwrap();
+    assert!(text.contains("no advisory was asked"), "{text}");
+    assert_eq!(json(&report(), "gitlab")["scan"]["status"], "success");
+}
+
+#[test]
 fn sarif_is_as_code_scanning_wants_it() {
     let sarif = json(&report(), "sarif");
     let run = &sarif["runs"][0];
