@@ -3,6 +3,18 @@
 use crate::text;
 
 #[test]
+fn the_image_has_the_certificate_authorities_that_it_names() {
+    let image = text("packaging/Dockerfile");
+    let (_, named) = image.split_once("SSL_CERT_FILE=").unwrap();
+    let named = named.split_whitespace().next().unwrap();
+    let mut copies = image.lines().filter(|line| line.starts_with("COPY "));
+    assert!(
+        copies.any(|line| line.ends_with(&format!(" {named}"))),
+        "packaging/Dockerfile copies nothing to {named}: no registry and no feed could be asked"
+    );
+}
+
+#[test]
 fn what_pipelines_run_is_pinned() {
     let page = text("docs/ci.md");
     let mut found = 0;
