@@ -189,6 +189,7 @@ impl Rules {
             gate: (!self.policy.fail.is_empty()).then_some(gate),
             findings: judged.findings,
             coverage: matched.coverage,
+            left_to_owners: matched.left_to_owners,
             enrichment: matched.enrichment,
             left_out: judged.left_out,
             suppressed,

@@ -2,28 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use pellucid_model::{Coverage, Inventory, Namespace, PackageKind};
+use pellucid_model::{Coverage, Inventory, Namespace, PackageEntry, PackageKind};
 
-use crate::find::is_matched;
-use crate::{MatchOptions, Products, Sources, end_of_life};
+use crate::{Products, Sources, end_of_life};
 
-/// The coverage of an inventory, sorted by namespace; packages of no known namespace first.
-pub(crate) fn of(
-    inventory: &Inventory,
+/// The coverage of an inventory, sorted by namespace; packages of no known namespace first. `matched`
+/// are those of its packages that are compared with advisories.
+pub(crate) fn of<'a>(
+    inventory: &'a Inventory,
+    matched: impl Iterator<Item = &'a PackageEntry>,
     sources: &Sources,
     products: &BTreeMap<&Namespace, Products>,
-    options: &MatchOptions,
+    today: i64,
 ) -> Vec<Coverage> {
     let mut counts: BTreeMap<Option<&Namespace>, usize> = BTreeMap::new();
     let mut without_group = 0;
     for distribution in &inventory.distributions {
         counts.insert(Some(&distribution.namespace), 0);
     }
-    for entry in inventory
-        .packages
-        .iter()
-        .filter(|entry| is_matched(entry, options))
-    {
+    for entry in matched {
         *counts.entry(entry.namespace.as_ref()).or_default() += 1;
         let is_whole = entry.package.kind != PackageKind::Maven || entry.package.name.contains(':');
         without_group += usize::from(!is_whole);
@@ -33,7 +30,7 @@ pub(crate) fn of(
         .map(|(namespace, packages)| match namespace {
             Some(namespace) => {
                 let products = products.get(namespace);
-                let mut known = known(namespace, packages, sources, products, options.today);
+                let mut known = known(namespace, packages, sources, products, today);
                 if without_group > 0 && namespace.as_str() == PackageKind::Maven.name() {
                     let note = format!(
                         "{without_group} of them name no group, so that no advisory can be found for them"

@@ -12,6 +12,7 @@ use pellucid_snapshot::{AdvisoryRef, Entry, SnapshotError};
 
 use crate::enrichment::enrich;
 use crate::finding::{Advisories, AdvisoryKey, Hit, findings_of};
+use crate::owned::left_to_owners;
 use crate::statement::{Subject, Unplaced, Verdict, judge, subjects};
 use crate::{Products, Source, Sources, coverage};
 
@@ -33,6 +34,9 @@ pub struct Matched {
     pub findings: Vec<Finding>,
     /// Which data answered for which namespace, sorted by namespace.
     pub coverage: Vec<Coverage>,
+    /// Packages that were not matched, because the advisories of their owner's distribution decide;
+    /// by their place in the inventory.
+    pub left_to_owners: BTreeSet<usize>,
     /// Which data added to the findings, sorted by key.
     pub enrichment: Vec<SnapshotRef>,
     /// What could not be compared.
@@ -65,8 +69,8 @@ pub enum MatchError {
 
 /// Matches every package of an inventory.
 ///
-/// Left out are packages that a distribution's package owns (its advisories decide) and, unless asked
-/// for, hidden ones.
+/// Left out are packages that a distribution's package owns, where the distribution's advisories speak
+/// of that one, and, unless asked for, hidden ones.
 ///
 /// # Errors
 /// A snapshot is damaged.
@@ -76,11 +80,15 @@ pub fn find(
     options: &MatchOptions,
 ) -> Result<Matched, MatchError> {
     let products = products(inventory, sources)?;
+    let left_to_owners = left_to_owners(inventory, sources)?;
+    let is_matched = |index: usize, entry: &PackageEntry| {
+        !left_to_owners.contains(&index) && (options.hidden || !entry.hidden)
+    };
     let packages: Vec<Installed<'_>> = inventory
         .packages
         .iter()
         .enumerate()
-        .filter(|(_, entry)| is_matched(entry, options))
+        .filter(|(index, entry)| is_matched(*index, entry))
         .filter_map(|(index, entry)| {
             let namespace = entry.namespace.as_ref()?;
             Some(Installed {
@@ -119,10 +127,14 @@ pub fn find(
     findings.sort_by(|a: &Finding, b| (a.package, &a.id).cmp(&(b.package, &b.id)));
     let mut warnings: Vec<Warning> = warnings.into_values().collect();
     warnings.sort();
-    let coverage = coverage::of(inventory, sources, &products, options);
+    let packages = inventory.packages.iter().enumerate();
+    let packages = packages.filter(|(index, entry)| is_matched(*index, entry));
+    let packages = packages.map(|(_, entry)| entry);
+    let coverage = coverage::of(inventory, packages, sources, &products, options.today);
     Ok(Matched {
         findings,
         coverage,
+        left_to_owners,
         enrichment: sources.enrichment(),
         warnings,
     })
@@ -199,7 +211,7 @@ fn products<'a>(
     products.collect()
 }
 
-fn damaged(namespace: &Namespace) -> impl FnOnce(SnapshotError) -> MatchError {
+pub(crate) fn damaged(namespace: &Namespace) -> impl FnOnce(SnapshotError) -> MatchError {
     move |error| MatchError::Snapshot {
         namespace: namespace.to_string(),
         source: Box::new(error),
@@ -268,11 +280,6 @@ fn found(hits: &[(&Asked<'_>, Vec<Hit<'_>>)], advisories: &Advisories) -> Vec<Fi
         ));
     }
     findings
-}
-
-/// Whether a package is compared with advisories under these options.
-pub(crate) fn is_matched(entry: &PackageEntry, options: &MatchOptions) -> bool {
-    entry.owner.is_none() && (options.hidden || !entry.hidden)
 }
 
 /// A package, and what is said under its names.

@@ -13,6 +13,7 @@ mod end_of_life;
 mod enrichment;
 mod find;
 mod finding;
+mod owned;
 mod pattern;
 mod policy;
 mod product;

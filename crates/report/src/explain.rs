@@ -4,10 +4,9 @@ use std::io;
 
 use pellucid_model::{Affected, Coverage, Digest, Finding, NameKind, PackageEntry, Status};
 
-use crate::Report;
 use crate::format::Style;
 use crate::layout::{Page, Paint, plain, span};
-use crate::{order, verdict};
+use crate::{Assessment, Report, order, verdict};
 
 /// What a snapshot at hand says of the vulnerability and a package of the report.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -152,7 +151,7 @@ fn one(
         2,
         &[
             plain(format!("{vulnerability} is not reported: ")),
-            why_not(report, entry),
+            why_not(report, number, entry),
         ],
     )?;
     if assessment.left_out > 0 {
@@ -184,8 +183,10 @@ fn reasons(page: &mut Page<'_>, finding: &Finding) -> io::Result<()> {
     Ok(())
 }
 
-fn why_not(report: &Report, entry: &PackageEntry) -> crate::layout::Span {
-    if let Some(owner) = &entry.owner {
+fn why_not(report: &Report, number: usize, entry: &PackageEntry) -> crate::layout::Span {
+    let is_left = |assessment: &Assessment| assessment.left_to_owners.contains(&number);
+    let owner = entry.owner.as_ref();
+    if let Some(owner) = owner.filter(|_| report.assessment.as_ref().is_some_and(is_left)) {
         let text = format!(
             "{} {} owns its files, and its advisories decide",
             owner.name, owner.version

@@ -74,6 +74,9 @@ pub struct Assessment {
     pub findings: Vec<Finding>,
     /// Which advisory data answered for which namespace.
     pub coverage: Vec<Coverage>,
+    /// Packages that were not matched, because the advisories of their owner's distribution decide;
+    /// by their place in the inventory.
+    pub left_to_owners: BTreeSet<usize>,
     /// Which data added exploitation and scores to the findings, sorted by key. Without a snapshot of
     /// a feed here, its silence about a finding means nothing.
     pub enrichment: Vec<SnapshotRef>,

@@ -49,8 +49,16 @@ fn bench() -> Bench {
         .file("etc/os-release", OS_RELEASE)
         .file(
             "var/lib/dpkg/status",
-            status(&[("python3-jinja2", "3.1.2-1+deb12u1", "jinja2")]),
+            status(&[
+                ("python3-jinja2", "3.1.2-1+deb12u1", "jinja2"),
+                ("vendors-search", "7.10.2", "vendors-search"),
+            ]),
         )
+        .file(
+            "var/lib/dpkg/info/vendors-search.list",
+            "/.\n/usr/share/search/log4j-core-2.14.1.jar\n",
+        )
+        .file("usr/share/search/log4j-core-2.14.1.jar", JAR)
         .file(
             "var/lib/dpkg/info/python3-jinja2.list",
             "/.\n/usr/lib/python3/dist-packages/Jinja2-3.1.2.egg-info/PKG-INFO\n",
@@ -179,23 +187,32 @@ fn planted_versions_are_found_once_and_fixed_ones_are_not() {
             "MAL-2024-1 evil 9.0.0 -> -",
             "CVE-2020-7598 minimist 1.2.0 -> 1.2.2",
             "CVE-2021-44228 org.apache.logging.log4j:log4j-core 2.14.1 -> 2.15.0",
+            "CVE-2021-44228 org.apache.logging.log4j:log4j-core 2.14.1 -> 2.15.0",
             "GO-2025-3553 github.com/golang-jwt/jwt/v4 v4.4.1 -> 4.5.2",
             "CVE-2020-27813 github.com/gorilla/websocket v1.4.0 -> 1.4.1",
             "GO-2022-1039 stdlib 1.19 -> 1.19.2",
         ]
     );
-    // Every name of a flaw is told, and Debian's copy is Debian's.
+    // Every name of a flaw is told, Debian's copy is Debian's, and a vendor's is not.
     assert_eq!(
         report["findings"][0]["aliases"],
         json!(["GHSA-aaaa-bbbb-cccc", "PYSEC-2024-1"])
     );
-    let owned: Vec<&Value> = packages
+    let owned: Vec<(&Value, &Value, &Value)> = packages
         .iter()
         .filter(|package| package["owner"].is_object())
+        .map(|package| {
+            let owner = &package["owner"];
+            (&package["version"], &owner["name"], &owner["decides"])
+        })
         .collect();
-    assert_eq!(owned.len(), 1);
-    assert_eq!(owned[0]["owner"]["name"], "python3-jinja2");
-    assert_eq!(owned[0]["version"], "3.1.2");
+    assert_eq!(
+        owned,
+        [
+            (&json!("3.1.2"), &json!("python3-jinja2"), &json!(true)),
+            (&json!("2.14.1"), &json!("vendors-search"), &json!(false)),
+        ]
+    );
 }
 
 #[test]

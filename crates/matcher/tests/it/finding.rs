@@ -5,8 +5,8 @@ use pellucid_model::{Advisory, Affected, Cvss, FixState, Owner, Severity, Status
 use pellucid_version::Range;
 
 use crate::fixture::{
-    OPTIONS, advisory, affected, deb, entry, ids, inventory, matched, snapshot, snapshot_in,
-    sources, with_status,
+    OPTIONS, advisory, affected, deb, deb_of, entry, ids, inventory, matched, snapshot,
+    snapshot_in, sources, with_status,
 };
 
 fn aliased(id: &str, aliases: &[&str], fixed: &str) -> Advisory {
@@ -197,15 +197,17 @@ fn hidden_and_owned_packages() {
         hidden: true,
         ..entry(deb("a", "1"))
     };
+    // `2` is the fixed version.
+    let python = entry(deb_of("python3-a", "2", "a", "2"));
     let owner = Some(Owner {
-        name: "python3-a".to_owned(),
-        version: "1".to_owned(),
+        name: python.package.name.clone(),
+        version: python.package.version.clone(),
     });
     let owned = pellucid_model::PackageEntry {
         owner,
         ..entry(deb("a", "1"))
     };
-    let inventory = inventory(vec![hidden, owned]);
+    let inventory = inventory(vec![hidden, owned, python]);
     assert!(
         find(&inventory, &sources, &OPTIONS)
             .unwrap()

@@ -5,6 +5,7 @@ mod coverage;
 mod enrichment;
 mod finding;
 mod fixture;
+mod owned;
 mod policy;
 mod products;
 mod statement;

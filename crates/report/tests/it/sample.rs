@@ -1,5 +1,7 @@
 //! A report with one of everything.
 
+use std::collections::BTreeSet;
+
 use pellucid_model::*;
 use pellucid_report::{Assessment, FORMATS, Gate, GateRule, Report, Style, Tool};
 
@@ -242,6 +244,7 @@ pub(crate) fn report() -> Report {
             }],
             findings,
             coverage,
+            left_to_owners: BTreeSet::new(),
             left_out: 3,
             gate: Some(Gate {
                 rules: vec![GateRule {

@@ -96,7 +96,12 @@ impl Report {
             packages: inventory
                 .packages
                 .iter()
-                .map(|entry| image::Package::of(entry, inventory))
+                .enumerate()
+                .map(|(index, entry)| {
+                    let left = assessment.map(|assessment| &assessment.left_to_owners);
+                    let left = left.map(|left| left.contains(&index));
+                    image::Package::of(entry, inventory, left)
+                })
                 .collect(),
             repositories: inventory
                 .repositories
@@ -144,6 +149,9 @@ impl Report {
 
     pub(super) fn read(self) -> Result<crate::Report, ReadError> {
         let packages = self.packages.len();
+        let own = self.packages.iter().enumerate();
+        let left_to_owners = own.filter(|(_, package)| package.is_left_to_owner());
+        let left_to_owners = left_to_owners.map(|(index, _)| index).collect();
         let assessment = match (self.schema.as_str(), self.findings, self.coverage) {
             (PACKAGES, ..) => None,
             (REPORT, Some(findings), Some(coverage)) => Some(Assessment {
@@ -156,6 +164,7 @@ impl Report {
                     .into_iter()
                     .map(assess::Coverage::read)
                     .collect::<Result<_, _>>()?,
+                left_to_owners,
                 // Reports written before there was such data have no list of it.
                 enrichment: self
                     .enrichment

@@ -70,7 +70,7 @@ fn package(page: &mut Page<'_>, inventory: &Inventory, entry: &PackageEntry) -> 
     page.paragraph(2, &line)
 }
 
-/// Packages of languages that a distribution's package brought, of which its advisories decide.
+/// Packages of languages that a distribution's package brought.
 fn owned(page: &mut Page<'_>, inventory: &Inventory, owner: &PackageEntry) -> io::Result<()> {
     let is_of = |entry: &&PackageEntry| {
         entry.owner.as_ref().is_some_and(|of| {

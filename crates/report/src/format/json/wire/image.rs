@@ -188,10 +188,14 @@ struct Place {
 struct Owned {
     name: String,
     version: String,
+    /// Whether the advisories of its distribution decide; where nothing was matched, nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    decides: Option<bool>,
 }
 
 impl Package {
-    pub(super) fn of(entry: &PackageEntry, inventory: &Inventory) -> Self {
+    /// `left` is whether it was left to its owner, in a report that says so.
+    pub(super) fn of(entry: &PackageEntry, inventory: &Inventory, left: Option<bool>) -> Self {
         let package = &entry.package;
         Self {
             purl: entry.purl(),
@@ -223,9 +227,15 @@ impl Package {
             owner: entry.owner.as_ref().map(|owner| Owned {
                 name: owner.name.clone(),
                 version: owner.version.clone(),
+                decides: left,
             }),
             detector: entry.detector.clone(),
         }
+    }
+
+    pub(super) fn is_left_to_owner(&self) -> bool {
+        let owner = self.owner.as_ref();
+        owner.is_some_and(|owner| owner.decides == Some(true))
     }
 
     pub(super) fn read(self) -> Result<PackageEntry, ReadError> {

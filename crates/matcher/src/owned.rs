@@ -1,0 +1,139 @@
+//! Which packages of languages are left to the distribution's package that owns their files.
+//!
+//! A distribution fixes what it ships without raising its version, and its advisories know of that:
+//! comparing Debian's `python3-jinja2` with PyPI's advisories would tell of what is fixed. That holds
+//! only where the distribution speaks of the owner at all. A vendor's `elasticsearch` may be a Debian
+//! package too, but no advisory of Debian's will ever speak of the `log4j` in it; then the advisories
+//! of the ecosystem decide. So it is for the distribution's own packages of which it never said
+//! anything: nothing was fixed there under an advisory.
+//!
+//! An RPM may have the name of one of the distribution's and be somebody else's; its header names the
+//! vendor. Where that is known to be another than the distribution's, the distribution is not asked.
+
+use std::collections::{BTreeSet, HashMap};
+
+use pellucid_model::{Inventory, NameKind, Namespace, Owner, PackageEntry, PackageKind};
+use pellucid_snapshot::SnapshotError;
+
+use crate::find::{MatchError, damaged};
+use crate::{Source, Sources};
+
+/// How the `Vendor` of a distribution's RPMs begins, where it sets one, in packages of that
+/// distribution; those of which it is not known are taken at their name.
+const VENDORS: &[(&str, &[&str])] = &[
+    ("almalinux", &["AlmaLinux"]),
+    ("amzn", &["Amazon"]),
+    ("azurelinux", &["Microsoft"]),
+    ("centos", &["CentOS", "Red Hat"]),
+    ("centos-stream", &["CentOS", "Red Hat"]),
+    ("fedora", &["Fedora"]),
+    ("mageia", &["Mageia"]),
+    ("mariner", &["Microsoft"]),
+    ("openeuler", &["http://openeuler.org", "openEuler"]),
+    ("opensuse-leap", &["openSUSE", "SUSE"]),
+    ("opensuse-leap-micro", &["openSUSE", "SUSE"]),
+    ("opensuse-tumbleweed", &["openSUSE", "SUSE"]),
+    ("oracle", &["Oracle"]),
+    ("photon", &["VMware", "Broadcom"]),
+    ("rhel", &["Red Hat"]),
+    ("rocky", &["Rocky"]),
+    ("scientific", &["Scientific"]),
+    ("sle-micro", &["SUSE", "openSUSE"]),
+    ("sle_hpc", &["SUSE", "openSUSE"]),
+    ("sled", &["SUSE", "openSUSE"]),
+    ("sles", &["SUSE", "openSUSE"]),
+    ("sles_sap", &["SUSE", "openSUSE"]),
+];
+
+/// The packages of which the advisories of their owner's distribution decide, by their place in the
+/// inventory.
+pub(crate) fn left_to_owners(
+    inventory: &Inventory,
+    sources: &Sources,
+) -> Result<BTreeSet<usize>, MatchError> {
+    let owned = || {
+        let packages = inventory.packages.iter().enumerate();
+        packages.filter_map(|(index, entry)| Some((index, entry.owner.as_ref()?)))
+    };
+    let mut spoken: HashMap<&Owner, bool> = HashMap::new();
+    spoken.extend(owned().map(|(_, owner)| (owner, false)));
+    if spoken.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let mut entries: HashMap<(&str, &str), &PackageEntry> = HashMap::new();
+    for entry in inventory.packages.iter().rev() {
+        if entry.package.kind.is_os() {
+            entries.insert((&entry.package.name, &entry.package.version), entry);
+        }
+    }
+    for (owner, is_spoken_of) in &mut spoken {
+        let entry = entries.get(&(owner.name.as_str(), owner.version.as_str()));
+        *is_spoken_of = decides(owner, entry.copied(), inventory, sources)?;
+    }
+    Ok(owned()
+        .filter(|(_, owner)| spoken.get(owner).is_some_and(|decides| *decides))
+        .map(|(index, _)| index)
+        .collect())
+}
+
+/// Whether a distribution's advisories decide of what a package owns.
+fn decides(
+    owner: &Owner,
+    entry: Option<&PackageEntry>,
+    inventory: &Inventory,
+    sources: &Sources,
+) -> Result<bool, MatchError> {
+    let first = inventory.distributions.first();
+    // The owner's own entry may have been taken out by a rule of the user's.
+    let namespace = match entry {
+        Some(entry) => entry.namespace.as_ref(),
+        None => first.map(|first| &first.namespace),
+    };
+    let Some(namespace) = namespace else {
+        return Ok(false);
+    };
+    if entry.is_some_and(|entry| is_of_another_vendor(entry, namespace)) {
+        return Ok(false);
+    }
+    let source = entry.map_or(owner.name.as_str(), |entry| entry.package.source_name());
+    let names = [
+        (NameKind::Source, source),
+        (NameKind::Binary, owner.name.as_str()),
+    ];
+    for source in sources.of(namespace) {
+        if speaks(source, &names).map_err(damaged(namespace))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether a snapshot says anything, good or bad, about a package of one of these names.
+fn speaks(source: &Source, names: &[(NameKind, &str)]) -> Result<bool, SnapshotError> {
+    for (kind, name) in names {
+        let entries = source.snapshot.affected(source.namespace.as_str(), name)?;
+        if entries
+            .iter()
+            .any(|entry| entry.affected.name_kind == *kind)
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn is_of_another_vendor(entry: &PackageEntry, namespace: &Namespace) -> bool {
+    let package = &entry.package;
+    let Some(vendor) = package
+        .vendor
+        .as_deref()
+        .filter(|vendor| !vendor.is_empty())
+    else {
+        return false;
+    };
+    let own = VENDORS
+        .iter()
+        .find(|(distribution, _)| *distribution == namespace.distribution());
+    package.kind == PackageKind::Rpm
+        && own.is_some_and(|(_, own)| !own.iter().any(|own| vendor.starts_with(own)))
+}
