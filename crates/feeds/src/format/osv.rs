@@ -183,6 +183,38 @@ pub(crate) fn versions(affected: &AffectedPackage<'_>, scheme: Scheme) -> Result
     Ok(versions)
 }
 
+/// What the Go project's records say beside ranges, in versions that are none of Go's modules: tags
+/// of a program that is not released as a module. `None` if there is no such thing, or a bound is no
+/// version.
+///
+/// A build that knows no tag has a pseudo-version (`0.0.0-20240109…`), which stands below all of them
+/// and tells nothing: it is affected if any version is.
+pub(crate) fn custom_ranges(affected: &AffectedPackage<'_>, scheme: Scheme) -> Option<Vec<Range>> {
+    #[derive(Deserialize)]
+    struct Specific<'a> {
+        #[serde(borrow)]
+        custom_ranges: Vec<EventRange<'a>>,
+    }
+    let specific: Specific<'_> = specific(affected.ecosystem_specific)?;
+    let mut ranges = Vec::new();
+    for range in &specific.custom_ranges {
+        let events = range.events.as_deref().unwrap_or_default();
+        ranges.extend(intervals(events, scheme).ok()?);
+    }
+    if ranges.is_empty() {
+        return None;
+    }
+    if ranges.iter().all(|range| range.lower != Lower::Beginning) {
+        ranges.push(Range {
+            lower: Lower::Beginning,
+            upper: Upper::Through("0.0.0".to_owned()),
+        });
+    }
+    ranges.sort();
+    ranges.dedup();
+    Some(ranges)
+}
+
 /// `<= 1.2` or `< 1.2`.
 fn upper(text: &str) -> Option<Upper> {
     let text = text.trim();
@@ -314,5 +346,33 @@ mod tests {
                 "database_specific":{"last_known_affected_version_range":"<= 1.4"}}"#,
         );
         assert_eq!(ranges, [">= 1.0, <= 1.4"]);
+    }
+
+    #[test]
+    fn versions_of_a_program_that_is_no_module_stand_aside() {
+        let check = |ranges: &str, expected: Option<&[&str]>| {
+            let text = format!(r#"{{"ecosystem_specific":{{"custom_ranges":{ranges}}}}}"#);
+            let affected: AffectedPackage<'_> = serde_json::from_str(&text).unwrap();
+            let found = custom_ranges(&affected, Scheme::Go).map(|ranges| {
+                let shown = ranges.iter().map(ToString::to_string);
+                shown.collect::<Vec<_>>()
+            });
+            let expected = expected.map(|ranges| ranges.iter().map(ToString::to_string).collect());
+            assert_eq!(found, expected, "{ranges}");
+        };
+        check(
+            r#"[{"type":"ECOSYSTEM","events":[{"introduced":"0"},{"fixed":"1.9.0"}]}]"#,
+            Some(&["< 1.9.0"]),
+        );
+        check(
+            r#"[{"type":"ECOSYSTEM","events":[{"introduced":"1.2.0"},{"fixed":"1.9.0"}]}]"#,
+            Some(&["<= 0.0.0", ">= 1.2.0, < 1.9.0"]),
+        );
+        check(
+            r#"[{"type":"ECOSYSTEM","events":[{"introduced":"0"},{"fixed":"edge-24.6.2"}]}]"#,
+            None,
+        );
+        check("[]", None);
+        check("null", None);
     }
 }

@@ -9,6 +9,7 @@
 use pellucid_model::{
     Advisory, Affected, Cvss, NameKind, Namespace, PackageKind, Severity, Status,
 };
+use pellucid_version::Range;
 use serde::Deserialize;
 
 use super::osv::{self, Record, Scored, Versions};
@@ -117,6 +118,12 @@ pub(crate) fn advisory(
                 continue;
             }
         };
+        if kind == PackageKind::Golang
+            && *ranges == [Range::all()]
+            && let Some(custom) = osv::custom_ranges(package, kind.scheme())
+        {
+            ranges = custom;
+        }
         if commits > 0 {
             out.left_out(id, "a range of commits");
         }

@@ -132,7 +132,7 @@ impl Feed for RedHatOval {
                 }
             }
             for id in definition.cve_ids() {
-                let cve = definition.cves.iter().find(|cve| cve.id == id);
+                let cve = definition.cve(&id);
                 let impact = cve.and_then(|cve| cve.impact.as_deref());
                 let mut advisory = definition.advisory(&id, out);
                 definition.rate(&mut advisory, impact.unwrap_or(&definition.severity), out);

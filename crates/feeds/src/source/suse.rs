@@ -121,10 +121,11 @@ impl Feed for Suse {
             advisory.title = None;
             let page = format!("https://www.suse.com/security/cve/{id}/");
             advisory.links = vec![page];
-            if let Some(cve) = definition.cves.iter().find(|cve| cve.id == *id) {
+            if let Some(cve) = definition.cve(id) {
                 advisory.cvss = cve.cvss("suse");
                 advisory.cwes.clone_from(&cve.cwes);
-                if let Some(impact) = &cve.impact {
+                // Often there is none in it, and the definition's own word holds.
+                if let Some(impact) = cve.impact.as_deref().filter(|word| !word.is_empty()) {
                     definition.rate(&mut advisory, impact, out);
                 }
             }

@@ -310,7 +310,7 @@ async fn a_file_that_says_less_is_read_only_where_there_is_no_other() {
         .server
         .answer(&whole, [Answer::Status(404, Vec::new())]);
     let outcome = update().await;
-    assert_eq!(published(&outcome.result), (2, 2));
+    assert_eq!(published(&outcome.result), (3, 3));
     let told = &outcome.bad_records.examples[0];
     assert!(told.0.ends_with(&whole), "{told:?}");
     assert!(told.1.contains(&less), "{told:?}");

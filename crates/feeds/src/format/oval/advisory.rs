@@ -54,6 +54,13 @@ impl Definition {
         advisory.severity_word = Some(word.trim().to_owned()).filter(|word| !word.is_empty());
     }
 
+    /// What the vendor says of one CVE alone.
+    pub(crate) fn cve(&self, id: &str) -> Option<&CveReference> {
+        self.cves
+            .iter()
+            .find(|cve| !cve.by_nvd && rpm::cve(&cve.id) == Some(id))
+    }
+
     /// The CVEs it is about, sorted.
     pub(crate) fn cve_ids(&self) -> Vec<String> {
         let referred = self.references.iter().filter(|one| one.is_cve());

@@ -43,6 +43,8 @@ pub(crate) struct Reference {
 #[derive(Default, Debug)]
 pub(crate) struct CveReference {
     pub(crate) id: String,
+    /// Whether the rest is NVD's and not the vendor's, as SUSE passes it on (`CVE-2010-1323 at NVD`).
+    pub(crate) by_nvd: bool,
     /// The vendor's word for its severity.
     pub(crate) impact: Option<String>,
     /// Vectors, the newest first, without the scores before them.
@@ -117,8 +119,7 @@ fn metadata(xml: &mut Xml<'_>, definition: &mut Definition) -> Result<(), FeedEr
                         .into_iter()
                         .filter_map(vector)
                         .collect(),
-                    cwes: Vec::new(),
-                    id: String::new(),
+                    ..CveReference::default()
                 };
                 // `CWE-120->CWE-125`, `(CWE-20|CWE-22)`.
                 let weaknesses = attribute("cwe").unwrap_or_default();
@@ -130,7 +131,11 @@ fn metadata(xml: &mut Xml<'_>, definition: &mut Definition) -> Result<(), FeedEr
                     .collect();
                 cve.cwes.sort();
                 cve.cwes.dedup();
-                cve.id = words(&xml.text()?);
+                let text = words(&xml.text()?);
+                let own = text.strip_suffix(" at SUSE");
+                let passed_on = text.strip_suffix(" at NVD");
+                cve.by_nvd = passed_on.is_some();
+                own.or(passed_on).unwrap_or(&text).clone_into(&mut cve.id);
                 definition.cves.push(cve);
             }
             "affected_cpe_list" => {
