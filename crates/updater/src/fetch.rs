@@ -14,7 +14,7 @@ use tokio::sync::{Mutex, OnceCell};
 
 use crate::archive::{ArchiveLimits, MemberSink, MembersError, members};
 use crate::http::{self, Download, Get};
-use crate::mirror::{Located, MANIFEST, MANIFEST_LIMIT, Mirror, Place, Root};
+use crate::mirror::{Located, Login, MANIFEST, MANIFEST_LIMIT, Mirror, Place, Root};
 use crate::unpack::{UnpackError, unpack};
 use crate::validators::Validators;
 use crate::{FetchError, FetchOptions, UpdateError, UpdateProgress};
@@ -79,8 +79,12 @@ impl<'a> Fetcher<'a> {
                 Some(mirror) => mirror.locate(url),
                 None => Ok(Located::at(Place::Url(url.clone()))),
             };
+            let login = mirror.as_ref().and_then(|mirror| mirror.login());
             let got = match located {
-                Ok(located) => self.fetch_from(key, request, url, located, previous).await,
+                Ok(located) => {
+                    self.fetch_from(key, request, url, located, login, previous)
+                        .await
+                }
                 Err(error) => Err(error),
             };
             match got {
@@ -124,6 +128,7 @@ impl<'a> Fetcher<'a> {
         request: &Request,
         upstream: &str,
         located: Located,
+        login: Option<&Login>,
         previous: Option<&Validators>,
     ) -> Result<Got, FetchError> {
         let sha256 = located
@@ -150,6 +155,7 @@ impl<'a> Fetcher<'a> {
                 let tags = previous.filter(|previous| previous.from == *url);
                 let get = Get {
                     url,
+                    login,
                     previous: tags,
                     sha256,
                     limit: request.limit,
@@ -264,6 +270,7 @@ impl<'a> Fetcher<'a> {
             Place::Url(url) => {
                 let get = Get {
                     url: &url,
+                    login: root.login(),
                     previous: None,
                     sha256: None,
                     limit: MANIFEST_LIMIT,

@@ -12,6 +12,7 @@ use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::redirect;
 use sha2::{Digest as _, Sha256};
 
+use crate::mirror::Login;
 use crate::validators::Validators;
 use crate::{FetchError, FetchOptions};
 
@@ -86,7 +87,10 @@ fn redirects() -> redirect::Policy {
 
 /// What to ask for.
 pub(crate) struct Get<'a> {
+    /// Without user and password.
     pub(crate) url: &'a str,
+    /// What to tell the server that has it.
+    pub(crate) login: Option<&'a Login>,
     /// What is remembered of the copy that is here, from this very URL.
     pub(crate) previous: Option<&'a Validators>,
     /// Digest the bytes must have.
@@ -112,7 +116,11 @@ impl Get<'_> {
             url: url(),
             limit: options.read_timeout,
         };
-        let request = client.get(self.url).headers(self.headers());
+        // The client takes them off again and sends them as a header, which does not follow a
+        // redirect to another host.
+        let full = self.login.map(|login| login.put_into(self.url));
+        let full = full.as_deref().unwrap_or(self.url);
+        let request = client.get(full).headers(self.headers());
         let mut response = tokio::time::timeout(
             options.connect_timeout.saturating_add(options.read_timeout),
             request.send(),

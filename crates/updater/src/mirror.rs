@@ -30,20 +30,54 @@ const BASE: &str = "@BASE@";
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Root {
     Folder(PathBuf),
-    /// Without a slash at its end.
-    Url(String),
+    Url {
+        /// Without a slash at its end, and without user and password: it is printed, logged and
+        /// remembered.
+        url: String,
+        login: Option<Login>,
+    },
+}
+
+/// A mirror's user and password, as they stand in a URL.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Login(String);
+
+impl Login {
+    /// A URL of the mirror, with them in it.
+    pub(crate) fn put_into(&self, url: &str) -> String {
+        url.replacen("://", &format!("://{}@", self.0), 1)
+    }
+}
+
+impl std::fmt::Debug for Login {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad("***")
+    }
 }
 
 impl Root {
     /// A URL with `http` or `https`, or else a path.
     pub(crate) fn new(text: &str) -> Result<Self, FetchError> {
+        let usage = |what: String| FetchError::Usage { what };
         if text.starts_with("http://") || text.starts_with("https://") {
-            return Ok(Self::Url(text.trim_end_matches('/').to_owned()));
+            let mut url = reqwest::Url::parse(text)
+                .map_err(|error| usage(format!("the mirror's URL is none: {error}")))?;
+            let login = match (url.username(), url.password()) {
+                ("", None) => None,
+                (user, password) => Some(Login(format!("{user}:{}", password.unwrap_or_default()))),
+            };
+            // Neither fails for a URL with a host, which these have.
+            let _ = url.set_username("");
+            let _ = url.set_password(None);
+            let url = url.as_str().trim_end_matches('/').to_owned();
+            return Ok(Self::Url { url, login });
         }
         let folder = PathBuf::from(text.strip_prefix("file://").unwrap_or(text));
         if !folder.is_dir() {
-            let what = format!("the mirror {text} is neither a folder nor an http(s) URL");
-            return Err(FetchError::Usage { what });
+            let text = without_login(text);
+            return Err(usage(format!(
+                "the mirror {text} is neither a folder nor an http(s) URL"
+            )));
         }
         Ok(Self::Folder(folder))
     }
@@ -52,8 +86,28 @@ impl Root {
     pub(crate) fn join(&self, file: &str) -> Place {
         match self {
             Self::Folder(folder) => Place::File(folder.join(file)),
-            Self::Url(url) => Place::Url(format!("{url}/{file}")),
+            Self::Url { url, .. } => Place::Url(format!("{url}/{file}")),
         }
+    }
+
+    /// What to tell the server that has it.
+    pub(crate) const fn login(&self) -> Option<&Login> {
+        match self {
+            Self::Folder(_) => None,
+            Self::Url { login, .. } => login.as_ref(),
+        }
+    }
+}
+
+/// A URL without user and password.
+pub(crate) fn without_login(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest.get(..end).and_then(|host| host.rfind('@')) {
+        Some(at) => format!("{scheme}://{}", rest.get(at + 1..).unwrap_or_default()),
+        None => url.to_owned(),
     }
 }
 
@@ -61,7 +115,7 @@ impl std::fmt::Display for Root {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Folder(folder) => folder.display().fmt(f),
-            Self::Url(url) => f.pad(url),
+            Self::Url { url, .. } => f.pad(url),
         }
     }
 }
@@ -155,6 +209,11 @@ impl Mirror {
             copies,
             as_of,
         })
+    }
+
+    /// What to tell the server that has it.
+    pub(crate) const fn login(&self) -> Option<&Login> {
+        self.root.login()
     }
 
     /// Where the mirror has the file of an upstream URL.
@@ -306,6 +365,45 @@ mod tests {
             .locate(url)
             .ok()
             .map(|located| located.place.to_string())
+    }
+
+    #[test]
+    fn user_and_password_are_not_part_of_the_place() {
+        for (text, url, sent) in [
+            (
+                "https://me:secret@a.example/m/",
+                "https://a.example/m",
+                "https://me:secret@a.example/m",
+            ),
+            (
+                "http://me:p%40ss@a.example:81",
+                "http://a.example:81",
+                "http://me:p%40ss@a.example:81",
+            ),
+            (
+                "http://me@a.example",
+                "http://a.example",
+                "http://me:@a.example",
+            ),
+            (
+                "http://a.example/x@y",
+                "http://a.example/x@y",
+                "http://a.example/x@y",
+            ),
+        ] {
+            let root = Root::new(text).unwrap();
+            assert_eq!(root.to_string(), url);
+            let with = root
+                .login()
+                .map_or_else(|| url.to_owned(), |login| login.put_into(url));
+            assert_eq!(with, sent);
+            assert!(!format!("{root:?}").contains("secret"), "{root:?}");
+            assert_eq!(without_login(text).trim_end_matches('/'), url);
+        }
+        for text in ["https://me:secret@", "ftp://me:secret@a.example/x"] {
+            let error = Root::new(text).unwrap_err().to_string();
+            assert!(!error.contains("secret"), "{error}");
+        }
     }
 
     #[test]

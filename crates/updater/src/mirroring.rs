@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::fetch::{FetchedFile, Fetcher, Got, open, read};
 use crate::http::Download;
-use crate::mirror::MANIFEST;
+use crate::mirror::{MANIFEST, without_login};
 use crate::validators::Validators;
 use crate::{FetchError, FetchOptions, UpdateError, UpdateProgress};
 
@@ -379,7 +379,11 @@ fn listed(text: &str) -> Option<Rows> {
                 as_of: known(fields.next()?),
                 size: fields.next()?.parse().ok()?,
                 sha256: fields.next()?.to_owned(),
-                from: fields.next().and_then(known),
+                // Lists that were written before had the password of a mirror there.
+                from: fields
+                    .next()
+                    .and_then(known)
+                    .map(|from| without_login(&from)),
                 etag: fields.next().and_then(known),
                 last_modified: fields.next().and_then(known),
             };

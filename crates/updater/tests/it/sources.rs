@@ -55,6 +55,46 @@ async fn a_proxy_is_given_the_url_and_its_own_password() {
     );
 }
 
+#[tokio::test]
+async fn a_mirror_s_password_is_told_to_the_mirror_alone() {
+    let mut world = World::new().await;
+    let address = world.server.url.split_once("://").unwrap().1.to_owned();
+    world.options.mirror = Some(format!("http://me:p%40ssword@{address}"));
+    assert_eq!(published(&world.debian().await), (100, 100));
+    for hit in world.server.all_hits() {
+        assert_eq!(hit.headers["authorization"], "Basic bWU6cEBzc3dvcmQ=");
+    }
+
+    let copy = tempfile::tempdir().unwrap();
+    let keys = ["debian".to_owned()];
+    let copied = mirror(&keys, copy.path(), &world.options, &()).await;
+    assert_eq!(copied.unwrap().remove(0).result.unwrap().new, 1);
+    for folder in [world.directory.path(), copy.path()] {
+        for (path, _, bytes) in files(folder) {
+            let text = String::from_utf8_lossy(&bytes);
+            assert!(!text.contains("ssword"), "{}", path.display());
+        }
+    }
+
+    world
+        .server
+        .answer(DEBIAN, [Answer::Status(401, Vec::new())]);
+    let error = world.debian().await.unwrap_err().chain();
+    assert!(error.contains("401"), "{error}");
+    assert!(!error.contains("ssword"), "{error}");
+
+    // A list that has it from an earlier release loses it.
+    let list = copy.path().join("MANIFEST.tsv");
+    let clean = std::fs::read_to_string(&list).unwrap();
+    let leaky = clean.replace("\thttp://", "\thttp://me:p%40ssword@");
+    assert_ne!(leaky, clean);
+    std::fs::write(&list, leaky).unwrap();
+    world.server.answer(DEBIAN, [Answer::body(tracker(100))]);
+    let copied = mirror(&keys, copy.path(), &world.options, &()).await;
+    assert_eq!(copied.unwrap().remove(0).result.unwrap().new, 0);
+    assert_eq!(std::fs::read_to_string(&list).unwrap(), clean);
+}
+
 /// Every file of a folder and its bytes' address on the disk, so that a rewritten one shows.
 fn files(folder: &std::path::Path) -> Vec<(std::path::PathBuf, u64, Vec<u8>)> {
     use std::os::unix::fs::MetadataExt as _;
