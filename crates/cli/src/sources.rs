@@ -38,11 +38,12 @@ pub(crate) struct RegistryArgs {
         long,
         value_name = "HOST[:PORT]",
         env = "PELLUCID_PLAIN_HTTP",
-        value_delimiter = ','
+        value_delimiter = ',',
+        value_parser = host
     )]
     plain_http: Vec<String>,
     /// Do not check this registry's certificate. May be said several times.
-    #[arg(long, value_name = "HOST[:PORT]")]
+    #[arg(long, value_name = "HOST[:PORT]", value_parser = host)]
     insecure_registry: Vec<String>,
     /// Trust these certificate authorities beside the system's, in PEM.
     #[arg(long, value_name = "FILE", env = "PELLUCID_CA_FILE", value_hint = ValueHint::FilePath)]
@@ -51,7 +52,7 @@ pub(crate) struct RegistryArgs {
     #[arg(long, value_name = "REGISTRY=HOST[:PORT][/PREFIX]", env = "PELLUCID_REGISTRY_MIRROR", value_delimiter = ',', value_parser = mirror)]
     registry_mirror: Vec<(String, String)>,
     /// This host gives out tokens for registries of other domains, and may see their credentials.
-    #[arg(long, value_name = "HOST[:PORT]")]
+    #[arg(long, value_name = "HOST[:PORT]", value_parser = host)]
     token_host: Vec<String>,
 }
 
@@ -75,13 +76,30 @@ impl std::str::FromStr for Platforms {
     }
 }
 
-fn mirror(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((registry, place)) if !registry.is_empty() && !place.is_empty() => {
-            Ok((registry.to_owned(), place.to_owned()))
-        }
-        _ => Err("write REGISTRY=HOST[:PORT][/PREFIX]".to_owned()),
+/// A registry's `HOST[:PORT]`; nothing, as an environment variable may be, is none.
+fn host(text: &str) -> Result<String, String> {
+    if text.is_empty() || pellucid_image::is_registry(text) {
+        return Ok(text.to_owned());
     }
+    Err(match text.contains("://") {
+        true => "write HOST[:PORT] alone, without http:// or https://".to_owned(),
+        false => "write HOST[:PORT]".to_owned(),
+    })
+}
+
+fn mirror(text: &str) -> Result<(String, String), String> {
+    let (registry, place) = text.split_once('=').unwrap_or_default();
+    if pellucid_image::is_registry(registry) && pellucid_image::is_mirror(place) {
+        return Ok((registry.to_owned(), place.to_owned()));
+    }
+    let how = "write REGISTRY=HOST[:PORT][/PREFIX]";
+    Err(match text.contains("://") {
+        true => format!(
+            "{how}, without http:// or https://; a mirror without TLS is named with --plain-http \
+             HOST[:PORT] as well"
+        ),
+        false => how.to_owned(),
+    })
 }
 
 /// The images that the command line names, in its order, then those of the list.
@@ -128,7 +146,7 @@ pub(crate) fn options(
         registry: RegistryOptions {
             auth_files: match &registry.auth_file {
                 Some(file) => vec![file.clone()],
-                None => auth_files(env),
+                None => auth_files(env, nix::unistd::getuid().as_raw()),
             },
             login: login(registry, references)?,
             plain_http: registry.plain_http.clone(),
@@ -198,12 +216,17 @@ fn login(args: &RegistryArgs, references: &[String]) -> anyhow::Result<Option<Lo
 }
 
 /// Where podman and docker keep credentials.
-fn auth_files(env: impl Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
+fn auth_files(env: impl Fn(&str) -> Option<OsString>, user: u32) -> Vec<PathBuf> {
     let folder = |name: &str| env(name).map(PathBuf::from);
+    // Where podman, buildah and skopeo keep them if there is no session: as root, in CI.
+    let run = folder("XDG_RUNTIME_DIR").map_or_else(
+        || format!("/run/containers/{user}").into(),
+        |run| run.join("containers"),
+    );
     let home = folder("HOME");
     let below_home = |path: &str| home.as_ref().map(|home| home.join(path));
     let files = [
-        folder("XDG_RUNTIME_DIR").map(|run| run.join("containers/auth.json")),
+        Some(run.join("auth.json")),
         folder("XDG_CONFIG_HOME")
             .or_else(|| below_home(".config"))
             .map(|config| config.join("containers/auth.json")),
@@ -250,6 +273,43 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_no_host_is_refused_with_how_to_write_it() {
+        for text in ["", "localhost:5000", "registry.example.com"] {
+            assert_eq!(host(text).unwrap(), text);
+        }
+        assert!(
+            host("https://a.io")
+                .unwrap_err()
+                .contains("without http://")
+        );
+        for text in ["a.io/b", "a.io:x", "a b"] {
+            assert_eq!(host(text).unwrap_err(), "write HOST[:PORT]", "{text}");
+        }
+        assert_eq!(
+            mirror("docker.io=mirror.example.com:5000/hub").unwrap(),
+            ("docker.io".into(), "mirror.example.com:5000/hub".into())
+        );
+        for text in ["docker.io=https://mirror.example.com", "http://a.io=b.io"] {
+            let said = mirror(text).unwrap_err();
+            assert!(
+                said.contains("without http://") && said.contains("--plain-http"),
+                "{said}"
+            );
+        }
+        for text in [
+            "",
+            "=",
+            "docker.io=",
+            "=b.io",
+            "docker.io",
+            "docker.io=a:b:c",
+        ] {
+            let said = mirror(text).unwrap_err();
+            assert_eq!(said, "write REGISTRY=HOST[:PORT][/PREFIX]", "{text}");
+        }
+    }
+
+    #[test]
     fn the_environment_says_where_credentials_and_engines_are() {
         let of = |pairs: &'static [(&str, &str)]| {
             move |name: &str| {
@@ -259,7 +319,7 @@ mod tests {
         };
         let plain = of(&[("HOME", "/h"), ("XDG_RUNTIME_DIR", "/r")]);
         assert_eq!(
-            auth_files(plain),
+            auth_files(plain, 0),
             [
                 "/r/containers/auth.json",
                 "/h/.config/containers/auth.json",
@@ -274,8 +334,13 @@ mod tests {
             ("CONTAINER_HOST", "ssh://x"),
         ]);
         assert_eq!(
-            auth_files(said).last(),
-            Some(&PathBuf::from("/d/config.json"))
+            auth_files(said, 1000),
+            [
+                "/run/containers/1000/auth.json",
+                "/h/.config/containers/auth.json",
+                "/d/config.json"
+            ]
+            .map(PathBuf::from)
         );
         let engines = daemons(said);
         assert_eq!(engines.docker, [PathBuf::from("/s")]);

@@ -91,7 +91,7 @@ pub enum ImageError {
         /// `docker` or `podman`.
         engine: &'static str,
         /// What was asked for.
-        wanted: Platform,
+        wanted: Box<Platform>,
         /// What the engine has.
         available: Vec<String>,
         /// Why nobody else gave it.

@@ -30,7 +30,9 @@ pub use body::{Body, Remote};
 pub use entry::{Entry, EntryKind, LayerVisitor, Progress, Want};
 pub use error::{ImageError, LayerFault, LayerName, Mismatch};
 pub use limits::Limits;
-pub use source::registry::{Login, Rate, RegistryFault, RegistryOptions, Secret};
+pub use source::registry::{
+    Login, Rate, RegistryFault, RegistryOptions, Secret, is_mirror, is_registry,
+};
 
 use std::fmt;
 use std::io::Read;
@@ -213,7 +215,7 @@ fn find<'a, T>(
             (Err(error), Some((engine, wanted, available))) => {
                 return Err(ImageError::OtherPlatform {
                     engine,
-                    wanted,
+                    wanted: Box::new(wanted),
                     available,
                     source: Box::new(error),
                 });

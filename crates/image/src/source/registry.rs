@@ -23,7 +23,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 
-use pellucid_model::{Digest, Platform};
+use pellucid_model::{Digest, Platform, Warning};
 use reqwest::Response;
 
 use crate::document::{self, Config, Descriptor, Document, serving};
@@ -38,6 +38,7 @@ use client::{Client, Endpoint, Get};
 pub use fault::{Rate, RegistryFault};
 use lazy::{Parts, Table};
 pub(crate) use name::Name;
+pub use name::{is_mirror, is_registry};
 pub use settings::{Login, RegistryOptions, Secret};
 
 const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, \
@@ -77,11 +78,15 @@ impl Source for Registry {
     }
 
     fn open_all(&self, asked: Asked<'_>) -> Result<Vec<Opened>, ImageError> {
-        let (manifests, _) = Repository::of(&asked)?.manifests()?;
+        let repository = Repository::of(&asked)?;
+        let (manifests, _) = repository.manifests()?;
         let mut images = Vec::new();
         for manifest in manifests {
             // Each has its own connections, and may be closed before the others.
             images.push(Repository::of(&asked)?.image(manifest)?);
+        }
+        if let Some(first) = images.first_mut() {
+            first.warnings.extend(repository.passed_over());
         }
         Ok(images)
     }
@@ -294,6 +299,7 @@ impl Repository {
                 toc: OnceLock::new(),
             })
             .collect();
+        described.warnings.extend(self.passed_over());
         Ok(Opened {
             image: described.image,
             warnings: described.warnings,
@@ -351,6 +357,12 @@ impl Repository {
             piece = next;
         }
         Ok(bytes)
+    }
+
+    /// A warning for each mirror that could not be asked.
+    fn passed_over(&self) -> impl Iterator<Item = Warning> {
+        let all = self.client.passed_over().into_iter();
+        all.map(|(host, why)| warning(format!("the mirror {host} was passed over: {why}")))
     }
 
     fn limit(&self, limit: &'static str, allowed: usize) -> ImageError {

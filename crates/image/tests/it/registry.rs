@@ -510,9 +510,29 @@ fn a_mirror_is_asked_first_and_never_with_the_registry_s_password() {
     assert_eq!(lines(&open(&text, &options).unwrap()), wanted());
     assert_eq!(registry.server().asked().len(), 0);
     // One that has nothing, or wants a password that we do not have for it, is passed over.
+    let warnings = |opened: &OpenImage| -> Vec<String> {
+        let all = opened.warnings().iter();
+        all.map(|warning| warning.message.clone()).collect()
+    };
     mirror.content().guard = Guard::Basic("robot".into(), CANARY.into());
-    assert_eq!(lines(&open(&text, &options).unwrap()), wanted());
+    let opened = open(&text, &options).unwrap();
+    assert_eq!(lines(&opened), wanted());
     assert!(!registry.server().asked().is_empty());
+    // That it could not be asked is said, that it has nothing is not.
+    for opened in [vec![opened], open_all(&text, &options).unwrap()] {
+        let said = warnings(&opened[0]);
+        let at = mirror.server().other_host();
+        assert!(
+            said.len() == 1
+                && said[0].starts_with(&format!("the mirror {at} was passed over: "))
+                && said[0].contains("wants credentials"),
+            "{said:?}"
+        );
+    }
+    let mut elsewhere = options.clone();
+    elsewhere.registry.mirrors[0].1 = format!("{}/nothing", mirror.server().other_host());
+    mirror.content().guard = Guard::Open;
+    assert!(warnings(&open(&text, &elsewhere).unwrap()).is_empty());
     for request in mirror.server().asked() {
         assert_eq!(request.header("authorization"), None);
     }

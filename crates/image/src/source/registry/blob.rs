@@ -198,7 +198,10 @@ pub(super) fn first(
     for endpoint in endpoints {
         match client.get(endpoint, get) {
             Ok(response) => return Ok((response, endpoint.clone())),
-            Err(error) => fault = Some(error),
+            Err(error) => {
+                client.pass_over(endpoint, &error);
+                fault = Some(error);
+            }
         }
     }
     Err(fault.unwrap_or(RegistryFault::Protocol {

@@ -8,7 +8,7 @@
 //!
 //! Reading blocks: layers are read by threads that decompress. The runtime below them is ours.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -50,6 +50,8 @@ pub(crate) struct Client {
     name: Name,
     /// What to show to which host: learned by a 401.
     known: Mutex<HashMap<String, HeaderValue>>,
+    /// Which mirrors failed, and why at first; one that has not what is wanted did not.
+    passed_over: Mutex<BTreeMap<String, String>>,
 }
 
 /// What to ask for.
@@ -128,6 +130,7 @@ impl Client {
             options: options.clone(),
             name,
             known: Mutex::default(),
+            passed_over: Mutex::default(),
         })
     }
 
@@ -150,6 +153,30 @@ impl Client {
             }
         });
         mirrors.chain([own]).collect()
+    }
+
+    /// Remembers that a place failed and the next one is asked.
+    pub(crate) fn pass_over(&self, endpoint: &Endpoint, fault: &RegistryFault) {
+        if endpoint.host == self.name.host() || matches!(fault, RegistryFault::NotFound { .. }) {
+            return;
+        }
+        let mut why = fault.to_string();
+        let mut cause = std::error::Error::source(fault);
+        while let Some(error) = cause {
+            why = format!("{why}: {error}");
+            cause = error.source();
+        }
+        let mut passed = self
+            .passed_over
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        passed.entry(endpoint.host.clone()).or_insert(why);
+    }
+
+    /// The mirrors that failed so far.
+    pub(crate) fn passed_over(&self) -> BTreeMap<String, String> {
+        let passed = self.passed_over.lock();
+        passed.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How often, and after what pause, is asked again.
@@ -392,7 +419,7 @@ impl Client {
         if url.scheme() != "https" && self.scheme(&realm) != url.scheme() {
             return Err(self.protocol("it sends us for a token over http"));
         }
-        let known = self.options.token_hosts.contains(&realm);
+        let known = self.options.token_hosts.iter().any(|one| same(one, &realm));
         if credentials.is_some() && !known && !belongs(&realm, &endpoint.host) {
             return Err(RegistryFault::Realm {
                 host: endpoint.host.clone(),

@@ -118,6 +118,19 @@ fn parse(text: &str) -> Result<Name, &'static str> {
     })
 }
 
+/// Whether a text is a registry's `HOST[:PORT]`, so that it can be that of an image.
+pub fn is_registry(text: &str) -> bool {
+    // Names in a network of one's own may hold what those in the world's may not.
+    is_host(&text.replace('_', "x"))
+}
+
+/// Whether a text is a mirror's `HOST[:PORT][/PREFIX]`.
+pub fn is_mirror(text: &str) -> bool {
+    let (host, prefix) = text.split_once('/').unwrap_or((text, ""));
+    let prefix = prefix.trim_matches('/');
+    is_registry(host) && (prefix.is_empty() || prefix.split('/').all(is_component))
+}
+
 fn is_domain(first: &str) -> bool {
     first == "localhost"
         || first.contains(['.', ':'])
@@ -233,6 +246,36 @@ mod tests {
             pinned.to_string(),
             format!("docker.io/library/alpine:3.19@{digest}")
         );
+    }
+
+    #[test]
+    fn a_registry_and_a_mirror_are_no_addresses() {
+        for text in [
+            "docker.io",
+            "localhost",
+            "my_mirror:5000",
+            "[::1]:5000",
+            "10.0.0.1:80",
+        ] {
+            assert!(is_registry(text) && is_mirror(text), "{text}");
+        }
+        for text in ["mirror.example.com/hub", "mirror:5000/a/b_c/", "mirror/"] {
+            assert!(!is_registry(text) && is_mirror(text), "{text}");
+        }
+        for text in [
+            "",
+            "https:",
+            "https://mirror.example.com",
+            "http://mirror:5000/hub",
+            "mirror:port",
+            "user@mirror",
+            "mirror/A",
+            "mirror/../x",
+            "mirror/a?b",
+            " mirror",
+        ] {
+            assert!(!is_registry(text) && !is_mirror(text), "{text}");
+        }
     }
 
     #[test]
