@@ -392,7 +392,7 @@ impl Asked<'_> {
                     advisory: statement.advisory,
                     statement: affected,
                     verdict,
-                    version: &subject.version,
+                    version: subject.version,
                 });
             }
         }
@@ -424,11 +424,7 @@ fn warn(
             )
         }
     };
-    let fault = (
-        package.name.clone(),
-        subject.version.clone().into_owned(),
-        advisory,
-    );
+    let fault = (package.name.clone(), subject.version.to_owned(), advisory);
     warnings.entry(fault).or_insert_with(|| Warning {
         kind: WarningKind::BadVersion,
         layer: entry.layer(),

@@ -20,7 +20,7 @@ pub(crate) struct Subject<'a> {
     pub(crate) kind: NameKind,
     pub(crate) name: Cow<'a, str>,
     /// The version as shown.
-    pub(crate) version: Cow<'a, str>,
+    pub(crate) version: &'a str,
     /// The version as compared.
     pub(crate) parsed: Result<Version, InvalidVersion>,
 }
@@ -53,13 +53,11 @@ pub(crate) fn subjects(package: &Package) -> [Subject<'_>; 2] {
             package.source_name(),
             source_version(package),
         ),
-        {
-            (
-                NameKind::Binary,
-                package.name.as_str(),
-                Cow::Borrowed(package.version.as_str()),
-            )
-        },
+        (
+            NameKind::Binary,
+            package.name.as_str(),
+            package.version.as_str(),
+        ),
     ]
     .map(|(kind, name, version)| Subject {
         kind,
@@ -67,19 +65,19 @@ pub(crate) fn subjects(package: &Package) -> [Subject<'_>; 2] {
         parsed: package
             .kind
             .scheme()
-            .parse(without_dist_tag(package.kind, &version)),
+            .parse(without_dist_tag(package.kind, version)),
         version,
     })
 }
 
-/// The source's version. A source RPM's file name has no epoch; its packages nearly always share one.
-fn source_version(package: &Package) -> Cow<'_, str> {
+/// The source's version. That of a source RPM is without epoch, as its file's name has none and as feeds
+/// state versions of source RPMs: upstreams leave the epoch off or get it wrong, and packages may have
+/// another than their source.
+fn source_version(package: &Package) -> &str {
     let version = package.source_version();
-    match package.version.split_once(':') {
-        Some((epoch, _)) if package.kind == PackageKind::Rpm && !version.contains(':') => {
-            format!("{epoch}:{version}").into()
-        }
-        _ => version.into(),
+    match version.split_once(':') {
+        Some((_, rest)) if package.kind == PackageKind::Rpm => rest,
+        _ => version,
     }
 }
 
@@ -187,9 +185,9 @@ fn lies_in(affected: &Affected, subject: &Subject<'_>) -> Result<Verdict, Unplac
     if affected
         .versions
         .iter()
-        .any(|version| *version == *subject.version)
+        .any(|version| version == subject.version)
     {
-        return within(affected, subject).or_else(|_| Ok(listed(&subject.version)));
+        return within(affected, subject).or_else(|_| Ok(listed(subject.version)));
     }
     within(affected, subject)
 }
@@ -201,7 +199,7 @@ fn within(affected: &Affected, subject: &Subject<'_>) -> Result<Verdict, Unplace
         .map_err(|invalid| Unplaced(invalid.clone()))?;
     let mut unplaced = None;
     let mut around: Option<&Range> = None;
-    let own = flavour(&subject.version);
+    let own = flavour(subject.version);
     for range in &affected.ranges {
         if range.fixed().is_some_and(|fixed| flavour(fixed) != own) {
             continue;
@@ -230,7 +228,7 @@ fn within(affected: &Affected, subject: &Subject<'_>) -> Result<Verdict, Unplace
         .iter()
         .any(|own| version.compare_text(own).is_ok_and(|o| o.is_eq()))
     {
-        return Ok(listed(&subject.version));
+        return Ok(listed(subject.version));
     }
     match unplaced {
         Some(invalid) => Err(Unplaced(invalid)),

@@ -37,7 +37,7 @@ impl Detector for Dpkg {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn class(&self) -> Class {
@@ -224,6 +224,15 @@ impl Stanza {
             let mut package = Package::new(PackageKind::Deb, name, version);
             package.arch = self.arch;
             package.source = self.source.as_deref().and_then(source);
+            if let Some(source) = &mut package.source
+                && let Some(kernel) = signed_kernel(&source.name)
+            {
+                // The binary packages keep the version of the kernel that was signed.
+                *source = SourcePackage {
+                    name: kernel,
+                    version: None,
+                };
+            }
             if package
                 .source
                 .as_ref()
@@ -270,6 +279,20 @@ fn source(text: &str) -> Option<SourcePackage> {
     })
 }
 
+/// The source package of the kernel that another one only signs: `linux` of Debian's
+/// `linux-signed-amd64` and Ubuntu's `linux-signed`, `linux-aws` of `linux-signed-aws`. Advisories speak of
+/// that alone.
+fn signed_kernel(source: &str) -> Option<String> {
+    const ARCHITECTURES: [&str; 5] = ["-amd64", "-arm64", "-armhf", "-i386", "-loong64"];
+    let flavour = source.strip_prefix("linux-signed")?;
+    match flavour {
+        architecture if ARCHITECTURES.contains(&architecture) => Some("linux".to_owned()),
+        "" => Some("linux".to_owned()),
+        flavour if flavour.starts_with('-') => Some(format!("linux{flavour}")),
+        _ => None,
+    }
+}
+
 /// Keeps the files of a package that other detectors look at.
 fn owned(
     file: &DetectFile<'_>,
@@ -304,4 +327,23 @@ fn owned(
         });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_is_of_the_source_that_advisories_name() {
+        for (source, kernel) in [
+            ("linux-signed-amd64", Some("linux")),
+            ("linux-signed", Some("linux")),
+            ("linux-signed-aws", Some("linux-aws")),
+            ("linux-signed-hwe-5.15", Some("linux-hwe-5.15")),
+            ("linux", None),
+            ("linux-signedness", None),
+        ] {
+            assert_eq!(signed_kernel(source).as_deref(), kernel, "{source}");
+        }
+    }
 }

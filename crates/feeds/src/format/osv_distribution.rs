@@ -172,7 +172,12 @@ impl Distribution {
             } = said;
             ranges.retain(|range| !is_empty(range));
             if self.scheme == Scheme::Rpm {
-                ranges.iter_mut().for_each(rpm::drop_epoch_of_zero);
+                ranges.iter_mut().for_each(rpm::drop_epoch);
+                for version in &mut versions {
+                    if let Some(rest) = rpm::without_epoch(version) {
+                        *version = rest.to_owned();
+                    }
+                }
             }
             ranges.sort();
             ranges.dedup();

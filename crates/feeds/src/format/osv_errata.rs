@@ -154,7 +154,10 @@ impl Errata {
         let versions =
             osv::versions(statement, Scheme::Rpm).map_err(|what| format!("{name}: {what}"))?;
         let mut ranges = versions.ranges;
-        ranges.iter_mut().for_each(rpm::drop_epoch_of_zero);
+        ranges.iter_mut().for_each(match self.name_kind {
+            NameKind::Source => rpm::drop_epoch,
+            NameKind::Binary => rpm::drop_epoch_of_zero,
+        });
         if ranges.is_empty() {
             return Err(format!("{name}: no range of versions"));
         }

@@ -84,8 +84,25 @@ pub(crate) fn cve(text: &str) -> Option<&str> {
     good.then(|| id.get(..end + "CVE-".len())).flatten()
 }
 
-/// Takes the epoch off that counts as none, which some bulletins write.
+/// Takes the epochs off that count as none, which some bulletins write.
 pub(crate) fn drop_epoch_of_zero(range: &mut Range) {
+    each_bound(range, |version| version.strip_prefix("0:"));
+}
+
+/// Takes the epochs off. Versions of source packages are compared without: openEuler's and Microsoft's
+/// advisories have none, Rocky's only the last digit, and packages of one source may have others than it.
+pub(crate) fn drop_epoch(range: &mut Range) {
+    each_bound(range, without_epoch);
+}
+
+/// The version behind an epoch, if there is one.
+pub(crate) fn without_epoch(version: &str) -> Option<&str> {
+    let (epoch, rest) = version.split_once(':')?;
+    let is_number = !epoch.is_empty() && epoch.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then_some(rest)
+}
+
+fn each_bound(range: &mut Range, part: impl Fn(&str) -> Option<&str>) {
     let lower = match &mut range.lower {
         Lower::Inclusive(version) | Lower::Exclusive(version) => Some(version),
         Lower::Beginning => None,
@@ -95,7 +112,7 @@ pub(crate) fn drop_epoch_of_zero(range: &mut Range) {
         Upper::Open => None,
     };
     for version in lower.into_iter().chain(upper) {
-        if let Some(rest) = version.strip_prefix("0:") {
+        if let Some(rest) = part(version) {
             *version = rest.to_owned();
         }
     }

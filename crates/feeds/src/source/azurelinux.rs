@@ -128,8 +128,9 @@ fn release_of(key: &str) -> Result<&'static Release, FeedError> {
         .ok_or_else(|| FeedError::unknown_key(key))
 }
 
-/// A version without `.azl3` or `.cm2`.
+/// A version without epoch and without `.azl3` or `.cm2`.
 fn untagged(version: &str) -> String {
+    let version = rpm::without_epoch(version).unwrap_or(version);
     let is_tag = |tag: &str| {
         let digits = tag.strip_prefix("azl").or_else(|| tag.strip_prefix("cm"));
         digits.is_some_and(|digits| {

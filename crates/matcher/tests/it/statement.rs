@@ -235,20 +235,32 @@ fn a_module_stream_must_be_the_same() {
 }
 
 #[test]
-fn a_source_rpm_has_its_packages_epoch() {
-    let source = SourcePackage {
-        name: "a".to_owned(),
-        version: Some("1.0-1".to_owned()),
+fn versions_of_source_rpms_are_compared_without_epoch() {
+    let source = |version: Option<&str>| {
+        Some(SourcePackage {
+            name: "a".to_owned(),
+            version: version.map(str::to_owned),
+        })
     };
-    let package = Package {
-        source: Some(source),
-        ..rpm("a-libs", "1:1.0-1")
-    };
-    assert!(hits(
-        package.clone(),
-        affected("a", Range::before("1:1.0-2"))
-    ));
-    assert!(!hits(package, affected("a", Range::before("2.0-1"))));
+    // With the source's own version, with the same one, and one that has none of its source's epoch.
+    for (version, of_source) in [
+        ("1:1.0-1", Some("1.0-1")),
+        ("1:1.0-1", None),
+        ("3.4-1", Some("1.0-1")),
+    ] {
+        let package = Package {
+            source: source(of_source),
+            ..rpm("a-libs", version)
+        };
+        assert!(
+            hits(package.clone(), affected("a", Range::before("1.0-2"))),
+            "{version}"
+        );
+        assert!(
+            !hits(package, affected("a", Range::before("1.0-1"))),
+            "{version}"
+        );
+    }
 }
 
 #[test]
