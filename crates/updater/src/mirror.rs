@@ -320,7 +320,7 @@ fn read(text: &str) -> Result<HashMap<String, Vec<Copy>>, String> {
 }
 
 /// Whether a path with slashes stays below where it starts.
-fn is_inside(path: &str) -> bool {
+pub(crate) fn is_inside(path: &str) -> bool {
     !path.is_empty()
         && !path.contains('\\')
         && Path::new(path)

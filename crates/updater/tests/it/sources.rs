@@ -1,6 +1,7 @@
 //! Where files are taken from: a feed's own mirror, a proxy, a copy of upstream's files.
 
-use pellucid_updater::mirror;
+use pellucid_snapshot::Catalog;
+use pellucid_updater::{FetchOptions, mirror, update};
 
 use crate::server::{Answer, Server};
 use crate::{ALPINE, DEBIAN, World, published, secdb, tracker};
@@ -162,4 +163,116 @@ async fn a_copy_that_is_up_to_date_is_neither_fetched_nor_written_again() {
     assert_eq!(copy().await, [(1, 1), (2, 0)]);
     assert_eq!(std::fs::read_to_string(&damaged).unwrap(), tracker(101));
     assert_eq!(last(DEBIAN).get("if-none-match"), None);
+}
+
+/// Whether a mirror in a folder gives Alpine's snapshot.
+async fn answers(world: &World, folder: &std::path::Path) -> bool {
+    let catalog = tempfile::tempdir().unwrap();
+    let catalog = Catalog::open(catalog.path()).unwrap();
+    let options = FetchOptions {
+        mirror: Some(folder.to_str().unwrap().to_owned()),
+        offline: true,
+        ..world.options.clone()
+    };
+    let keys = ["alpine/v3.20".to_owned()];
+    let outcome = update(&keys, &catalog, &options, &()).await.remove(0);
+    outcome.result.is_ok()
+}
+
+#[tokio::test]
+async fn a_refresh_that_fails_halfway_leaves_the_mirror_as_it_was() {
+    let world = World::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let keys = ["alpine/v3.20".to_owned(), "debian".to_owned()];
+    let copied = mirror(&keys, folder.path(), &world.options, &()).await;
+    assert!(copied.unwrap().iter().all(|one| one.result.is_ok()));
+    let before = files(folder.path());
+
+    // The first of two files is new, the second cannot be had.
+    world
+        .server
+        .answer(ALPINE[0], [Answer::body(secdb("news"))]);
+    world
+        .server
+        .answer(ALPINE[1], [Answer::Status(500, Vec::new())]);
+    let copied = mirror(&keys, folder.path(), &world.options, &())
+        .await
+        .unwrap();
+    assert!(copied[0].result.is_err() && copied[1].result.is_ok());
+    assert_eq!(files(folder.path()), before);
+    assert!(answers(&world, folder.path()).await);
+
+    // A run that ends in the middle, and the next one.
+    world.server.answer(ALPINE[1], [Answer::Hang]);
+    {
+        let run = mirror(&keys, folder.path(), &world.options, &());
+        let asked = async {
+            while world.server.hits(ALPINE[1]).len() < 5 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            copied = run => panic!("{copied:?}"),
+            () = asked => {}
+        }
+    }
+    assert!(answers(&world, folder.path()).await);
+    std::fs::create_dir_all(folder.path().join(".partial/left/by a kill")).unwrap();
+    world
+        .server
+        .answer(ALPINE[1], [Answer::body(secdb("beta"))]);
+    let copied = mirror(&keys, folder.path(), &world.options, &())
+        .await
+        .unwrap();
+    assert_eq!(copied[0].result.as_ref().unwrap().new, 1);
+    assert!(!folder.path().join(".partial").exists());
+    assert!(answers(&world, folder.path()).await);
+}
+
+#[tokio::test]
+async fn what_a_feed_no_longer_names_leaves_the_mirror() {
+    const FOLDER: &str = "/repo.us-west-2.amazonaws.com/2018.03/updates";
+    let world = World::new().await;
+    let updateinfo = include_str!("../../../feeds/tests/data/amazon/al1/core/updateinfo.xml");
+    let repomd =
+        r#"<repomd><data type="updateinfo"><location href="repodata/u.xml"/></data></repomd>"#;
+    let serve = |guid: &str| {
+        let base = format!("{FOLDER}/{guid}/x86_64");
+        let answer = |path: &str, body: &str| world.server.answer(path, [Answer::body(body)]);
+        answer(
+            &format!("{FOLDER}/x86_64/mirror.list"),
+            &format!("http:/{base}\n"),
+        );
+        answer(&format!("{base}/repodata/repomd.xml"), repomd);
+        answer(&format!("{base}/repodata/u.xml"), updateinfo);
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let copy = async || {
+        let keys = ["amazon/2018.03".to_owned(), "debian".to_owned()];
+        let copied = mirror(&keys, folder.path(), &world.options, &()).await;
+        for one in copied.unwrap() {
+            one.result.unwrap();
+        }
+        let names = files(folder.path()).into_iter().map(|(path, ..)| path);
+        let name = |path: std::path::PathBuf| {
+            let inside = path.strip_prefix(folder.path()).unwrap();
+            inside.to_str().unwrap().to_owned()
+        };
+        names.map(name).collect::<Vec<_>>()
+    };
+    serve("one");
+    let first = copy().await;
+    assert!(first.iter().any(|name| name.contains("/one/")));
+
+    serve("two");
+    let second = copy().await;
+    let renamed: Vec<_> = first
+        .iter()
+        .map(|name| name.replace("/one/", "/two/"))
+        .collect();
+    assert_eq!(second, renamed);
+    let updates = folder.path().join(FOLDER.trim_start_matches('/'));
+    assert!(updates.join("two").exists() && !updates.join("one").exists());
+    let list = std::fs::read_to_string(folder.path().join("MANIFEST.tsv")).unwrap();
+    assert!(!list.contains("/one/"), "{list}");
 }
