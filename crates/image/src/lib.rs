@@ -292,7 +292,10 @@ impl OpenImage {
                 layer::toc::read(toc, &*ranges, &expected, meter, visitor, progress)
             }
             Bytes::Tree(tree) => source::read_tree(tree, None, meter, visitor),
-            Bytes::Overlay(tree) => source::read_tree(tree, Some(index), meter, visitor),
+            Bytes::Overlay { tree, by_name } => {
+                let layer = source::OverlayLayer { index, by_name };
+                source::read_tree(tree, Some(layer), meter, visitor)
+            }
         }
         .map_err(|source| in_layer(&expected, source))
     }

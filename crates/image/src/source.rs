@@ -31,7 +31,7 @@ use crate::region::Region;
 use crate::rooted::Rooted;
 use crate::{Expected, ImageError, OpenOptions};
 use archive::Archive;
-pub(crate) use directory::read_tree;
+pub(crate) use directory::{OverlayLayer, read_tree};
 
 /// All sources.
 pub(crate) const SOURCES: &[&dyn Source] = &[
@@ -119,8 +119,9 @@ pub(crate) enum Bytes<'a> {
     Listed(&'a Toc, Box<dyn Ranges + 'a>),
     /// A root file system.
     Tree(&'a Rooted),
-    /// An overlay directory: what it removes from those below stands in it too.
-    Overlay(&'a Rooted),
+    /// An overlay directory: what it removes from those below stands in it too, also by names that
+    /// begin with `.wh.` if `by_name` is set.
+    Overlay { tree: &'a Rooted, by_name: bool },
 }
 
 /// Layers that are parts of files.

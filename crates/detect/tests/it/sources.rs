@@ -158,6 +158,43 @@ fn a_folder_of_an_engine_s_is_the_archive() {
     }
 }
 
+/// Makes of every device and attribute that removes something the name that a tar has for it, as
+/// containers/storage writes layers for fuse-overlayfs.
+fn whiteouts_by_name(folder: &Path) {
+    use std::os::unix::fs::FileTypeExt as _;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        let (path, kind) = (entry.path(), entry.file_type().unwrap());
+        if kind.is_char_device() {
+            let name = entry.file_name().into_string().unwrap();
+            std::fs::remove_file(&path).unwrap();
+            std::fs::write(folder.join(format!(".wh.{name}")), "").unwrap();
+        } else if kind.is_dir() {
+            whiteouts_by_name(&path);
+        }
+    }
+}
+
+#[test]
+fn layers_that_a_program_mounts_are_the_archive() {
+    let folder = tempfile::tempdir().unwrap();
+    if !written(image().containers_storage(folder.path(), None)) {
+        return;
+    }
+    let overlay = folder.path().join("overlay");
+    whiteouts_by_name(&overlay);
+    let top = overlay.join(format!("{:064x}/diff", 2));
+    // The same folder again, without the attribute.
+    std::fs::rename(top.join("opt/venv"), top.join("opt/aside")).unwrap();
+    std::fs::create_dir(top.join("opt/venv")).unwrap();
+    std::fs::rename(top.join("opt/aside/lib"), top.join("opt/venv/lib")).unwrap();
+    std::fs::remove_dir(top.join("opt/aside")).unwrap();
+    std::fs::write(top.join("opt/venv/.wh..wh..opq"), "").unwrap();
+    let reference = format!("containers-storage:{}", folder.path().display());
+    let found = read(&reference, &OpenOptions::default()).unwrap();
+    assert_eq!(holds(&found), holds(&from_archive()));
+}
+
 #[test]
 fn nothing_outside_an_engine_s_folder_is_read() {
     let folder = tempfile::tempdir().unwrap();

@@ -67,7 +67,8 @@ impl Source for ContainersStorage {
     }
 
     fn open(&self, asked: Asked<'_>) -> Result<Opened, ImageError> {
-        let root = Root::of(&asked)?;
+        // Where a program mounts layers (fuse-overlayfs), they are unpacked with names as in tars.
+        let root = Root::of(&asked, true)?;
         let images: Vec<StoredImage> =
             root.json(IMAGES)?.ok_or_else(|| ImageError::NotAnImage {
                 path: root.path.clone(),

@@ -8,8 +8,11 @@
 //! being root meets some. A wanted file that cannot be read is an error. Files that change while
 //! they are read are read up to the size they had.
 //!
+//! A layer as an overlay file system has it is walked in the same way; there, some entries remove what
+//! lies below.
+//!
 //! Not here: mount points (whatever is mounted in the tree belongs to it), hard links (each name is
-//! a file of its own), whiteouts (a file's name means nothing here).
+//! a file of its own), in a root file system whiteouts (a file's name means nothing there).
 
 use std::ffi::CString;
 use std::fs::File;
@@ -20,6 +23,7 @@ use pellucid_model::{DigestState, Image, Layer, Platform};
 use rustix::fs::{AtFlags, Dir, FileType, readlinkat, statat};
 
 use crate::layer::meter::Meter;
+use crate::layer::path::{Mark, unmark};
 use crate::layer::walk::Notes;
 use crate::rooted::Rooted;
 use crate::source::{Asked, Bytes, Found, Layers, Opened, Source};
@@ -107,21 +111,34 @@ impl Layers for Tree {
     }
 }
 
-/// Shows every entry of a tree to `visitor`. Where it is the layer of this index, character devices
-/// 0:0 and directories with a certain attribute are what an overlay file system takes them for.
+/// What a tree is that is one of an image's layers.
+#[derive(Clone, Copy)]
+pub(crate) struct OverlayLayer {
+    /// Its place, lowest is 0.
+    pub(crate) index: usize,
+    /// Whether names mark what is removed, as in a tar.
+    pub(crate) by_name: bool,
+}
+
+/// Shows every entry of a tree to `visitor`. Where it is a layer, character devices 0:0, directories
+/// with a certain attribute and perhaps some names are what an overlay file system takes them for.
 pub(crate) fn read_tree(
     tree: &Rooted,
-    overlay: Option<usize>,
+    overlay: Option<OverlayLayer>,
     meter: Meter<'_>,
     visitor: &mut dyn LayerVisitor,
 ) -> Result<LayerRead, LayerFault> {
     let mut walk = Walk {
         tree,
         is_overlay: overlay.is_some(),
+        by_name: overlay.is_some_and(|layer| layer.by_name),
         meter,
         visitor,
         entries: 0,
-        notes: Notes::new(overlay.or(Some(0)), meter.limits.layer_warnings),
+        notes: Notes::new(
+            overlay.map(|layer| layer.index).or(Some(0)),
+            meter.limits.layer_warnings,
+        ),
         pending: vec![Vec::new()],
     };
     while let Some(path) = walk.pending.pop() {
@@ -141,6 +158,7 @@ pub(crate) fn read_tree(
 struct Walk<'a> {
     tree: &'a Rooted,
     is_overlay: bool,
+    by_name: bool,
     meter: Meter<'a>,
     visitor: &'a mut dyn LayerVisitor,
     entries: u64,
@@ -180,7 +198,8 @@ impl Walk<'_> {
                 return Ok(());
             }
         };
-        if self.is_overlay && is_opaque(&opened) {
+        let is_marked = self.by_name && names.iter().any(|name| name.as_bytes() == OPAQUE);
+        if is_marked || self.is_overlay && is_opaque(&opened) {
             self.show(&Entry {
                 path,
                 kind: EntryKind::Opaque,
@@ -196,6 +215,27 @@ impl Walk<'_> {
                 entry_path.push(b'/');
             }
             entry_path.extend_from_slice(name.as_bytes());
+            let mark = match self.by_name {
+                true => unmark(&mut entry_path),
+                false => Mark::None,
+            };
+            match mark {
+                Mark::None => {}
+                Mark::Whiteout => {
+                    self.show(&Entry {
+                        path: &entry_path,
+                        kind: EntryKind::Whiteout,
+                        mode: 0,
+                    })?;
+                    continue;
+                }
+                Mark::Opaque | Mark::Metadata => continue,
+                Mark::Meaningless => {
+                    let message = "a whiteout that names nothing is left out";
+                    self.notes.add(&entry_path, message);
+                    continue;
+                }
+            }
             // Gone since it was listed: as if it had never been there.
             let Ok(stat) = statat(&opened, name.as_c_str(), AtFlags::SYMLINK_NOFOLLOW) else {
                 continue;
@@ -271,6 +311,9 @@ impl Walk<'_> {
         Ok(())
     }
 }
+
+/// The name that says of its directory that it hides everything below it.
+const OPAQUE: &[u8] = b".wh..wh..opq";
 
 /// Whether a directory of an overlay hides everything below it.
 fn is_opaque(directory: &OwnedFd) -> bool {

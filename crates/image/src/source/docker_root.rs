@@ -54,7 +54,7 @@ impl Source for DockerRoot {
     }
 
     fn open(&self, asked: Asked<'_>) -> Result<Opened, ImageError> {
-        let root = Root::of(&asked)?;
+        let root = Root::of(&asked, false)?;
         let repositories: Repositories =
             root.json(REPOSITORIES)?
                 .ok_or_else(|| ImageError::NotAnImage {

@@ -21,6 +21,8 @@ pub(super) struct Root<'a> {
     pub(super) path: PathBuf,
     folder: &'a Rooted,
     pub(super) limits: &'a Limits,
+    /// Whether names that begin with `.wh.` remove what is below, beside devices.
+    whiteouts_by_name: bool,
 }
 
 /// One layer: where its files are, and what is known of it.
@@ -34,13 +36,14 @@ pub(super) struct Tree {
 
 impl<'a> Root<'a> {
     /// The folder that was asked for.
-    pub(super) fn of(asked: &'a Asked<'_>) -> Result<Self, ImageError> {
+    pub(super) fn of(asked: &'a Asked<'_>, whiteouts_by_name: bool) -> Result<Self, ImageError> {
         let path = asked.reference.path.clone();
         match &asked.found {
             Found::Folder(folder) => Ok(Self {
                 path,
                 folder,
                 limits: &asked.options.limits,
+                whiteouts_by_name,
             }),
             _ => Err(ImageError::NotAnImage {
                 path,
@@ -157,7 +160,10 @@ impl<'a> Root<'a> {
             image,
             warnings,
             expected: expected.collect(),
-            layers: Box::new(Trees(folders)),
+            layers: Box::new(Trees {
+                trees: folders,
+                whiteouts_by_name: self.whiteouts_by_name,
+            }),
             read_through: false,
         })
     }
@@ -174,12 +180,18 @@ impl<'a> Root<'a> {
     }
 }
 
-struct Trees(Vec<Rooted>);
+struct Trees {
+    trees: Vec<Rooted>,
+    whiteouts_by_name: bool,
+}
 
 impl Layers for Trees {
     fn layer(&self, index: usize) -> Result<Bytes<'_>, ImageError> {
-        match self.0.get(index) {
-            Some(tree) => Ok(Bytes::Overlay(tree)),
+        match self.trees.get(index) {
+            Some(tree) => Ok(Bytes::Overlay {
+                tree,
+                by_name: self.whiteouts_by_name,
+            }),
             None => Err(ImageError::Missing {
                 document: "the image".to_owned(),
                 name: format!("layer {index}"),
