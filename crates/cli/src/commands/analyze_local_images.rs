@@ -2,7 +2,8 @@
 //!
 //! Flags, messages, report and statuses are the real client's, oddities included; scripts read
 //! them. An error ends with 1, not with what other commands end with. Beyond it: layers of all
-//! layouts that `docker save` and `podman save` write, and podman where there is no docker.
+//! layouts that `docker save` and `podman save` write, podman where there is no docker, and a line of
+//! the log where our service has no advisory data.
 //! Deliberately absent: a gate by severity, and any flag that the real client's help does not list.
 
 mod client;
@@ -135,12 +136,18 @@ async fn analyse(flags: &Flags) -> Result<(), String> {
         parent = &layer.name;
     }
     log("Retrieving image's vulnerabilities");
-    let features = client
+    let found = client
         .features(parent)
         .await
         .map_err(|error| format!("Could not get layer information: {error}"))?;
     drop(server);
-    let text = report::text(flags, &features, jiff::Timestamp::now());
+    if let Some(namespace) = &found.not_covered {
+        // The report has Clair's words, which call an empty list a success.
+        log(&format!(
+            "No advisory data for {namespace}: its vulnerabilities are not known"
+        ));
+    }
+    let text = report::text(flags, &found.features, jiff::Timestamp::now());
     // A reader that closed early has what it wanted.
     let _ = io::stdout().lock().write_all(text.as_bytes());
     Ok(())

@@ -4,8 +4,8 @@ use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 
-use pellucid_testkit::LayerBuilder;
 use pellucid_testkit::postgres::PostgresServer;
+use pellucid_testkit::{ImageBuilder, LayerBuilder};
 use serde_json::json;
 
 use crate::bench::{Bench, OS_RELEASE, Run, debian, status};
@@ -191,6 +191,7 @@ fn the_local_client_works_against_it() {
             "{}",
             run.stderr
         );
+        assert!(!run.stderr.contains("No advisory"), "{}", run.stderr);
         let (title, report) = run.stdout.split_once('\n').unwrap();
         assert!(
             title.starts_with(&format!("Clair report for image {image} (")),
@@ -217,6 +218,22 @@ fn the_local_client_works_against_it() {
             ]
         );
     }
+    // The report is Clair's to the letter; that nobody knows is said beside it.
+    let lenny = OS_RELEASE.replace("12", "5").replace("bookworm", "lenny");
+    let lenny = LayerBuilder::new()
+        .file("etc/os-release", lenny)
+        .file("var/lib/dpkg/status", status(&[("tar", "1.34", "tar")]));
+    let lenny = ImageBuilder::new().layer(lenny);
+    bench.file("lenny.tar", lenny.docker_archive());
+    let run = analyse(&bench, &["-endpoint", &endpoint, "lenny"]);
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    let (_, report) = run.stdout.split_once('\n').unwrap();
+    assert_eq!(
+        report,
+        "Success! No vulnerabilities were detected in your image\n"
+    );
+    let told = " I | No advisory data for debian:5: its vulnerabilities are not known\n";
+    assert!(run.stderr.ends_with(told), "{}", run.stderr);
     let only = [
         "-endpoint",
         &endpoint,

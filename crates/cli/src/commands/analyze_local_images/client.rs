@@ -4,13 +4,16 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use serde::{Deserialize, Serialize};
 
 /// The largest answer that is read.
 const ANSWER: usize = 256 << 20;
 /// The largest answer that is quoted.
 const QUOTED: usize = 64 << 10;
+
+/// The header of our own service that names what no advisory data covers.
+const NOT_COVERED: &str = "pellucid-not-covered";
 
 /// A layer to analyse, on the wire.
 #[derive(Serialize)]
@@ -74,6 +77,21 @@ pub(super) struct Vulnerability {
     pub(super) fixed_by: String,
 }
 
+/// What a server says of a layer.
+pub(super) struct Found {
+    pub(super) features: Vec<Feature>,
+    /// The namespace of which it has no advisory data, so that no vulnerability of it is known. A Clair
+    /// never says so.
+    pub(super) not_covered: Option<String>,
+}
+
+/// What a server answered.
+struct Answered {
+    status: u16,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
 /// A server of API v1.
 pub(super) struct Client {
     endpoint: String,
@@ -105,26 +123,31 @@ impl Client {
             .client
             .post(&url)
             .header(CONTENT_TYPE, "application/json");
-        let (status, body) = self.ask("Post", &url, request.body(body), QUOTED).await?;
-        if status == 201 {
+        let answered = self.ask("Post", &url, request.body(body), QUOTED).await?;
+        if answered.status == 201 {
             Ok(())
         } else {
-            Err(refused(status, &body))
+            Err(refused(&answered))
         }
     }
 
     /// A layer's packages with what affects them.
-    pub(super) async fn features(&self, layer: &str) -> Result<Vec<Feature>, String> {
+    pub(super) async fn features(&self, layer: &str) -> Result<Found, String> {
         let url = format!("{}/v1/layers/{layer}?vulnerabilities", self.endpoint);
-        let (status, body) = self.ask("Get", &url, self.client.get(&url), ANSWER).await?;
-        if status != 200 {
-            return Err(refused(status, &body));
+        let answered = self.ask("Get", &url, self.client.get(&url), ANSWER).await?;
+        if answered.status != 200 {
+            return Err(refused(&answered));
         }
-        let answer: Answer = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
-        Ok(answer
-            .layer
-            .and_then(|layer| layer.features)
-            .unwrap_or_default())
+        let answer: Answer =
+            serde_json::from_slice(&answered.body).map_err(|error| error.to_string())?;
+        let named = answered.headers.get(NOT_COVERED);
+        Ok(Found {
+            features: answer
+                .layer
+                .and_then(|layer| layer.features)
+                .unwrap_or_default(),
+            not_covered: named.map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned()),
+        })
     }
 
     async fn ask(
@@ -133,7 +156,7 @@ impl Client {
         url: &str,
         request: reqwest::RequestBuilder,
         limit: usize,
-    ) -> Result<(u16, Vec<u8>), String> {
+    ) -> Result<Answered, String> {
         let told = |error: reqwest::Error| format!("{verb} {url:?}: {}", cause(&error, url));
         let mut response = request.send().await.map_err(told)?;
         let mut body = Vec::new();
@@ -146,7 +169,11 @@ impl Client {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok((response.status().as_u16(), body))
+        Ok(Answered {
+            status: response.status().as_u16(),
+            headers: std::mem::take(response.headers_mut()),
+            body,
+        })
     }
 }
 
@@ -162,10 +189,11 @@ pub(super) fn host(endpoint: &str) -> &str {
     rest.split(':').next().unwrap_or(rest)
 }
 
-fn refused(status: u16, body: &[u8]) -> String {
+fn refused(answered: &Answered) -> String {
     format!(
-        "Got response {status} with message {}",
-        String::from_utf8_lossy(body)
+        "Got response {} with message {}",
+        answered.status,
+        String::from_utf8_lossy(&answered.body)
     )
 }
 
