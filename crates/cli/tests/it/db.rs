@@ -122,6 +122,41 @@ fn at_mut<'a>(
 }
 
 #[test]
+fn a_search_of_a_namespace_counts_what_is_said_of_it() {
+    let bench = Bench::new();
+    let of = |release: &str| {
+        serde_json::json!({"description": "A hole.", "releases": {release: {"status": "resolved",
+            "fixed_version": "2", "urgency": "high", "repositories": {release: "2"}}}})
+    };
+    let mut tracker = serde_json::json!({"openssl": {
+        "CVE-2024-0001": of("bookworm"),
+        "CVE-2024-0002": of("trixie"),
+        "CVE-2024-0003": of("trixie"),
+        "CVE-2024-0004": of("bookworm"),
+    }});
+    // One that speaks of the package here and of another there says nothing of the package there.
+    tracker["openssl"]["CVE-2024-0005"] = of("bookworm");
+    tracker["tar"] = serde_json::json!({"CVE-2024-0005": of("trixie")});
+    pellucid_testkit::Mirror::new(bench.path("mirror")).debian(tracker.to_string());
+    json(&bench, &["db", "update", "debian", "--mirror", "mirror"]);
+    let search = |limit: &str| {
+        let search = ["db", "search", "openssl", "--namespace", "debian:13"];
+        let found = json(&bench, &[&search[..], &["--limit", limit]].concat());
+        let ids = at(&found, "/advisories").as_array().unwrap().iter();
+        let ids: Vec<String> = ids
+            .map(|hit| at(hit, "/advisory/id").as_str().unwrap().to_owned())
+            .collect();
+        (ids, at(&found, "/cut_short").as_array().unwrap().len())
+    };
+    let both = vec!["CVE-2024-0002".to_owned(), "CVE-2024-0003".to_owned()];
+    assert_eq!(search("1"), (both[..1].to_vec(), 1));
+    assert_eq!(search("2"), (both, 0));
+    let none = ["db", "search", "openssl", "--namespace", "debian:11"];
+    let told = bench.run(&[&none[..], &["--limit", "1"]].concat()).ended(1);
+    assert!(!told.contains("says more"), "{told}");
+}
+
+#[test]
 fn what_the_data_says_can_be_listed_searched_compared_and_taken_back() {
     let bench = Bench::new();
     let update = ["db", "update", "debian", "--mirror", "mirror"];

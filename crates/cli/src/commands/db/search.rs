@@ -54,18 +54,24 @@ pub(crate) fn run(args: &SearchArgs) -> anyhow::Result<Exit> {
         let Some(snapshot) = catalog.current(&key).with_context(context)? else {
             continue;
         };
-        let hits = snapshot
-            .search(&args.text, args.limit.saturating_add(1))
-            .with_context(context)?;
-        if hits.len() > args.limit {
-            found.cut_short.push(key.clone());
-        }
-        for hit in hits.into_iter().take(args.limit) {
+        // Which hits are of the namespace is known only once they are read.
+        let most = match args.namespace {
+            Some(_) => usize::MAX,
+            None => args.limit.saturating_add(1),
+        };
+        let hits = snapshot.search(&args.text, most).with_context(context)?;
+        let mut shown = 0;
+        for hit in hits {
             let mut advisory = snapshot.whole(hit).with_context(context)?;
             narrow(&mut advisory, args);
             if args.namespace.is_some() && advisory.affected.is_empty() {
                 continue;
             }
+            if shown == args.limit {
+                found.cut_short.push(key.clone());
+                break;
+            }
+            shown += 1;
             found.advisories.push(Hit {
                 feed: key.clone(),
                 snapshot: snapshot.digest().to_string(),
@@ -97,16 +103,17 @@ pub(crate) fn run(args: &SearchArgs) -> anyhow::Result<Exit> {
     })
 }
 
-/// Leaves what was asked for: where a package was, what is said of it alone.
+/// Leaves what was asked for: where a package was, what is said of it alone, though the namespace be
+/// one in which the advisory speaks of other packages.
 fn narrow(advisory: &mut Advisory, args: &SearchArgs) {
+    let is_of = |affected: &Affected| affected.package == args.text;
+    if advisory.affected.iter().any(is_of) {
+        advisory.affected.retain(is_of);
+    }
     if let Some(namespace) = &args.namespace {
         advisory
             .affected
             .retain(|affected| affected.namespace.as_str() == namespace);
-    }
-    let is_of = |affected: &Affected| affected.package == args.text;
-    if advisory.affected.iter().any(is_of) {
-        advisory.affected.retain(is_of);
     }
 }
 
