@@ -107,7 +107,12 @@ impl Rules {
         for path in vex.iter().chain(&args.rules.vex) {
             rules.vex.push(read_vex(path)?);
         }
-        if args.rules.ignore_file.is_empty() && Path::new(".trivyignore").is_file() {
+        let trivy = Path::new(".trivyignore");
+        let is_trivy = |path: &PathBuf| path.canonicalize().ok() == trivy.canonicalize().ok();
+        if trivy.is_file()
+            && args.rules.ignore_file.is_empty()
+            && !ignore_files.iter().any(is_trivy)
+        {
             tracing::warn!("there is a .trivyignore; --ignore-file .trivyignore makes it hold");
         }
         Ok(rules)
@@ -230,12 +235,17 @@ impl Rules {
     }
 }
 
+/// Names the file of rules where no option does. Read here and not where the options are, to which a
+/// variable that is set would be an option beside `--no-config`.
+const CONFIG: &str = "PELLUCID_CONFIG";
+
 /// The file of rules that holds, and where it lies.
 fn chosen(args: &RuleArgs) -> anyhow::Result<(Option<PathBuf>, file::File)> {
+    let named = || std::env::var_os(CONFIG).filter(|value| !value.is_empty());
     let path = match &args.config {
         Some(path) => Some(path.clone()),
         None if args.no_config => None,
-        None => file::find(),
+        None => named().map(PathBuf::from).or_else(file::find),
     };
     let Some(path) = path else {
         return Ok((None, file::File::default()));

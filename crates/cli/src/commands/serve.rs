@@ -45,13 +45,7 @@ pub(crate) fn go_flags(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
 
 /// Starts logging: JSON lines on standard output, as Clair's.
 pub(crate) fn start_logging(args: &ServeArgs) {
-    let level = match args.log_level.to_ascii_lowercase().as_str() {
-        "trace" => LevelFilter::TRACE,
-        "debug" => LevelFilter::DEBUG,
-        "warn" | "warning" => LevelFilter::WARN,
-        "error" | "fatal" | "panic" => LevelFilter::ERROR,
-        _ => LevelFilter::INFO,
-    };
+    let level = level(&args.log_level).unwrap_or(LevelFilter::INFO);
     // Libraries below tell more than anybody running a server wants.
     let quiet = tracing_subscriber::filter::Targets::new()
         .with_default(level)
@@ -69,6 +63,18 @@ pub(crate) fn start_logging(args: &ServeArgs) {
     let subscriber = tracing_subscriber::registry().with(JsonLines.with_filter(quiet));
     let started = tracing::subscriber::set_global_default(subscriber);
     debug_assert!(started.is_ok(), "logging starts once");
+}
+
+/// The level of that name. An unknown one was no error to Clair, whose deployments may carry it.
+fn level(name: &str) -> Option<LevelFilter> {
+    Some(match name.to_ascii_lowercase().as_str() {
+        "trace" => LevelFilter::TRACE,
+        "debug" => LevelFilter::DEBUG,
+        "info" => LevelFilter::INFO,
+        "warn" | "warning" => LevelFilter::WARN,
+        "error" | "fatal" | "panic" => LevelFilter::ERROR,
+        _ => return None,
+    })
 }
 
 /// Has the allocator give memory back as soon as it is free, so that a server does not keep what a
@@ -91,6 +97,9 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
     give_memory_back();
     if args.cpu_profile.is_some() {
         tracing::warn!("-cpu-profile has no effect");
+    }
+    if level(&args.log_level).is_none() {
+        tracing::warn!("-log-level {:?} is no level: it is info", args.log_level);
     }
     // Pages of 2 MiB, half of them empty, doubled what a server keeps resident; it may not work
     // everywhere, and then costs memory alone.

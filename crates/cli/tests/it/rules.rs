@@ -69,6 +69,27 @@ fn the_file_is_found_upward_and_its_rules_hold() {
 }
 
 #[test]
+fn an_option_about_the_file_is_stronger_than_its_variable() {
+    let bench = Bench::new();
+    bench.file("strict.yaml", "fail:\n  - severity: high\n");
+    bench.file("pellucid.yaml", "fail:\n  - severity: critical\n");
+    let status = |variable: &str, arguments: &[&str]| {
+        let scan = ["scan", "image.tar", "--mirror", "mirror"];
+        let mut command = bench.command(&[&scan[..], arguments].concat());
+        let output = command.env("PELLUCID_CONFIG", variable).output().unwrap();
+        output.status.code().unwrap()
+    };
+    assert_eq!(status("strict.yaml", &[]), 1);
+    assert_eq!(status("", &[]), 0);
+    assert_eq!(status("strict.yaml", &["--no-config"]), 0);
+    assert_eq!(status("strict.yaml", &["--config", "pellucid.yaml"]), 0);
+    assert_eq!(status("none.yaml", &[]), 2);
+    bench
+        .scan(&["--config", "strict.yaml", "--no-config"])
+        .failed(2);
+}
+
+#[test]
 fn a_rule_whose_data_is_not_there_is_not_a_gate_that_held() {
     let bench = Bench::new();
     bench.file("pellucid.yaml", "fail:\n  - kev: true\n  - epss: 0.5\n");
@@ -140,6 +161,11 @@ fn flags_of_other_scanners_mean_the_same() {
     );
     let ignored = json(&bench, &["--ignorefile", ".trivyignore"], 0);
     assert_eq!(ids(&ignored["suppressed"]), ["CVE-2005-2541"]);
+    // One that the file of rules names holds, from wherever that is.
+    std::fs::create_dir(bench.path("below")).unwrap();
+    bench.file("below/rules.yaml", "ignore-files: [../.trivyignore]\n");
+    let named = bench.scan(&["--config", "below/rules.yaml"]).ended(0);
+    assert!(named.contains("1 suppressed finding"), "{named}");
 }
 
 #[test]

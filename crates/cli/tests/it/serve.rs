@@ -135,6 +135,11 @@ fn a_configuration_is_checked_and_printed() {
     }
     let missing = bench.run(&["serve", "-config=none.yaml"]);
     assert_eq!(missing.status, 2);
+    // A word that is no level was no error to Clair: the next thing is.
+    let notice = bench.run(&["serve", "-config=none.yaml", "-log-level=notice"]);
+    let told = "-log-level \\\"notice\\\" is no level: it is info";
+    assert!(notice.stdout.contains(told), "{}", notice.stdout);
+    assert_eq!(notice.stderr, missing.stderr);
 }
 
 /// `docker` as far as the client uses it: `save` gives the archive of the image's name.
