@@ -50,7 +50,7 @@ impl Bill<'_> {
             false => format!("sbom:{}", self.reference),
         };
         let inventory = match self.kind {
-            Kind::Document(path) => pellucid_detect::read_bill(&reference, &bytes(path)?)?,
+            Kind::Document(path) => document(&reference, &bytes(path)?)?,
             Kind::Purl(purl) => pellucid_detect::read_purls(&reference, purl)?,
             Kind::Purls(path) => {
                 let text = String::from_utf8(bytes(path)?).context("it is not UTF-8")?;
@@ -63,6 +63,14 @@ impl Bill<'_> {
     fn is_purl(&self) -> bool {
         matches!(self.kind, Kind::Purl(_) | Kind::Purls(_))
     }
+}
+
+/// What a document says is there.
+pub(crate) fn document(reference: &str, bytes: &[u8]) -> anyhow::Result<Inventory> {
+    if bytes.len() as u64 > LARGEST {
+        anyhow::bail!("it is larger than {LARGEST} bytes");
+    }
+    Ok(pellucid_detect::read_bill(reference, bytes)?)
 }
 
 /// Whether a file starts as a list does, also as one that is not read: no archive does.

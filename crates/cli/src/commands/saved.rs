@@ -1,4 +1,4 @@
-//! Reports that were saved, or made now where an image is named instead.
+//! Reports that were saved, or made now where an image or a bill of materials is named instead.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -13,25 +13,24 @@ use pellucid_snapshot::Catalog;
 use super::{packages, scan};
 use crate::args::{ImageArgs, ReportArgs, Talk};
 use crate::exit::Usage;
-use crate::outputs;
 use crate::rules::Rules;
+use crate::{bill, outputs};
 
 /// Most bytes of a saved report.
 const LARGEST: u64 = 1 << 30;
 
-/// Reads a saved report; `-` is standard input.
-pub(super) fn read(path: &Path) -> anyhow::Result<Report> {
-    let cannot_read = || format!("cannot read the report {}", path.display());
-    let json = if path == Path::new("-") {
-        bounded(io::stdin().lock())
-    } else {
-        File::open(path).and_then(bounded)
-    };
-    let json = json.with_context(cannot_read)?;
-    pellucid_report::read_json(&json).with_context(cannot_read)
+/// What a name stands for.
+enum Given {
+    Report(Box<Report>),
+    Inventory(Box<Inventory>),
 }
 
-/// A saved report, or a scan of the image of that name. Its warnings are told on standard error: what
+/// Reads a saved report; `-` is standard input.
+pub(super) fn read(path: &Path) -> anyhow::Result<Report> {
+    parsed(path, &bytes(path)?)
+}
+
+/// A saved report, or a scan of the image or bill of materials of that name. Its warnings are told on standard error: what
 /// is made of it has no place for them.
 pub(super) fn report(
     source: &str,
@@ -39,20 +38,20 @@ pub(super) fn report(
     args: &ReportArgs,
     talk: &Talk,
 ) -> anyhow::Result<Report> {
-    let report = if is_report(Path::new(source)) {
-        read(Path::new(source))?
-    } else {
-        let inventory = scanned(source, args.data.offline, talk)?;
-        let rules = Rules::of_rules(args.rules.clone())?;
-        scan::report(
-            inventory,
-            catalog,
-            &args.data,
-            &args.freshness,
-            &rules,
-            false,
-            talk,
-        )?
+    let report = match given(source, args.data.offline, talk)? {
+        Given::Report(report) => *report,
+        Given::Inventory(inventory) => {
+            let rules = Rules::of_rules(args.rules.clone())?;
+            scan::report(
+                *inventory,
+                catalog,
+                &args.data,
+                &args.freshness,
+                &rules,
+                false,
+                talk,
+            )?
+        }
     };
     outputs::say_warnings(&report);
     Ok(report)
@@ -60,10 +59,29 @@ pub(super) fn report(
 
 /// What is in the image of that name, or was when the report was saved.
 pub(super) fn inventory(source: &str, offline: bool, talk: &Talk) -> anyhow::Result<Inventory> {
-    if is_report(Path::new(source)) {
-        return Ok(read(Path::new(source))?.inventory);
+    Ok(match given(source, offline, talk)? {
+        Given::Report(report) => report.inventory,
+        Given::Inventory(inventory) => *inventory,
+    })
+}
+
+/// Bills of materials are JSON as reports are: a report is what says so itself.
+fn given(source: &str, offline: bool, talk: &Talk) -> anyhow::Result<Given> {
+    let path = Path::new(source);
+    let is_standard_input = source == "-";
+    if is_standard_input || starts_as_json(path) {
+        let json = bytes(path)?;
+        if is_report(&json) {
+            return Ok(Given::Report(Box::new(parsed(path, &json)?)));
+        }
+        if is_standard_input {
+            // It is read once; a file is read again, as a scan reads it.
+            let found = bill::document("sbom:-", &json).context("cannot read the image -")?;
+            return Ok(Given::Inventory(Box::new(found)));
+        }
     }
-    scanned(source, offline, talk)
+    let inventory = scanned(source, offline, talk)?;
+    Ok(Given::Inventory(Box::new(inventory)))
 }
 
 fn scanned(source: &str, offline: bool, talk: &Talk) -> anyhow::Result<Inventory> {
@@ -78,16 +96,41 @@ fn scanned(source: &str, offline: bool, talk: &Talk) -> anyhow::Result<Inventory
     packages::inventory(&defaults.image, offline, talk)
 }
 
-/// Whether a file starts as JSON does: no archive does.
-fn is_report(path: &Path) -> bool {
-    if path == Path::new("-") {
-        return true;
+/// Whether it says in its schema that it is a report of ours, of whatever version.
+fn is_report(json: &[u8]) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Head {
+        schema: serde_json::Value,
     }
+    let head = serde_json::from_slice::<Head>(json);
+    let schema = head.as_ref().ok().and_then(|head| head.schema.as_str());
+    schema.is_some_and(|schema| schema.starts_with("pellucid-"))
+}
+
+/// Whether a file starts as JSON does: no archive does.
+fn starts_as_json(path: &Path) -> bool {
     let mut start = Vec::new();
     let is_read = File::open(path)
         .and_then(|file| file.take(64).read_to_end(&mut start))
         .is_ok();
     is_read && start.trim_ascii_start().first() == Some(&b'{')
+}
+
+fn bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let bytes = if path == Path::new("-") {
+        bounded(io::stdin().lock())
+    } else {
+        File::open(path).and_then(bounded)
+    };
+    bytes.with_context(|| cannot_read(path))
+}
+
+fn parsed(path: &Path, json: &[u8]) -> anyhow::Result<Report> {
+    pellucid_report::read_json(json).with_context(|| cannot_read(path))
+}
+
+fn cannot_read(path: &Path) -> String {
+    format!("cannot read the report {}", path.display())
 }
 
 fn bounded(file: impl Read) -> io::Result<Vec<u8>> {

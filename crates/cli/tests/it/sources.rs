@@ -280,6 +280,39 @@ fn several_images_give_several_reports_and_the_worst_status() {
 }
 
 #[test]
+fn a_bill_of_materials_stands_for_an_image_wherever_a_report_does() {
+    let bench = Bench::new();
+    let list = ["packages", "image.tar", "-o", "cyclonedx=bill.json"];
+    bench.run(&list).ended(0);
+    let mirror = ["--mirror", "mirror"];
+    let explain = ["explain", "CVE-2024-0001", "openssl"];
+    let told = bench
+        .run(&[&explain[..], &["bill.json"], &mirror].concat())
+        .ended(0);
+    assert!(told.contains("3.0.15-1~deb12u1"), "{told}");
+    let bill = std::fs::File::open(bench.path("bill.json")).unwrap();
+    let mut command = bench.command(&[&explain[..], &["-"], &mirror].concat());
+    let piped = Run::of(command.stdin(bill).output().unwrap());
+    assert!(piped.ended(0).contains("3.0.15-1~deb12u1"));
+    // A report is one whatever the order of its fields is.
+    bench.scan(&["-o", "json=report.json"]).ended(0);
+    let report = std::fs::read(bench.path("report.json")).unwrap();
+    let report: std::collections::BTreeMap<String, serde_json::Value> =
+        serde_json::from_slice(&report).unwrap();
+    bench.file("sorted.json", serde_json::to_vec(&report).unwrap());
+    for old in ["bill.json", "report.json", "sorted.json"] {
+        let diff = ["diff", old, "report.json", "--format", "json"];
+        let diff = bench.run(&[&diff[..], &mirror].concat()).ended(0);
+        let diff: serde_json::Value = serde_json::from_str(&diff).unwrap();
+        assert_eq!(diff["findings"], serde_json::json!([]), "{old}: {diff}");
+        assert_eq!(diff["unanswered"], serde_json::json!([]), "{old}: {diff}");
+    }
+    // Our own names the layers.
+    let table = bench.scan(&["--base", "bill.json"]).ended(0);
+    assert!(table.contains("Base image bill.json (2 layers)"), "{table}");
+}
+
+#[test]
 fn an_image_is_pulled_and_its_password_is_seen_nowhere() {
     let bench = Bench::new();
     let registry = Registry::new();
