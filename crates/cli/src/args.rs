@@ -258,8 +258,8 @@ pub(crate) struct OutputArgs {
     pub(crate) format: Option<String>,
     /// Write in this format, to this file if one is named, else to standard output. May be said
     /// several times: -o table -o sarif=out.sarif. With --format, the name of a file alone. A file
-    /// appears whole or not at all. Where several images are read, {image} in the file's name is
-    /// each one's.
+    /// appears whole or not at all. {image} in the file's name is the image's; where several are
+    /// read it has to be there.
     #[arg(short, long, value_name = "FORMAT[=FILE]", value_hint = ValueHint::FilePath)]
     pub(crate) output: Vec<String>,
     /// The template of the format `template`, in Jinja's language.

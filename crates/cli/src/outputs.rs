@@ -3,7 +3,7 @@
 //! `-f FORMAT -o FILE` is understood too. A value that names no format is a file only then: a
 //! mistyped format must not become a file of that name.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -94,39 +94,41 @@ impl Outputs {
         })
     }
 
-    /// Refuses files that each of several reports would replace.
-    pub(crate) fn check_several(&self) -> Result<(), Usage> {
+    /// Refuses files that one of several reports would replace where another is.
+    pub(crate) fn check_several(&self, references: &[String]) -> Result<(), Usage> {
+        let mut taken: BTreeMap<PathBuf, &str> = BTreeMap::new();
         let files = self
             .wanted
             .iter()
             .filter_map(|wanted| wanted.file.as_deref());
-        for file in files {
-            if !file.to_string_lossy().contains(IMAGE) && !is_device(file) {
+        for file in files.filter(|file| !is_device(file)) {
+            if !file.to_string_lossy().contains(IMAGE) {
                 return Err(Usage(format!(
                     "several images would write to {}; name it with {IMAGE} in it",
                     file.display()
                 )));
             }
+            for reference in references {
+                let path = of_image(file, reference);
+                if let Some(other) = taken.insert(path.clone(), reference) {
+                    let whose = if other == reference {
+                        format!("two reports of {reference}")
+                    } else {
+                        format!("the reports of {other} and of {reference}")
+                    };
+                    let path = path.display();
+                    return Err(Usage(format!(
+                        "{whose} would be one file, {path}; let two runs write them"
+                    )));
+                }
+            }
         }
         Ok(())
     }
 
-    /// Writes one of several reports everywhere.
-    pub(crate) fn write_one_of_several(
-        &self,
-        report: &Report,
-        reference: &str,
-    ) -> anyhow::Result<()> {
-        let name: String = reference
-            .chars()
-            .map(|letter| match letter {
-                'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | '_' | '-' => letter,
-                _ => '_',
-            })
-            .collect();
-        self.write_to(report, |file| {
-            PathBuf::from(file.to_string_lossy().replace(IMAGE, &name))
-        })
+    /// Writes the report of an image, which may be one of several, everywhere.
+    pub(crate) fn write_image(&self, report: &Report, reference: &str) -> anyhow::Result<()> {
+        self.write_to(report, |file| of_image(file, reference))
     }
 
     /// Writes the report everywhere.
@@ -185,6 +187,18 @@ fn say_suppressed(report: &Report, format: &str) {
             );
         }
     }
+}
+
+/// The file of one of several images: whatever its name could do to a path is an underscore.
+fn of_image(file: &Path, reference: &str) -> PathBuf {
+    let name: String = reference
+        .chars()
+        .map(|letter| match letter {
+            'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | '_' | '-' => letter,
+            _ => '_',
+        })
+        .collect();
+    PathBuf::from(file.to_string_lossy().replace(IMAGE, &name))
 }
 
 fn is_device(file: &Path) -> bool {

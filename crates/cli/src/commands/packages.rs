@@ -50,14 +50,14 @@ pub(super) fn each(
     };
     if let [only] = references.as_slice() {
         let (report, exit) = one(only)?;
-        outputs.write(&report)?;
+        outputs.write_image(&report, only)?;
         return Ok(exit);
     }
-    outputs.check_several()?;
+    outputs.check_several(&references)?;
     let mut worst = Exit::Clean;
     for reference in &references {
         let done = one(reference).and_then(|(report, exit)| {
-            outputs.write_one_of_several(&report, reference)?;
+            outputs.write_image(&report, reference)?;
             Ok(exit)
         });
         let exit = done.unwrap_or_else(|error| {

@@ -268,6 +268,9 @@ fn several_images_give_several_reports_and_the_worst_status() {
         .ended(0);
     findings(&std::fs::read_to_string(bench.path("image.tar.json")).unwrap());
     assert!(bench.path("clean.tar.json").exists());
+    std::fs::remove_file(bench.path("image.tar.json")).unwrap();
+    bench.scan(&["-o", "json={image}.json"]).ended(0);
+    assert!(bench.path("image.tar.json").exists());
     bench.file("list", "# images\n\nimage.tar\nmissing.tar\n");
     let run = bench.run(&["scan", "--images-from", "list", "--mirror", "mirror"]);
     assert_eq!(run.status, 3);
@@ -277,6 +280,35 @@ fn several_images_give_several_reports_and_the_worst_status() {
         "{}",
         run.stderr
     );
+}
+
+#[test]
+fn images_whose_reports_would_be_one_file_are_refused_before_the_work() {
+    let bench = Bench::new();
+    bench.file("a_b.tar", debian().docker_archive());
+    std::fs::create_dir(bench.path("a")).unwrap();
+    bench.file("a/b.tar", debian().docker_archive());
+    let file = ["--mirror", "mirror", "-o", "json={image}.json"];
+    for (images, told) in [
+        (
+            ["a/b.tar", "a_b.tar"],
+            "the reports of a/b.tar and of a_b.tar would be one file, a_b.tar.json",
+        ),
+        (
+            ["a_b.tar", "a_b.tar"],
+            "two reports of a_b.tar would be one file, a_b.tar.json",
+        ),
+    ] {
+        let text = bench
+            .run(&[&["scan"], &images[..], &file[..]].concat())
+            .failed(2);
+        assert!(text.contains(told), "{text}");
+        assert!(!bench.path("a_b.tar.json").exists());
+    }
+    // Standard output takes each.
+    let twice = ["scan", "a_b.tar", "a_b.tar", "--mirror", "mirror"];
+    let table = bench.run(&twice).ended(0);
+    assert_eq!(table.matches("Image ").count(), 2, "{table}");
 }
 
 #[test]
