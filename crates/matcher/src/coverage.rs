@@ -16,14 +16,17 @@ pub(crate) fn of<'a>(
     today: i64,
 ) -> Vec<Coverage> {
     let mut counts: BTreeMap<Option<&Namespace>, usize> = BTreeMap::new();
-    let mut without_group = 0;
+    let mut beyond: BTreeMap<(Option<&Namespace>, &str), usize> = BTreeMap::new();
     for distribution in &inventory.distributions {
         counts.insert(Some(&distribution.namespace), 0);
     }
     for entry in matched {
         *counts.entry(entry.namespace.as_ref()).or_default() += 1;
-        let is_whole = entry.package.kind != PackageKind::Maven || entry.package.name.contains(':');
-        without_group += usize::from(!is_whole);
+        if let Some(reason) = out_of_reach(entry) {
+            *beyond
+                .entry((entry.namespace.as_ref(), reason))
+                .or_default() += 1;
+        }
     }
     counts
         .into_iter()
@@ -31,15 +34,12 @@ pub(crate) fn of<'a>(
             Some(namespace) => {
                 let products = products.get(namespace);
                 let mut known = known(namespace, packages, sources, products, today);
-                if without_group > 0 && namespace.as_str() == PackageKind::Maven.name() {
-                    let note = format!(
-                        "{without_group} of them name no group, so that no advisory can be found for them"
-                    );
-                    known.note = Some(match known.note {
-                        Some(other) => format!("{other}; {note}"),
-                        None => note,
-                    });
-                }
+                let of_it = beyond.iter().filter(|((of, _), _)| *of == Some(namespace));
+                let own = known.note.take().into_iter();
+                let notes =
+                    own.chain(of_it.map(|((_, why), count)| format!("{count} of them {why}")));
+                let notes: Vec<String> = notes.collect();
+                known.note = Some(notes.join("; ")).filter(|note| !note.is_empty());
                 known
             }
             None => Coverage {
@@ -51,6 +51,20 @@ pub(crate) fn of<'a>(
             },
         })
         .collect()
+}
+
+/// Why no advisory can be found for a package, whatever the data.
+fn out_of_reach(entry: &PackageEntry) -> Option<&'static str> {
+    let package = &entry.package;
+    match package.kind {
+        PackageKind::Maven if !package.name.contains(':') => {
+            Some("name no group, so that no advisory can be found for them")
+        }
+        PackageKind::Golang if package.version == "(devel)" => {
+            Some("are programs without a version, which cannot be compared")
+        }
+        _ => None,
+    }
 }
 
 fn known(

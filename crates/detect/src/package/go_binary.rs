@@ -77,6 +77,10 @@ impl Detector for GoBinary {
                 let message = "a program that ends before its own tables say: what Go or Rust wrote \
                                into it cannot be read";
                 out.warn(WarningKind::BadRecord, None, message);
+            } else if is_packed(&binary)? {
+                let message =
+                    "a program packed by UPX: what Go or Rust wrote into it cannot be read";
+                out.warn(WarningKind::BadRecord, None, message);
             }
             return Ok(());
         };
@@ -101,6 +105,13 @@ impl Detector for GoBinary {
         }
         Ok(())
     }
+}
+
+/// Whether UPX left its mark, which stands behind the headers.
+fn is_packed(binary: &Binary<'_>) -> Result<bool, DetectError> {
+    const MARK: &[u8] = b"UPX!";
+    let start = binary.file.bytes(0, 1024)?;
+    Ok(start.windows(MARK.len()).any(|bytes| bytes == MARK))
 }
 
 /// Where the record begins.
@@ -339,10 +350,26 @@ fn package(path: &str, version: &str, out: &mut Detected) {
 
 /// The one version that the linker was told to set, as a version of Go.
 fn linked_version(flags: &str, module: &str) -> Option<String> {
+    const SAYS: [&str; 9] = [
+        "appversion",
+        "buildversion",
+        "fullversion",
+        "gitversion",
+        "release",
+        "serverversion",
+        "tag",
+        "ver",
+        "version",
+    ];
     let mut versions = BTreeSet::new();
     let mut words = words(flags).into_iter();
     while let Some(word) = words.next() {
-        let setting = match word.as_str() {
+        // Flags may be for some packages alone: `all=-X …`.
+        let flag = match word.split_once('=') {
+            Some((pattern, flag)) if flag.starts_with('-') && !pattern.starts_with('-') => flag,
+            _ => &word,
+        };
+        let setting = match flag {
             "-X" | "--X" => words.next()?,
             other => match other.strip_prefix("-X=") {
                 Some(setting) => setting.to_owned(),
@@ -355,18 +382,9 @@ fn linked_version(flags: &str, module: &str) -> Option<String> {
         let Some((package, name)) = variable.rsplit_once('.') else {
             continue;
         };
-        let own = package == "main" || package.starts_with(module);
-        let says = [
-            "version",
-            "ver",
-            "buildversion",
-            "appversion",
-            "gitversion",
-            "release",
-        ];
         let number = value.strip_prefix('v').unwrap_or(value);
-        if own
-            && says.contains(&name.to_ascii_lowercase().as_str())
+        if speaks_of(package, module)
+            && SAYS.contains(&name.to_ascii_lowercase().as_str())
             && number.starts_with(|first: char| first.is_ascii_digit())
             && number.contains('.')
             && Scheme::Go.is_valid(number)
@@ -375,6 +393,23 @@ fn linked_version(flags: &str, module: &str) -> Option<String> {
         }
     }
     versions.pop_first().filter(|_| versions.is_empty())
+}
+
+/// Whether a package's variables say the version of a main module: its own do, and those of two libraries
+/// that are there to be told it.
+fn speaks_of(package: &str, module: &str) -> bool {
+    let below = package.strip_prefix(module);
+    let is_own =
+        package == "main" || below.is_some_and(|rest| matches!(rest.get(..1), None | Some("/")));
+    is_own
+        || match package {
+            // Prometheus' own releases have other versions as modules (2.45.0 is v0.45.0).
+            "github.com/prometheus/common/version" => module != "github.com/prometheus/prometheus",
+            "k8s.io/component-base/version" | "k8s.io/client-go/pkg/version" => {
+                module == "k8s.io/kubernetes"
+            }
+            _ => false,
+        }
 }
 
 /// Splits as a shell does, as far as quotes go. The flags may themselves stand in quotes.
@@ -481,6 +516,25 @@ mod tests {
         );
         check("-X main.version=unknown -X main.version=7", None);
         check("-X other.example/lib.version=1.0.0", None);
+        check("-X example.com/apple.version=1.0.0", None);
+        check(
+            "-X example.com/app/server.serverVersion=2.9.1",
+            Some("v2.9.1"),
+        );
+        check(
+            "-X github.com/prometheus/common/version.Version=0.25.0",
+            Some("v0.25.0"),
+        );
+        check("-X k8s.io/component-base/version.gitVersion=v1.25.0", None);
+        assert_eq!(
+            linked_version(
+                "\"all=-X 'k8s.io/client-go/pkg/version.gitVersion=v1.25.0' \
+                 -X 'k8s.io/component-base/version.gitVersion=v1.25.0'\"",
+                "k8s.io/kubernetes"
+            )
+            .as_deref(),
+            Some("v1.25.0")
+        );
         check("-X", None);
     }
 

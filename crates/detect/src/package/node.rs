@@ -113,9 +113,14 @@ fn is_installed(path: &[u8]) -> bool {
         }
     }
     let Some(inside) = inside else {
-        return below(path, b"opt")
-            .is_some_and(|yarn| yarn.starts_with(b"yarn-v") && parts(yarn).count() == 2);
+        return is_kept_elsewhere(path);
     };
+    // Yarn's linker `pnpm` puts a package into `.store/NAME-HASH/package`.
+    if let Some(stored) = inside.strip_prefix(b".store/") {
+        let package = parts(stored).nth(1);
+        return package == Some(b"package")
+            && !parts(stored).skip(2).any(|part| TESTS.contains(&part));
+    }
     // `.pnpm` and the like hold a node_modules of their own; the rest is caches and half-done work.
     let mut parts = parts(inside);
     let Some(first) = parts.next() else {
@@ -126,6 +131,33 @@ fn is_installed(path: &[u8]) -> bool {
         parts.next();
     }
     !first.starts_with(b".") && first != b"package.json" && !parts.any(|part| TESTS.contains(&part))
+}
+
+/// Whether a `package.json` is that of a package outside any `node_modules`: Yarn's own in `opt/yarn-v*`,
+/// those of Deno in `npm/registry.npmjs.org/NAME/VERSION`, and the package managers that corepack fetched,
+/// in `corepack/v1/NAME/VERSION`.
+fn is_kept_elsewhere(path: &[u8]) -> bool {
+    let is_yarn = |rest: &[u8]| rest.starts_with(b"yarn-v") && parts(rest).count() == 2;
+    if below(path, b"opt").is_some_and(is_yarn) {
+        return true;
+    }
+    let all: Vec<&[u8]> = parts(path).collect();
+    let is_version = |part: &&[u8]| part.first().is_some_and(u8::is_ascii_digit);
+    let is_package = |rest: &[&[u8]]| match rest {
+        [scope, _, version, b"package.json"] => scope.starts_with(b"@") && is_version(version),
+        [_, version, b"package.json"] => is_version(version),
+        _ => false,
+    };
+    all.iter().enumerate().any(|(at, part)| {
+        let rest = all.get(at + 1..).unwrap_or_default();
+        let before = at.checked_sub(1).and_then(|before| all.get(before));
+        match (*part, rest) {
+            (b"registry.npmjs.org", rest) => before == Some(&&b"npm"[..]) && is_package(rest),
+            (b"corepack", [first, below @ ..]) if first.starts_with(b"v") => is_package(below),
+            (b"corepack", rest) => is_package(rest),
+            _ => false,
+        }
+    })
 }
 
 /// Folders whose `package.json` is made up for tests of the package around them.
@@ -174,6 +206,11 @@ mod tests {
             "srv/.yarn/unplugged/a-npm-1/node_modules/a/package.json",
             "srv/node_modules/test/package.json",
             "srv/node_modules/@playwright/test/package.json",
+            "srv/node_modules/.store/lodash-npm-4.17.20-79c49e2e2f/package/package.json",
+            "deno-dir/npm/registry.npmjs.org/lodash/4.17.20/package.json",
+            "deno-dir/npm/registry.npmjs.org/@s/a/1.0.0/package.json",
+            "root/.cache/node/corepack/v1/pnpm/8.6.0/package.json",
+            "root/.cache/node/corepack/yarn/1.22.19/package.json",
         ] {
             assert!(is_installed(path.as_bytes()), "{path}");
         }
@@ -186,6 +223,10 @@ mod tests {
             "srv/node_modules/@s/a/test/b/package.json",
             "opt/yarn-v1.22.19/lib/package.json",
             "srv/not_node_modules/a/package.json",
+            "srv/node_modules/.store/a-npm-1-0/package/test/b/package.json",
+            "srv/node_modules/.store/package.json",
+            "registry.npmjs.org/a/1.0.0/package.json",
+            "root/.cache/node/corepack/v1/pnpm/8.6.0/dist/package.json",
         ] {
             assert!(!is_installed(path.as_bytes()), "{path}");
         }

@@ -49,6 +49,18 @@ fn a_package_of_maven_without_a_group_is_said_to_be_beyond_advisories() {
 }
 
 #[test]
+fn a_program_of_go_without_a_version_is_said_not_to_be_compared() {
+    let packages = [("a", "(devel)"), ("b", "v1.0.0")].map(|(name, version)| PackageEntry {
+        namespace: Some(Namespace::from("golang")),
+        ..entry(Package::new(PackageKind::Golang, name, version))
+    });
+    let matched = find(&inventory(packages.into()), &Sources::default(), &OPTIONS).unwrap();
+    let note = matched.coverage.iter().find_map(|one| one.note.as_deref());
+    let wanted = "1 of them are programs without a version, which cannot be compared";
+    assert!(note.is_some_and(|note| note.ends_with(wanted)), "{note:?}");
+}
+
+#[test]
 fn every_namespace_is_covered_or_said_not_to_be() {
     let snapshot = snapshot(
         "debian",

@@ -138,8 +138,13 @@ pub(super) fn guess(
         .or_else(|| named(&manifest.version))
         .or_else(|| named(&manifest.bundle_version))
         .or_else(|| named(&manifest.specification_version))?;
-    let artifact = artifact(file, manifest)?;
-    let group = group(&artifact, manifest);
+    let (group, artifact) = match joined(file, manifest) {
+        Some((group, artifact)) => (Some(group), artifact),
+        None => {
+            let artifact = artifact(file, manifest)?;
+            (group(&artifact, manifest), artifact)
+        }
+    };
     let sure = group.is_some();
     let found = Coordinates {
         group,
@@ -147,6 +152,21 @@ pub(super) fn guess(
         version,
     };
     Some((found, sure))
+}
+
+/// Group and artifact of `GROUP.ARTIFACT-VERSION.jar`, as Quarkus calls the libraries of an application:
+/// where the table or the manifest knows the group.
+fn joined(file: &FileName, manifest: &Manifest) -> Option<(String, String)> {
+    file.version.as_ref()?;
+    let stated = [&manifest.group_id, &manifest.vendor_id];
+    let mut dots = file.artifact.match_indices('.');
+    dots.find_map(|(at, _)| {
+        let (group, artifact) = (file.artifact.get(..at)?, file.artifact.get(at + 1..)?);
+        let is_group = known_group(artifact) == Some(group)
+            || stated.into_iter().flatten().any(|stated| stated == group);
+        (is_group && plain(group) && plain(artifact))
+            .then(|| (group.to_owned(), artifact.to_owned()))
+    })
 }
 
 fn artifact(file: &FileName, manifest: &Manifest) -> Option<String> {
@@ -183,6 +203,10 @@ fn artifact(file: &FileName, manifest: &Manifest) -> Option<String> {
 const TOMCAT: &str = "org.apache.";
 
 fn group(artifact: &str, manifest: &Manifest) -> Option<String> {
+    // Jenkins' plugins say it outright; some are called like a library (`junit`).
+    if let Some(group) = manifest.group_id.as_ref().filter(|group| plain(group)) {
+        return Some(group.clone());
+    }
     if let Some(group) = known_group(artifact) {
         // A member of the family that goes its own way, as `org.springframework.amqp` in
         // `org.springframework`, says so.
@@ -193,13 +217,11 @@ fn group(artifact: &str, manifest: &Manifest) -> Option<String> {
         return Some(own.unwrap_or(group).to_owned());
     }
     let dotted = |text: &&String| text.contains('.') && plain(text);
-    manifest
-        .group_id
-        .as_ref()
-        .filter(|group| plain(group))
-        .cloned()
-        .or_else(|| group_of(manifest.symbolic_name.as_deref()?, artifact))
-        .or_else(|| manifest.vendor_id.as_ref().filter(dotted).cloned())
+    group_of(
+        manifest.symbolic_name.as_deref().unwrap_or_default(),
+        artifact,
+    )
+    .or_else(|| manifest.vendor_id.as_ref().filter(dotted).cloned())
 }
 
 /// The group in a symbolic name that ends with the artifact: `org.apache.commons.lang3` and
@@ -261,8 +283,12 @@ fn known_group(artifact: &str) -> Option<&'static str> {
 /// Artifacts by their whole name.
 const ARTIFACTS: &[(&str, &str)] = &[
     ("activation", "javax.activation"),
+    ("ant", "org.apache.ant"),
+    ("antisamy", "org.owasp.antisamy"),
     ("aopalliance", "aopalliance"),
     ("asm", "org.ow2.asm"),
+    ("bc-fips", "org.bouncycastle"),
+    ("cassandra-all", "org.apache.cassandra"),
     ("cglib", "cglib"),
     ("commons-beanutils", "commons-beanutils"),
     ("commons-cli", "commons-cli"),
@@ -300,10 +326,17 @@ const ARTIFACTS: &[(&str, &str)] = &[
     ("commons-text", "org.apache.commons"),
     ("commons-validator", "commons-validator"),
     ("commons-vfs2", "org.apache.commons"),
+    ("connect-runtime", "org.apache.kafka"),
     ("dom4j", "org.dom4j"),
+    ("dubbo", "org.apache.dubbo"),
     ("ehcache", "net.sf.ehcache"),
+    ("elasticsearch", "org.elasticsearch"),
+    ("esapi", "org.owasp.esapi"),
     ("fastjson", "com.alibaba"),
+    ("flow-server", "com.vaadin"),
+    ("fontbox", "org.apache.pdfbox"),
     ("freemarker", "org.freemarker"),
+    ("graphql-java", "com.graphql-java"),
     ("gson", "com.google.code.gson"),
     ("guava", "com.google.guava"),
     ("guice", "com.google.inject"),
@@ -314,33 +347,54 @@ const ARTIFACTS: &[(&str, &str)] = &[
     ("httpcore", "org.apache.httpcomponents"),
     ("jackson-annotations", "com.fasterxml.jackson.core"),
     ("jackson-core", "com.fasterxml.jackson.core"),
+    ("jackson-core-asl", "org.codehaus.jackson"),
     ("jackson-databind", "com.fasterxml.jackson.core"),
+    ("jackson-mapper-asl", "org.codehaus.jackson"),
     ("jcommander", "com.beust"),
     ("jdom", "org.jdom"),
     ("jdom2", "org.jdom"),
+    ("jenkins-core", "org.jenkins-ci.main"),
     ("json", "org.json"),
     ("json-smart", "net.minidev"),
     ("jsoup", "org.jsoup"),
     ("jsr305", "com.google.code.findbugs"),
     ("junit", "junit"),
     ("kafka-clients", "org.apache.kafka"),
+    ("kafka-metadata", "org.apache.kafka"),
+    ("kafka-streams", "org.apache.kafka"),
     ("log4j", "log4j"),
+    ("mina-core", "org.apache.mina"),
     ("mybatis", "org.mybatis"),
     ("mysql-connector-j", "com.mysql"),
     ("mysql-connector-java", "mysql"),
     ("okhttp", "com.squareup.okhttp3"),
     ("okio", "com.squareup.okio"),
+    ("poi", "org.apache.poi"),
     ("postgresql", "org.postgresql"),
     ("protobuf-java", "com.google.protobuf"),
+    ("protobuf-javalite", "com.google.protobuf"),
     ("quartz", "org.quartz-scheduler"),
     ("scala-library", "org.scala-lang"),
     ("snakeyaml", "org.yaml"),
     ("spring-kafka", "org.springframework.kafka"),
+    (
+        "spring-security-oauth",
+        "org.springframework.security.oauth",
+    ),
+    (
+        "spring-security-oauth2",
+        "org.springframework.security.oauth",
+    ),
+    ("vaadin-server", "com.vaadin"),
     ("velocity", "org.apache.velocity"),
+    ("velocity-engine-core", "org.apache.velocity"),
+    ("woodstox-core", "com.fasterxml.woodstox"),
     ("xalan", "xalan"),
     ("xercesImpl", "xerces"),
+    ("xmlsec", "org.apache.santuario"),
     ("xpp3", "xpp3"),
     ("xstream", "com.thoughtworks.xstream"),
+    ("xwork-core", "org.apache.struts.xwork"),
     ("zookeeper", "org.apache.zookeeper"),
 ];
 
@@ -348,26 +402,54 @@ const ARTIFACTS: &[(&str, &str)] = &[
 const FAMILIES: &[(&str, &str)] = &[
     ("activemq-", "org.apache.activemq"),
     ("asm-", "org.ow2.asm"),
-    ("guice-", "com.google.inject.extensions"),
+    ("batik-", "org.apache.xmlgraphics"),
+    ("bcmail-", "org.bouncycastle"),
+    ("bcpg-", "org.bouncycastle"),
     ("bcpkix-", "org.bouncycastle"),
     ("bcprov-", "org.bouncycastle"),
+    ("bctls-", "org.bouncycastle"),
+    ("bcutil-", "org.bouncycastle"),
     ("camel-", "org.apache.camel"),
     ("cxf-", "org.apache.cxf"),
+    ("derby", "org.apache.derby"),
+    ("geode-", "org.apache.geode"),
+    ("grpc-", "io.grpc"),
+    ("guice-", "com.google.inject.extensions"),
+    ("hadoop-", "org.apache.hadoop"),
+    ("hazelcast", "com.hazelcast"),
+    ("hive-", "org.apache.hive"),
+    ("hutool-", "cn.hutool"),
+    ("infinispan-", "org.infinispan"),
     ("jackson-dataformat-", "com.fasterxml.jackson.dataformat"),
     ("jackson-datatype-", "com.fasterxml.jackson.datatype"),
     ("jackson-module-", "com.fasterxml.jackson.module"),
+    ("jetty-ee10-", "org.eclipse.jetty.ee10"),
+    ("jetty-ee8-", "org.eclipse.jetty.ee8"),
+    ("jetty-ee9-", "org.eclipse.jetty.ee9"),
+    ("jetty-http2-", "org.eclipse.jetty.http2"),
+    ("jetty-http3-", "org.eclipse.jetty.http3"),
     ("jetty-", "org.eclipse.jetty"),
+    ("kafka_2.", "org.apache.kafka"),
+    ("keycloak-", "org.keycloak"),
     ("kotlin-stdlib", "org.jetbrains.kotlin"),
     ("log4j-", "org.apache.logging.log4j"),
     ("logback-", "ch.qos.logback"),
     ("lucene-", "org.apache.lucene"),
+    ("netty-incubator-", "io.netty.incubator"),
     ("netty-", "io.netty"),
+    ("pdfbox", "org.apache.pdfbox"),
     ("poi-", "org.apache.poi"),
+    ("protobuf-kotlin", "com.google.protobuf"),
+    ("pulsar-", "org.apache.pulsar"),
+    ("resteasy-", "org.jboss.resteasy"),
     ("shiro-", "org.apache.shiro"),
     ("slf4j-", "org.slf4j"),
+    ("solr-", "org.apache.solr"),
+    ("spark-core_", "org.apache.spark"),
     ("spring-ai-", "org.springframework.ai"),
     ("spring-amqp", "org.springframework.amqp"),
     ("spring-batch-", "org.springframework.batch"),
+    ("spring-boot-admin", "de.codecentric"),
     ("spring-boot", "org.springframework.boot"),
     ("spring-cloud-", "org.springframework.cloud"),
     ("spring-credhub-", "org.springframework.credhub"),
@@ -390,12 +472,17 @@ const FAMILIES: &[(&str, &str)] = &[
     ("spring-ws-", "org.springframework.ws"),
     ("spring-xml", "org.springframework.ws"),
     ("spring-", "org.springframework"),
+    ("storm-", "org.apache.storm"),
     ("struts2-", "org.apache.struts"),
+    ("tapestry-", "org.apache.tapestry"),
     ("tika-", "org.apache.tika"),
     ("tomcat-embed-", "org.apache.tomcat.embed"),
     ("tomcat-", "org.apache.tomcat"),
     ("undertow-", "io.undertow"),
     ("vertx-", "io.vertx"),
+    ("wicket-", "org.apache.wicket"),
+    ("wildfly-elytron", "org.wildfly.security"),
+    ("xwiki-platform-", "org.xwiki.platform"),
 ];
 
 #[cfg(test)]
@@ -477,6 +564,27 @@ mod tests {
             "Implementation-Vendor-Id: org.example",
             Some("org.springframework:spring-core:5.3.20"),
         );
+        // As Quarkus calls them.
+        check(
+            "org.postgresql.postgresql-42.5.0.jar",
+            "Bundle-SymbolicName: org.postgresql.jdbc",
+            Some("org.postgresql:postgresql:42.5.0"),
+        );
+        check(
+            "com.example.shop.cart-1.0.jar",
+            "Implementation-Vendor-Id: com.example.shop",
+            Some("com.example.shop:cart:1.0"),
+        );
+        check(
+            "kafka_2.13-3.4.0.jar",
+            "",
+            Some("org.apache.kafka:kafka_2.13:3.4.0"),
+        );
+        check(
+            "junit.hpi",
+            "Short-Name: junit\nGroup-Id: org.jenkins-ci.plugins\nPlugin-Version: 1.60",
+            Some("org.jenkins-ci.plugins:junit:1.60"),
+        );
         check(
             "catalina-ha.jar",
             "Bundle-SymbolicName: org.apache.tomcat-catalina-ha\nImplementation-Version: 9.0.40\n\
@@ -500,5 +608,14 @@ mod tests {
         );
         check("app.jar", "", None);
         check("app.jar", "Implementation-Version: unknown", None);
+    }
+
+    #[test]
+    fn a_family_stands_behind_those_it_contains() {
+        for (at, (prefix, _)) in FAMILIES.iter().enumerate() {
+            let before = FAMILIES.get(..at).unwrap_or_default();
+            let hides = before.iter().find(|(other, _)| prefix.starts_with(other));
+            assert_eq!(hides, None, "{prefix}");
+        }
     }
 }
