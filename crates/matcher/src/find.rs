@@ -13,7 +13,9 @@ use pellucid_snapshot::{AdvisoryRef, Entry, SnapshotError};
 use crate::enrichment::enrich;
 use crate::finding::{Advisories, AdvisoryKey, Hit, findings_of};
 use crate::owned::left_to_owners;
-use crate::statement::{Subject, Unplaced, Verdict, judge, subjects};
+use crate::statement::{
+    Subject, Unplaced, Verdict, has_fix_of_its_minor, is_fixed_in_a_minor, judge, subjects,
+};
 use crate::{Products, Source, Sources, coverage};
 
 /// What to match.
@@ -366,6 +368,8 @@ impl Asked<'_> {
             else {
                 continue;
             };
+            let first = hits.len();
+            let mut fixed_here = BTreeSet::new();
             for statement in said.entries.iter() {
                 let Some(affected) = products.holding(&statement.affected) else {
                     continue;
@@ -382,6 +386,9 @@ impl Asked<'_> {
                     }
                 };
                 let status = affected.status;
+                if matches!(verdict, Verdict::Silent) && has_fix_of_its_minor(&affected, subject) {
+                    fixed_here.insert(statement.advisory);
+                }
                 if matches!(verdict, Verdict::Silent)
                     || status == Status::UnderInvestigation && !options.undetermined
                 {
@@ -394,6 +401,13 @@ impl Asked<'_> {
                     verdict,
                     version: subject.version,
                 });
+            }
+            if !fixed_here.is_empty() {
+                let mut own = hits.split_off(first);
+                own.retain(|hit| {
+                    !fixed_here.contains(&hit.advisory) || !is_fixed_in_a_minor(&hit.statement)
+                });
+                hits.append(&mut own);
             }
         }
         Ok(hits)

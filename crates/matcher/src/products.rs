@@ -114,6 +114,7 @@ impl Products {
             }
         }
         if unknown.is_empty() {
+            keep_own_minor(&mut products, namespace, inventory);
             return Ok(Self::Of(products));
         }
         let more = unknown.len().saturating_sub(NAMED);
@@ -209,6 +210,29 @@ impl Products {
                 && of.split('.').next() == Some(release)
         })
     }
+}
+
+/// A repository of an extended update stream is told to be part of the stream of every minor release
+/// (`rhel_eus:9.0`, `9.2`, `9.4`); an image has what its own minor release has. All stay where that is none
+/// of them.
+fn keep_own_minor(products: &mut BTreeSet<String>, namespace: &Namespace, inventory: &Inventory) {
+    let mut distributions = inventory.distributions.iter();
+    let own = distributions.find(|distribution| distribution.namespace == *namespace);
+    let Some(minor) = own.and_then(|own| own.version_id.as_deref()) else {
+        return;
+    };
+    if products.iter().any(|cpe| stream(cpe) == Some(minor)) {
+        products.retain(|cpe| stream(cpe).is_none_or(|other| other == minor));
+    }
+}
+
+/// The minor release that a product is an extended update stream of.
+fn stream(cpe: &str) -> Option<&str> {
+    let mut fields = bare(cpe).split(':');
+    let is_stream = fields.next() == Some("redhat") && STREAMS.contains(&fields.next()?);
+    fields
+        .next()
+        .filter(|minor| is_stream && minor.contains('.'))
 }
 
 /// Whether a product is a release of RHEL, or the extras that come with it.

@@ -236,6 +236,37 @@ fn within(affected: &Affected, subject: &Subject<'_>) -> Result<Verdict, Unplace
     }
 }
 
+/// Whether the installed build has the fix that was made for the minor release it was built for:
+/// `7.76.1-23.el9_2.4` has it, though another statement names `7.76.1-26.el9_3.2`, which was made for a
+/// later one.
+pub(crate) fn has_fix_of_its_minor(affected: &Affected, subject: &Subject<'_>) -> bool {
+    let (Some(own), Ok(version)) = (minor(subject.version), &subject.parsed) else {
+        return false;
+    };
+    let mut fixes = affected.ranges.iter().filter_map(Range::fixed);
+    fixes.any(|fixed| {
+        minor(fixed) == Some(own) && version.compare_text(fixed).is_ok_and(|order| order.is_ge())
+    })
+}
+
+/// Whether every fix of a statement was made for some minor release.
+pub(crate) fn is_fixed_in_a_minor(affected: &Affected) -> bool {
+    let mut fixes = affected.ranges.iter().map(Range::fixed);
+    fixes.all(|fixed| fixed.and_then(minor).is_some())
+}
+
+/// The minor release that a build of RHEL's is for: `el9_2` of `7.76.1-23.el9_2.4`.
+fn minor(version: &str) -> Option<&str> {
+    let (_, release) = version.rsplit_once('-')?;
+    release.split('.').find(|part| {
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        let numbers = part
+            .strip_prefix("el")
+            .and_then(|rest| rest.split_once('_'));
+        numbers.is_some_and(|(major, minor)| digits(major) && digits(minor))
+    })
+}
+
 /// What sets a build apart from the plain one of the same version: `2.34-60.0.3.ksplice1.el9_2`,
 /// `10:3.6.16-8.el8_8.3_fips`.
 fn flavour(version: &str) -> &'static str {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use pellucid_matcher::{Matched, Source, Sources, find};
 use pellucid_model::{
-    Advisory, Affected, Inventory, NameKind, Namespace, Package, PackageEntry, PackageKind,
-    Repository, Status,
+    Advisory, Affected, Distribution, Inventory, NameKind, Namespace, Package, PackageEntry,
+    PackageKind, Repository, Status,
 };
 use pellucid_snapshot::Snapshot;
 use pellucid_version::Range;
@@ -229,6 +229,75 @@ fn a_fix_of_one_stream_is_no_fix_of_another() {
         panic!("{:?}", finding.reasons);
     };
     assert_eq!(reason.products, [MAIN]);
+}
+
+#[test]
+fn of_update_streams_that_of_the_image_s_minor_release_counts() {
+    let older = "cpe:/o:redhat:rhel_eus:8.4::baseos";
+    let advisories = [
+        advisory("CVE-1-OLDER", vec![said("2", &[older])]),
+        advisory("CVE-2-OWN", vec![said("2", &[EUS])]),
+    ];
+    let namespace = Namespace::from("centos:8");
+    let mut sources = Sources::new();
+    sources.add(
+        namespace.clone(),
+        source(snapshot("redhat", &advisories), "rhel:8"),
+    );
+    sources.with_repositories(namespace.clone(), source(known(), "redhat-repositories"));
+    let found = |minor: &str| {
+        let mut image = image(Some(&["eus-rpms"]));
+        image.distributions = vec![Distribution {
+            namespace: namespace.clone(),
+            id: "centos".to_owned(),
+            version_id: Some(minor.to_owned()),
+            codename: None,
+            pretty_name: None,
+            id_like: Vec::new(),
+            cpe: None,
+            path: "etc/os-release".to_owned(),
+            layer: 0,
+        }];
+        ids(&find(&image, &sources, &OPTIONS).unwrap())
+    };
+    assert_eq!(found("8.6"), "CVE-2-OWN");
+    assert_eq!(found("8.4"), "CVE-1-OLDER");
+    // Of neither: nothing is left out.
+    assert_eq!(found("8.9"), "CVE-1-OLDER CVE-2-OWN");
+}
+
+#[test]
+fn a_build_with_the_fix_of_its_own_minor_release_is_free() {
+    let fixes = |fixes: &[&str]| {
+        let statements = fixes.iter().map(|fixed| said(fixed, &[MAIN]));
+        vec![advisory("CVE-1", statements.collect())]
+    };
+    let found = |version: &str, advisories: &[Advisory]| {
+        let mut image = image(Some(&["main-rpms"]));
+        image.packages[0].package.version = version.to_owned();
+        let mut sources = Sources::new();
+        let namespace = Namespace::from("centos:8");
+        sources.add(
+            namespace.clone(),
+            source(snapshot("redhat", advisories), "rhel:8"),
+        );
+        sources.with_repositories(namespace, source(known(), "redhat-repositories"));
+        find(&image, &sources, &OPTIONS).unwrap().findings.len()
+    };
+    let both = fixes(&["7.76.1-23.el8_2.4", "7.76.1-26.el8_3.2"]);
+    assert_eq!(found("7.76.1-23.el8_2.4", &both), 0);
+    assert_eq!(found("7.76.1-23.el8_2.5", &both), 0);
+    assert_eq!(found("7.76.1-23.el8_2.1", &both), 1);
+    assert_eq!(found("7.76.1-25.el8_3.1", &both), 1);
+    assert_eq!(found("7.76.1-24.el8", &both), 1);
+    // The release's own fix is for every minor.
+    assert_eq!(
+        found(
+            "7.76.1-23.el8_2.4",
+            &fixes(&["7.76.1-23.el8_2.4", "7.76.1-27.el8"])
+        ),
+        1
+    );
 }
 
 #[test]

@@ -441,6 +441,7 @@ const FAMILIES: &[(&str, &str)] = &[
     ("poi-", "org.apache.poi"),
     ("protobuf-kotlin", "com.google.protobuf"),
     ("pulsar-", "org.apache.pulsar"),
+    ("resteasy-reactive", "io.quarkus.resteasy.reactive"),
     ("resteasy-", "org.jboss.resteasy"),
     ("shiro-", "org.apache.shiro"),
     ("slf4j-", "org.slf4j"),
