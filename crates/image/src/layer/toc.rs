@@ -14,6 +14,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt as _;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use pellucid_model::{Digest, DigestState};
 use serde::Deserialize;
@@ -162,6 +163,13 @@ impl Toc {
                 if !zeros && (part.at >= part.end || part.end > end) {
                     return None;
                 }
+                // More than may come out of so few bytes: the meter of a whole layer shall tell.
+                let most = limits
+                    .ratio
+                    .saturating_mul(part.end.saturating_sub(part.at));
+                if !zeros && part.skip.saturating_add(part.size) > most.max(limits.ratio_after) {
+                    return None;
+                }
                 last.parts.push(part);
             }
         }
@@ -230,6 +238,7 @@ pub(crate) fn read(
     let mut notes = Notes::new(expected.index, meter.limits.layer_warnings);
     let (mut path, mut target) = (Vec::new(), Vec::new());
     let mut entries = 0;
+    let unpacked = AtomicU64::new(0);
     for item in &toc.items {
         entries += 1;
         meter.entries(entries)?;
@@ -252,6 +261,7 @@ pub(crate) fn read(
                 codec: toc.codec,
                 ranges,
                 meter,
+                unpacked: &unpacked,
             };
             files.show(item, &entry, size, want, visitor)?;
             meter.blob(ranges.transferred())?;
@@ -277,6 +287,8 @@ struct Files<'a> {
     codec: Codec,
     ranges: &'a dyn Ranges,
     meter: Meter<'a>,
+    /// Bytes that came out of all parts, those before a file too.
+    unpacked: &'a AtomicU64,
 }
 
 /// Compressed bytes that may hold the beginning of a file: zstd gives nothing before a block is whole,
@@ -340,7 +352,8 @@ impl Files<'_> {
             .filter(|part| !part.zeros && part.size >= count)
         {
             for guess in GUESSES {
-                let end = part.at.saturating_add(guess + part.skip + count);
+                let needed = part.skip.saturating_add(guess + count);
+                let end = part.at.saturating_add(needed);
                 self.ranges
                     .range(part.at + begun.len() as u64, end.min(part.end))
                     .read_to_end(begun)
@@ -400,7 +413,7 @@ impl Files<'_> {
         source: impl Read + Send,
         part: &Part,
         wanted: u64,
-        mut out: &mut dyn Write,
+        out: &mut dyn Write,
     ) -> Result<(), LayerFault> {
         let compression = match self.codec {
             Codec::Gzip => Compression::Gzip,
@@ -411,14 +424,27 @@ impl Files<'_> {
         let mut decoder = compression
             .decoder(source, self.meter.limits)
             .map_err(fault)?;
-        io::copy(&mut (&mut decoder).take(part.skip), &mut io::sink()).map_err(fault)?;
-        let copied = io::copy(&mut decoder.take(wanted), &mut out).map_err(fault)?;
-        out.flush().map_err(LayerFault::Spool)?;
-        if copied == wanted {
-            Ok(())
-        } else {
-            Err(fault(io::ErrorKind::UnexpectedEof.into()))
+        let mut buffer = vec![0; 32 << 10];
+        let mut place = 0;
+        let end = part.skip.saturating_add(wanted);
+        while place < end {
+            let next = if place < part.skip { part.skip } else { end };
+            let room = usize::try_from(next - place).unwrap_or(usize::MAX);
+            let room = room.min(buffer.len());
+            let count = match decoder.read(buffer.get_mut(..room).unwrap_or_default()) {
+                Ok(0) => return Err(fault(io::ErrorKind::UnexpectedEof.into())),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                other => other.map_err(fault)?,
+            };
+            if place >= part.skip {
+                let bytes = buffer.get(..count).unwrap_or_default();
+                out.write_all(bytes).map_err(LayerFault::Spool)?;
+            }
+            place += count as u64;
+            let unpacked = self.unpacked.fetch_add(count as u64, Relaxed) + count as u64;
+            self.meter.tar(self.ranges.transferred(), unpacked)?;
         }
+        out.flush().map_err(LayerFault::Spool)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use pellucid_image::{OpenOptions, Verify, open};
+use pellucid_image::{Limits, OpenOptions, Verify, open};
 use pellucid_model::DigestState;
 use pellucid_testkit::registry::{Registry, digest};
 use serde_json::{Value, json};
@@ -123,9 +123,17 @@ fn pieces(compress: fn(&[u8]) -> Vec<u8>) -> (Vec<u8>, Vec<u8>, Vec<Value>) {
 }
 
 fn stargz() -> Made {
+    stargz_that_says(&json!({}))
+}
+
+/// A layer whose table says something else of its first file.
+fn stargz_that_says(other: &Value) -> Made {
     let (mut blob, mut tar, mut entries) = pieces(gzip);
     for entry in &mut entries {
         entry.as_object_mut().unwrap().remove("endOffset");
+    }
+    for (key, value) in other.as_object().unwrap() {
+        entries[1][key] = value.clone();
     }
     let toc = json!({"version": 1, "entries": entries})
         .to_string()
@@ -242,8 +250,17 @@ impl pellucid_image::LayerVisitor for Most {
 
 /// What is seen, whether the digest is verified, and the bytes of the blob that were sent.
 fn read(registry: &Registry, verify: Verify) -> Result<(Vec<Line>, bool, u64), String> {
+    read_within(registry, verify, Limits::default())
+}
+
+fn read_within(
+    registry: &Registry,
+    verify: Verify,
+    limits: Limits,
+) -> Result<(Vec<Line>, bool, u64), String> {
     let mut options = OpenOptions {
         verify,
+        limits,
         ..OpenOptions::default()
     };
     options.registry.plain_http = vec![registry.host()];
@@ -338,5 +355,36 @@ fn a_file_or_part_that_is_not_its_digest_is_an_error() {
         }
         let said = read(&registry, Verify::Read).unwrap_err();
         assert!(said.contains("layer 0"), "{said}");
+    }
+}
+
+#[test]
+fn a_table_that_asks_for_more_than_can_come_out_is_not_used() {
+    for other in [
+        json!({"innerOffset": 1_u64 << 40}),
+        json!({"innerOffset": u64::MAX}),
+        json!({"innerOffset": u64::MAX, "chunkSize": u64::MAX}),
+    ] {
+        let registry = Registry::new();
+        push(&registry, &stargz_that_says(&other));
+        let (_, is_verified, _) = read(&registry, Verify::Read).unwrap();
+        assert!(is_verified, "the whole blob was read for {other}");
+    }
+}
+
+#[test]
+fn what_comes_out_of_parts_is_counted_as_of_the_whole() {
+    for made in [stargz(), chunked()] {
+        let registry = Registry::new();
+        push(&registry, &made);
+        let limits = Limits {
+            layer_bytes: 50_000,
+            ..Limits::default()
+        };
+        let said = read_within(&registry, Verify::Read, limits).unwrap_err();
+        assert!(
+            said.contains("over the limit layer_bytes = 50000"),
+            "{said}"
+        );
     }
 }
