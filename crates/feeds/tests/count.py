@@ -377,7 +377,7 @@ def normal(kind, name):
         return re.sub("[-_.]+", "-", name).lower()
     if kind == "swift":
         name = name.split("://")[-1].removesuffix(".git")
-    return name.lower() if kind in ("nuget", "composer", "hex", "pub", "bitnami", "swift") else name
+    return name.lower() if kind in ("golang", "nuget", "composer", "hex", "pub", "bitnami", "swift") else name
 
 
 def osv_record(record, ecosystems):

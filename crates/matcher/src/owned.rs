@@ -38,6 +38,7 @@ const VENDORS: &[(&str, &[&str])] = &[
     ("rhel", &["Red Hat"]),
     ("rocky", &["Rocky"]),
     ("scientific", &["Scientific"]),
+    ("sl-micro", &["SUSE", "openSUSE"]),
     ("sle-micro", &["SUSE", "openSUSE"]),
     ("sle_hpc", &["SUSE", "openSUSE"]),
     ("sled", &["SUSE", "openSUSE"]),

@@ -2,24 +2,31 @@
 //!
 //! `mirror.list -> repomd.xml -> updateinfo.xml.gz`. A line of the list is a repository's address and
 //! holds a digest, so it changes with the content; several lines are mirrors of the same. The snapshot
-//! of Amazon Linux 2 has the core repository and its *extras*. The database of packages does not tell
+//! of Amazon Linux 2 has the core repository and its *extras*, whose topics stand in a catalog of their
+//! own. The database of packages does not tell
 //! which repository a package came from, and the topic `php8.2` has other versions of `php` than core:
 //! what fixes version 8.2 says nothing of 5.4, so the range begins where the topic's versions do. Live
 //! patches are a repository of their own. There are no statements about what is not fixed.
 //!
-//! Not here: extras beyond the topics below; Amazon Linux 2022, a preview.
+//! Not here: Amazon Linux 2022, a preview.
+
+use std::collections::BTreeSet;
 
 use pellucid_model::Namespace;
 use pellucid_version::{Lower, Range};
+use serde::Deserialize;
 
+use crate::format::json::{self, Text};
 use crate::format::updateinfo;
-use crate::{AdvisorySink, Answer, Feed, FeedError, FeedState, Fetched, Plan, Request};
+use crate::{AdvisorySink, Answer, Feed, FeedError, FeedState, Fetched, IndexFile, Plan, Request};
 
 /// `https://alas.aws.amazon.com`.
 pub(crate) struct Amazon;
 
 const OLD_HOST: &str = "http://repo.us-west-2.amazonaws.com";
 const HOST: &str = "https://cdn.amazonlinux.com";
+/// Where the package manager itself asks for the catalog.
+const CATALOG_HOST: &str = "http://amazonlinux.default.amazonaws.com";
 
 const INDEX_LIMIT: u64 = 4 << 20;
 /// The largest updateinfo has 40 MB.
@@ -55,7 +62,12 @@ const RELEASES: &[Release] = &[
     },
 ];
 
-/// Topics of Amazon Linux 2's extras that bulletins are written for.
+/// The release with extras.
+const WITH_EXTRAS: &str = "amazon/2";
+/// Most topics; some sixty are known.
+const TOPICS: usize = 300;
+
+/// Topics of Amazon Linux 2's extras that are read whatever the catalog says: mirrors may lack it.
 const EXTRAS: &[&str] = &[
     "docker",
     "ecs",
@@ -96,19 +108,23 @@ impl Feed for Amazon {
 
     fn plan(&self, key: &str, state: &FeedState<'_>) -> Result<Plan, FeedError> {
         release_of(key)?;
-        let repositories = repositories(key);
-        let indexes = state.indexes;
-        let count = repositories.len();
-        if indexes.is_empty() {
-            let lists = repositories.iter().map(|(name, url)| {
-                Request::new(format!("{name}/mirror.list"), url.clone(), INDEX_LIMIT)
-            });
-            return Ok(Plan::Index(lists.collect()));
-        }
-        let (lists, repomds) = indexes.split_at_checked(count).unwrap_or((indexes, &[]));
-        let mut bases = Vec::with_capacity(count);
-        for (index, (name, _)) in lists.iter().zip(&repositories) {
-            bases.push((name, mirrors(index)?));
+        let (topics, indexes) = match state.indexes {
+            indexes if key != WITH_EXTRAS => (BTreeSet::new(), indexes),
+            [] => return Ok(Plan::Index(vec![catalog()])),
+            [catalog, indexes @ ..] => (topics(catalog)?, indexes),
+        };
+        let lists = mirror_lists(key, &topics);
+        let (lists, repomds) = match indexes.split_at_checked(lists.len()) {
+            Some(parts) => parts,
+            None => return Ok(Plan::Index(lists)),
+        };
+        let mut bases = Vec::with_capacity(lists.len());
+        for index in lists {
+            // The catalog has topics without a repository.
+            if !(index.request.may_be_absent && index.body.is_empty()) {
+                let name = index.request.name.split('/').next().unwrap_or_default();
+                bases.push((name, mirrors(index)?));
+            }
         }
         let requests = if repomds.is_empty() {
             let requests = bases
@@ -116,7 +132,7 @@ impl Feed for Amazon {
                 .map(|(name, mirrors)| request(name, mirrors, "repodata/repomd.xml", INDEX_LIMIT));
             return Ok(Plan::Index(requests.collect()));
         } else {
-            let mut requests = Vec::with_capacity(count);
+            let mut requests = Vec::with_capacity(bases.len());
             for (index, (name, mirrors)) in repomds.iter().zip(&bases) {
                 if let Some(location) = updateinfo::location(index)? {
                     let mut request = request(name, mirrors, &location.href, LIMIT);
@@ -193,30 +209,79 @@ fn begin_at_topic(range: &mut Range, topic: Option<&str>) {
     }
 }
 
-/// Names and mirror lists of a release's repositories.
-fn repositories(key: &str) -> Vec<(String, String)> {
-    let named = |name: &str, url: String| (name.to_owned(), url);
+/// The catalog of extras.
+fn catalog() -> Request {
+    let name = "extras-catalog.json";
+    let mut request = Request::new(name, format!("{HOST}/2/{name}"), INDEX_LIMIT).or_absent();
+    request.alternatives = vec![format!("{CATALOG_HOST}/2/{name}")];
+    request
+}
+
+/// The topics of a catalog, if there is one.
+fn topics(index: &IndexFile) -> Result<BTreeSet<String>, FeedError> {
+    #[derive(Deserialize)]
+    struct Catalog<'a> {
+        #[serde(borrow)]
+        topics: Vec<Topic<'a>>,
+    }
+    #[derive(Deserialize)]
+    struct Topic<'a> {
+        #[serde(borrow)]
+        n: Text<'a>,
+    }
+    if index.body.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let catalog: Catalog<'_> = json::document(&Fetched {
+        key: WITH_EXTRAS,
+        request: &index.request,
+        member: None,
+        body: &index.body,
+        indexes: &[],
+    })?;
+    // They become part of a URL.
+    let plain = |topic: &&str| {
+        !topic.starts_with('.')
+            && !topic.is_empty()
+            && topic
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"._-+".contains(&byte))
+    };
+    let names = catalog.topics.iter().map(|topic| &*topic.n);
+    let names = names.filter(plain).map(str::to_owned);
+    Ok(names.take(TOPICS).collect())
+}
+
+/// The mirror lists of a release's repositories, each under the repository's name.
+fn mirror_lists(key: &str, topics: &BTreeSet<String>) -> Vec<Request> {
+    let list =
+        |name: &str, url: String| Request::new(format!("{name}/mirror.list"), url, INDEX_LIMIT);
     match key {
-        "amazon/2018.03" => vec![named(
+        "amazon/2018.03" => vec![list(
             "core",
             format!("{OLD_HOST}/2018.03/updates/x86_64/mirror.list"),
         )],
-        "amazon/2" => {
-            let core = named("core", format!("{HOST}/2/core/latest/x86_64/mirror.list"));
-            let extras = EXTRAS.iter().map(|topic| {
-                named(
+        WITH_EXTRAS => {
+            let core = list("core", format!("{HOST}/2/core/latest/x86_64/mirror.list"));
+            let extra = |topic: &str| {
+                list(
                     &format!("extras-{topic}"),
                     format!("{HOST}/2/extras/{topic}/latest/x86_64/mirror.list"),
                 )
-            });
-            std::iter::once(core).chain(extras).collect()
+            };
+            let known = EXTRAS.iter().map(|topic| extra(topic));
+            let more = topics
+                .iter()
+                .filter(|topic| !EXTRAS.contains(&topic.as_str()))
+                .map(|topic| extra(topic).or_absent());
+            std::iter::once(core).chain(known).chain(more).collect()
         }
         _ => vec![
-            named(
+            list(
                 "core",
                 format!("{HOST}/al2023/core/mirrors/latest/x86_64/mirror.list"),
             ),
-            named(
+            list(
                 "kernel-livepatch",
                 format!("{HOST}/al2023/kernel-livepatch/mirrors/latest/x86_64/mirror.list"),
             ),
@@ -225,7 +290,7 @@ fn repositories(key: &str) -> Vec<(String, String)> {
 }
 
 /// The addresses of a mirror list, without a slash at their ends.
-fn mirrors(index: &crate::IndexFile) -> Result<Vec<String>, FeedError> {
+fn mirrors(index: &IndexFile) -> Result<Vec<String>, FeedError> {
     let file = || index.request.name.clone();
     let text = std::str::from_utf8(&index.body).map_err(|source| FeedError::NotText {
         file: file(),

@@ -45,6 +45,8 @@ const PARTS: &[&str] = &[
     "suse/micro.5.3",
     "suse/micro.5.4",
     "suse/micro.5.5",
+    "suse/micro.6.0",
+    "suse/micro.6.1",
 ];
 
 const DIALECT: Dialect = Dialect {
@@ -78,6 +80,8 @@ impl Feed for Suse {
                 format!("micro.{release}"),
                 Namespace::release_of("sle-micro", release),
             ),
+            // Since version 6, without the word Enterprise.
+            ("sl-micro", Some(release)) => (format!("micro.{release}"), namespace.clone()),
             ("sles" | "sled" | "sles_sap" | "sle_hpc" | "sle-hpc", Some(release)) => {
                 let major = release.split('.').next()?;
                 (
@@ -162,9 +166,21 @@ fn file_of(key: &str) -> Result<String, FeedError> {
         Some(part) if part.starts_with("leap") || part == "tumbleweed" => {
             Ok(format!("opensuse.{part}"))
         }
+        Some(part) if part.strip_prefix("micro.").is_some_and(is_sl_micro) => {
+            Ok(format!("suse.linux.{part}"))
+        }
         Some(part) => Ok(format!("suse.linux.enterprise.{part}")),
         None => Err(FeedError::unknown_key(key)),
     }
+}
+
+/// Whether a release of Micro is of the line that is called so without Enterprise.
+fn is_sl_micro(release: &str) -> bool {
+    let major = release
+        .split('.')
+        .next()
+        .and_then(|major| major.parse().ok());
+    major.is_some_and(|major: u32| major >= 6)
 }
 
 /// The namespaces of a product's name; `None` for what is no product.
@@ -182,6 +198,11 @@ fn products(product: &str) -> Option<Vec<Namespace>> {
         });
     }
     let rest = product.strip_prefix("SUSE ")?;
+    // Also its extras, as the modules of the server are the server's.
+    if let Some(rest) = rest.strip_prefix("Linux Micro ") {
+        let release = rest.strip_prefix("Extras ").unwrap_or(rest);
+        return Some(vec![Namespace::release_of("sl-micro", release)]);
+    }
     let Some(rest) = rest.strip_prefix("Linux Enterprise ") else {
         // Manager, Storage, OpenStack Cloud, CaaS Platform, Liberty.
         return Some(Vec::new());
@@ -222,6 +243,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_key_leads_to_a_file() {
+        for (key, file) in [
+            ("suse/server.15", "suse.linux.enterprise.server.15"),
+            ("suse/micro.5.5", "suse.linux.enterprise.micro.5.5"),
+            ("suse/micro.6.0", "suse.linux.micro.6.0"),
+            ("suse/leap.micro.6.1", "opensuse.leap.micro.6.1"),
+        ] {
+            assert_eq!(file_of(key).unwrap(), file);
+        }
+        for key in ["suse/micro.6", "suse/server.x", "suse/../x"] {
+            assert!(file_of(key).is_err(), "{key}");
+        }
+    }
+
+    #[test]
     fn products_are_told_from_packages_and_lead_to_namespaces() {
         for (product, expected) in [
             ("openSUSE Leap 15.3", Some("opensuse-leap:15.3")),
@@ -238,6 +274,8 @@ mod tests {
             ),
             ("SUSE Linux Enterprise Server 15-LTSS", Some("sles:15")),
             ("SUSE Linux Enterprise Micro 5.3", Some("sle-micro:5.3")),
+            ("SUSE Linux Micro 6.0", Some("sl-micro:6.0")),
+            ("SUSE Linux Micro Extras 6.1", Some("sl-micro:6.1")),
             ("SUSE Manager Proxy 4.1", Some("")),
             (
                 "SUSE Linux Enterprise Module for Live Patching 15 SP3",

@@ -78,6 +78,8 @@ fn a_namespace_leads_to_the_snapshots_that_speak_of_it() {
     check("oracle:9", &[("oracle", "oracle:9")]);
     check("amzn:2017.09", &[("amazon/2018.03", "amzn:2018.03")]);
     check("sles:15.5", &[("suse/server.15", "sles:15.5")]);
+    check("sle-micro:5.5", &[("suse/micro.5.5", "sle-micro:5.5")]);
+    check("sl-micro:6.0", &[("suse/micro.6.0", "sl-micro:6.0")]);
     check("mariner:2.0", &[("azurelinux/mariner-2.0", "mariner:2.0")]);
     check("photon:5.0", &[("photon/5", "photon:5.0")]);
     check("fedora:41", &[("fedora/41", "fedora:41")]);
