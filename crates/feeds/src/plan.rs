@@ -30,6 +30,8 @@ pub struct Request {
     /// Members of an archive that are not read, sorted: newer copies of them are files of their own,
     /// or they were withdrawn.
     pub except: Vec<String>,
+    /// What is wrong with it although it is read. Noted as a bad record of the update.
+    pub remark: Option<String>,
     /// Whether upstream may not have it. What is absent is noted as a bad record of the update; an
     /// index file that is absent is handed back empty.
     pub may_be_absent: bool,
@@ -50,6 +52,7 @@ impl Request {
             sha256: None,
             member_limit: None,
             except: Vec::new(),
+            remark: None,
             may_be_absent: false,
             may_fail: false,
         }

@@ -68,6 +68,9 @@ pub(crate) fn build(
             let reason = format!("upstream has no such file; {other}, which says less, was read");
             sink.bad_record(&file.request().url, &reason);
         }
+        if let Some(remark) = &file.request().remark {
+            sink.bad_record(&file.request().name, remark);
+        }
     }
     let parsed = files
         .files

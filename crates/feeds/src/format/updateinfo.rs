@@ -128,6 +128,39 @@ pub(crate) fn read(
     xml.end()
 }
 
+/// Reads the bulletins of a publisher about one namespace, each with its own links, as far as those are
+/// `https`.
+///
+/// # Errors
+/// The document is no updateinfo, or has no update at all.
+pub(crate) fn bulletins(
+    file: &Fetched<'_>,
+    publisher: &str,
+    prefixes: &[&str],
+    namespace: &Namespace,
+    links: &dyn Fn(&Update) -> Vec<String>,
+    out: &mut dyn AdvisorySink,
+) -> Result<(), FeedError> {
+    let mut count = 0_u64;
+    read(file, &mut |update| {
+        count += 1;
+        if let Some(mut advisory) = update.advisory(publisher, prefixes, out) {
+            let links = links(&update).into_iter();
+            advisory
+                .links
+                .extend(links.filter(|url| url.starts_with("https://")));
+            told(advisory, update.affected(namespace), out);
+        }
+        Ok(())
+    })?;
+    if count == 0 {
+        return Err(FeedError::NoRecords {
+            file: file.name().to_owned(),
+        });
+    }
+    Ok(())
+}
+
 /// Hands an advisory on with the packages that it is about.
 pub(crate) fn told(
     mut advisory: Advisory,

@@ -10,7 +10,8 @@
 
 use pellucid_model::Namespace;
 
-use crate::format::{updateinfo, whole};
+use crate::format::updateinfo::{self, Update};
+use crate::format::whole;
 use crate::{AdvisorySink, Answer, Feed, FeedError, FeedState, Fetched, Plan, Request};
 
 /// `https://github.com/bottlerocket-os/bottlerocket/security/advisories`.
@@ -37,28 +38,13 @@ impl Feed for Bottlerocket {
     }
 
     fn parse(&self, file: &Fetched<'_>, out: &mut dyn AdvisorySink) -> Result<(), FeedError> {
-        let namespace = Namespace::new(self.name());
-        let mut count = 0_u64;
-        updateinfo::read(file, &mut |update| {
-            count += 1;
-            let Some(mut advisory) = update.advisory("Bottlerocket", &["BRSA-", "GHSA-"], out)
-            else {
-                return Ok(());
-            };
-            // Where the advisory itself is shown; the others lead to CVEs.
+        // Where the advisory itself is shown; the others lead to CVEs.
+        let links = |update: &Update| {
             let own = update.references.iter().filter(|one| one.id == update.id);
-            let pages = own.map(|one| one.url.clone());
-            advisory
-                .links
-                .extend(pages.filter(|url| url.starts_with("https://")));
-            updateinfo::told(advisory, update.affected(&namespace), out);
-            Ok(())
-        })?;
-        if count == 0 {
-            return Err(FeedError::NoRecords {
-                file: file.name().to_owned(),
-            });
-        }
-        Ok(())
+            own.map(|one| one.url.clone()).collect()
+        };
+        let namespace = Namespace::new(self.name());
+        let prefixes = &["BRSA-", "GHSA-"];
+        updateinfo::bulletins(file, "Bottlerocket", prefixes, &namespace, &links, out)
     }
 }

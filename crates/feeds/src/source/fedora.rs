@@ -8,7 +8,7 @@
 
 use pellucid_model::Namespace;
 
-use crate::format::updateinfo;
+use crate::format::updateinfo::{self, Update};
 use crate::{AdvisorySink, Answer, Feed, FeedError, FeedState, Fetched, Plan, Request};
 
 /// `https://bodhi.fedoraproject.org`.
@@ -76,26 +76,12 @@ impl Feed for Fedora {
 
     fn parse(&self, file: &Fetched<'_>, out: &mut dyn AdvisorySink) -> Result<(), FeedError> {
         let namespace = Namespace::release_of("fedora", release_of(file.key)?);
-        let mut count = 0_u64;
-        updateinfo::read(file, &mut |update| {
-            count += 1;
-            let Some(mut advisory) = update.advisory("Fedora", &["FEDORA-"], out) else {
-                return Ok(());
-            };
-            advisory.links.push(format!("{PAGE}{}", update.id));
+        let links = |update: &Update| {
             let bugs = update.references.iter().map(|one| one.url.clone());
-            advisory
-                .links
-                .extend(bugs.filter(|url| url.starts_with("https://")));
-            updateinfo::told(advisory, update.affected(&namespace), out);
-            Ok(())
-        })?;
-        if count == 0 {
-            return Err(FeedError::NoRecords {
-                file: file.name().to_owned(),
-            });
-        }
-        Ok(())
+            let page = format!("{PAGE}{}", update.id);
+            std::iter::once(page).chain(bugs).collect()
+        };
+        updateinfo::bulletins(file, "Fedora", &["FEDORA-"], &namespace, &links, out)
     }
 }
 

@@ -4,7 +4,8 @@
 //! A changed document is read in place of the archive's copy; after that only what the lists name as
 //! changed is fetched, for a fortnight. *Fixed* products have a version;
 //! *known affected* ones mostly none, and the remediation says why (`Will not fix`, `Fix deferred`).
-//! Components without an architecture, or of architecture `src`, are source packages as well. A *not affected*
+//! Components without an architecture, or of architecture `src`, are source packages as well; a fixed
+//! source counts where no binary of that build is listed beside it. A *not affected*
 //! of one build counts only where nothing else is said of the package, as a bulletin that fixes one
 //! package lists the others so.
 //!
@@ -14,7 +15,7 @@
 //!
 //! Not here: containers, Java archives, and products that are no layer on RHEL; RHSAs as such.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use pellucid_model::{Advisory, Affected, Cvss, NameKind, Namespace, Severity, Status};
 use pellucid_version::Range;
@@ -95,9 +96,7 @@ impl Feed for RedHat {
             } else {
                 mark.newest
             };
-            let deleted = newer(text(deletions)?, since);
-            let mut changed = newer(text(changes)?, since);
-            changed.retain(|document| !deleted.contains(document));
+            let (changed, deleted) = since_then(text(changes)?, text(deletions)?, since);
             if changed.len() <= CHANGES {
                 return Ok(Plan::Changes {
                     requests: changed.into_iter().map(document).collect(),
@@ -108,10 +107,8 @@ impl Feed for RedHat {
         }
         // The archive's name has a day, its content may be some hours older.
         let since = as_of - DAY;
-        let deleted = newer(text(deletions)?, since);
-        let mut changed = newer(text(changes)?, since);
-        changed.retain(|document| !deleted.contains(document));
-        let is_all = changed.len() <= CHANGES;
+        let (mut changed, deleted) = since_then(text(changes)?, text(deletions)?, since);
+        let stale = changed.len().saturating_sub(CHANGES);
         changed.truncate(CHANGES);
         let mut request = Request::archive(
             "archive",
@@ -125,9 +122,14 @@ impl Feed for RedHat {
             .map(|one| (*one).to_owned())
             .collect();
         request.except.sort();
+        if stale > 0 {
+            request.remark = Some(format!(
+                "{stale} documents that changed since are read as the archive has them"
+            ));
+        }
         let documents = changed.into_iter().map(document);
         // Without a mark what is not read now comes with the next archive.
-        let mark = newest.filter(|_| is_all).map(|newest| {
+        let mark = newest.filter(|_| stale == 0).map(|newest| {
             let mark = Mark {
                 newest,
                 archive: as_of,
@@ -201,18 +203,41 @@ fn archive_date(name: &str) -> Option<i64> {
     (day.len() == 10).then(|| date::seconds(day)).flatten()
 }
 
-/// Documents of a list that are not older than this, the newest first:
-/// `"2024/cve-2024-1234.json","2024-05-01T12:00:00+00:00"`.
-fn newer(csv: &str, since: i64) -> Vec<&str> {
-    let mut documents: Vec<(i64, &str)> = listed(csv).filter(|(time, _)| *time >= since).collect();
-    documents.sort_by(|a, b| b.cmp(a));
-    documents
-        .into_iter()
-        .map(|(_, document)| document)
-        .collect()
+/// Documents that changed and documents that are gone, not before this time, the newest first. One that
+/// is in both lists is what the later row says: a document comes back under its name.
+fn since_then<'i>(
+    changes: &'i str,
+    deletions: &'i str,
+    since: i64,
+) -> (Vec<&'i str>, Vec<&'i str>) {
+    let latest = |csv: &'i str| {
+        let mut times: HashMap<&str, i64> = HashMap::new();
+        for (time, document) in listed(csv) {
+            let known = times.entry(document).or_insert(time);
+            *known = time.max(*known);
+        }
+        times
+    };
+    let (changed, deleted) = (latest(changes), latest(deletions));
+    let is_gone = |document: &str| match (changed.get(document), deleted.get(document)) {
+        (Some(changed), Some(deleted)) => deleted >= changed,
+        (_, deleted) => deleted.is_some(),
+    };
+    let pending = |times: &HashMap<&'i str, i64>, gone: bool| {
+        let mut documents: Vec<(i64, &str)> = times
+            .iter()
+            .filter(|(document, time)| **time >= since && is_gone(document) == gone)
+            .map(|(document, time)| (*time, *document))
+            .collect();
+        documents.sort_by(|a, b| b.cmp(a));
+        let names = documents.into_iter().map(|(_, document)| document);
+        names.collect::<Vec<&str>>()
+    };
+    (pending(&changed, false), pending(&deleted, true))
 }
 
-/// Time and name of every document in a list.
+/// Time and name of every document in a list:
+/// `"2024/cve-2024-1234.json","2024-05-01T12:00:00+00:00"`.
 fn listed(csv: &str) -> impl Iterator<Item = (i64, &str)> {
     csv.lines().filter_map(|line| {
         let (document, time) = line.split_once(',')?;
@@ -401,8 +426,13 @@ fn statements(
         ),
         (Status::NotAffected, false, &status.known_not_affected),
     ];
+    // Builds of which binaries are listed: platform, and version without epoch.
+    let mut listed: HashSet<(&str, String)> = HashSet::new();
     for (status, fixed, ids) in groups {
-        for id in ids {
+        let mut ids: Vec<(&Text<'_>, bool)> = ids.iter().map(|id| (id, false)).collect();
+        let mut next = 0;
+        while let Some(&(id, is_second)) = ids.get(next) {
+            next += 1;
             let Some(component) = products.resolve(id) else {
                 continue;
             };
@@ -412,11 +442,26 @@ fn statements(
             };
             let source = rpm.arch.as_deref() == Some("src");
             let evr = rpm.evr.as_deref().and_then(rpm::evr);
-            let own = (namespace.clone(), rpm.name.clone(), rpm.module.clone());
-            // Of a fixed build the binaries are listed beside the source.
-            if source && rpm.evr.is_some() || fixed && evr.is_none() {
-                continue;
+            // Versions of source packages are compared without epoch.
+            let evr = if source { evr.map(without_epoch) } else { evr };
+            match evr {
+                None if fixed || source && rpm.evr.is_some() => continue,
+                // Of a fixed build the binaries are listed beside the source, mostly: all of them
+                // are read first.
+                Some(evr) if source => {
+                    if fixed && !is_second {
+                        ids.push((id, true));
+                    }
+                    if !is_second || listed.contains(&(component.cpe, evr.to_owned())) {
+                        continue;
+                    }
+                }
+                Some(evr) if fixed => {
+                    listed.insert((component.cpe, without_epoch(evr).to_owned()));
+                }
+                _ => {}
             }
+            let own = (namespace.clone(), rpm.name.clone(), rpm.module.clone());
             let (mut status, mut note) = (status, None);
             let range = match (status, evr) {
                 (Status::NotAffected, Some(_)) if spoken.contains(&own) => continue,
@@ -490,6 +535,10 @@ fn statements(
             }
         })
         .collect()
+}
+
+fn without_epoch(version: &str) -> &str {
+    rpm::without_epoch(version).unwrap_or(version)
 }
 
 /// The release of RHEL that a platform is, or is a layer on; the hardened images have none.

@@ -202,6 +202,67 @@ async fn red_hat_by_its_changes_and_deletions_is_red_hat_whole() {
     assert_ne!(world.digest("redhat"), by_changes);
 }
 
+#[tokio::test]
+async fn a_document_of_red_hat_that_comes_back_is_read_and_what_is_not_is_told() {
+    let serve = |world: &World, number: u32, fixed: &str| {
+        let path = format!("{VEX}/2024/cve-2024-{number:04}.json");
+        let body = vex(&format!("CVE-2024-{number:04}"), fixed);
+        world.server.answer(&path, [Answer::body(body)]);
+    };
+    let archived = |numbers: &[u32]| {
+        let documents = numbers.iter().map(|number| {
+            let name = format!("2024/cve-2024-{number:04}");
+            (name, vex(&format!("CVE-2024-{number:04}"), "2-1"))
+        });
+        let documents: Vec<(String, String)> = documents.collect();
+        let members: Vec<(&str, String)> = documents
+            .iter()
+            .map(|(name, body)| (name.as_str(), body.clone()))
+            .collect();
+        archive(&members)
+    };
+
+    // Gone on the eleventh, there again on the twelfth; another the other way round.
+    let (changes, deletions) = ([(12, 2), (11, 3), (5, 1)], [(12, 3), (11, 2)]);
+    let world = World::new().await;
+    serve(&world, 2, "3-1");
+    serve_vex(
+        &world,
+        "2025-03-10",
+        archived(&[1, 2, 3]),
+        &changes,
+        &deletions,
+    );
+    assert_eq!(published(&updated(&world, "redhat").await), (2, 2));
+
+    // The same in two steps.
+    let step = World::new().await;
+    serve_vex(&step, "2025-03-10", archived(&[1, 2, 3]), &[(5, 1)], &[]);
+    assert_eq!(published(&updated(&step, "redhat").await), (3, 3));
+    serve(&step, 1, "2-1");
+    serve(&step, 2, "3-1");
+    serve_vex(
+        &step,
+        "2025-03-10",
+        archived(&[1, 2, 3]),
+        &changes,
+        &deletions,
+    );
+    assert_eq!(published(&updated(&step, "redhat").await), (2, 2));
+    assert_eq!(step.digest("redhat"), world.digest("redhat"));
+
+    // More changes than are read one by one.
+    let many = World::new().await;
+    let changes: Vec<(u32, u32)> = (1..=402).map(|number| (12, number)).collect();
+    (1..=402).for_each(|number| serve(&many, number, "3-1"));
+    serve_vex(&many, "2025-03-10", archived(&[1, 2, 3]), &changes, &[]);
+    let outcome = many.update(&["redhat"]).await.remove(0);
+    assert_eq!(published(&outcome.result), (402, 402));
+    assert_eq!(outcome.bad_records.count, 1);
+    let told = &outcome.bad_records.examples[0];
+    assert!(told.1.starts_with("2 documents"), "{told:?}");
+}
+
 const NVD: &str = "/nvd.nist.gov/feeds/json/cve/2.0/nvdcve-2.0-";
 
 /// A file of NVD's; a record without a word is rejected.
