@@ -32,6 +32,16 @@ pub enum ImageError {
         #[source]
         source: io::Error,
     },
+    /// A file of a layout is a symbolic link, as build systems make them to what they have already.
+    #[error(
+        "{} is a symbolic link, and no link in an image's folder is followed; copy the folder with its \
+         links resolved: cp -rL FOLDER COPY",
+        path.display()
+    )]
+    Linked {
+        /// Its place in the layout.
+        path: PathBuf,
+    },
     /// The file or directory is no image of any kind we know.
     #[error("{} is not an image: {reason}", path.display())]
     NotAnImage {

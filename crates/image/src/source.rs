@@ -180,6 +180,9 @@ impl Found {
                 match opened {
                     Ok(region) => Ok(Some(region)),
                     Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+                    Err(error) if error.raw_os_error() == Some(LINK) => {
+                        Err(ImageError::Linked { path: name.into() })
+                    }
                     Err(source) => Err(ImageError::Read {
                         path: name.into(),
                         source,
@@ -194,6 +197,9 @@ impl Found {
         matches!(self.file(name), Ok(Some(_)))
     }
 }
+
+/// What the system says of a link where none is followed.
+const LINK: i32 = rustix::io::Errno::LOOP.raw_os_error();
 
 /// The only image of a place that never holds more, where all platforms were asked for.
 fn only_one_platform(mut opened: Opened) -> Opened {

@@ -21,6 +21,7 @@ use crate::layer::digest::digest_like;
 use crate::reference::names;
 use crate::region::Region;
 use crate::source::oci_layout::{manifest_of, open_all_beside, open_beside};
+use crate::source::storage::{is_id, is_id_of};
 use crate::source::{Asked, Found, Opened, Regions, Source, only_one_platform, warning};
 use crate::{Expected, ImageError, Mismatch, OpenOptions};
 
@@ -210,6 +211,10 @@ fn choose(mut saved: Vec<Saved>, asked: &Asked<'_>) -> Result<Saved, ImageError>
         let position = saved.iter().enumerate().position(|(at, image)| {
             place == Some(at) || tags(image).iter().any(|tag| names(tag, wanted))
         });
+        let position = match position {
+            None if is_id(wanted) => position_of(&saved, wanted, asked)?,
+            found => found,
+        };
         return match position {
             Some(at) => Ok(saved.swap_remove(at)),
             None => Err(ImageError::NoSuchImage {
@@ -229,6 +234,24 @@ fn choose(mut saved: Vec<Saved>, asked: &Asked<'_>) -> Result<Saved, ImageError>
         path,
         reason: "its manifest.json lists no image".to_owned(),
     })
+}
+
+/// Where in the list the image of an id is: the digest of its configuration.
+fn position_of(
+    saved: &[Saved],
+    wanted: &str,
+    asked: &Asked<'_>,
+) -> Result<Option<usize>, ImageError> {
+    let limits = &asked.options.limits;
+    for (at, image) in saved.iter().enumerate().take(limits.index_entries) {
+        let region = member(&asked.found, &image.config)?;
+        let bytes = document::read(&image.config, &region, limits)?;
+        let id = digest_like(digest_in(&image.config).as_ref(), &bytes);
+        if is_id_of(&id.to_string(), wanted) {
+            return Ok(Some(at));
+        }
+    }
+    Ok(None)
 }
 
 /// The digest of a layer's blob, where the archive or the absence of compression tells it.

@@ -103,6 +103,7 @@ struct Repository {
 }
 
 /// A manifest of an image, fetched and verified.
+#[derive(Clone)]
 struct Manifest {
     descriptor: Descriptor,
     config: Box<Descriptor>,
@@ -199,7 +200,7 @@ impl Repository {
         if is_alone && let Some(only) = manifests.pop() {
             return Ok(only);
         }
-        let platforms: Vec<_> = manifests
+        let mut platforms: Vec<_> = manifests
             .iter()
             .map(|listed| match listed {
                 Listed::There(entry) => entry.platform(),
@@ -207,7 +208,21 @@ impl Repository {
             })
             .collect();
         let wanted = asked.cloned().unwrap_or_else(Platform::host);
-        match serving(platforms.iter().map(Option::as_ref), &wanted) {
+        let mut chosen = serving(platforms.iter().map(Option::as_ref), &wanted);
+        // An index need not say what its images are for; their configurations do.
+        let untold = platforms.iter_mut().zip(&mut manifests).enumerate();
+        for (at, (platform, listed)) in untold.filter(|(_, (platform, _))| platform.is_none()) {
+            if chosen.is_some() {
+                break;
+            }
+            let manifest = self.fetched(listed)?;
+            *platform = self.platform_of(&manifest)?;
+            *listed = Listed::Here(manifest);
+            if platform.as_ref().is_some_and(|own| own.serves(&wanted)) {
+                chosen = Some(at);
+            }
+        }
+        match chosen {
             Some(at) => Ok(manifests.swap_remove(at)),
             None if platforms.is_empty() => Err(ImageError::Document {
                 document: format!("the index of {}", self.name),
@@ -219,6 +234,12 @@ impl Repository {
                     .flatten()
                     .map(ToString::to_string)
                     .collect();
+                if all.is_empty() {
+                    return Err(ImageError::Document {
+                        document: format!("the index of {}", self.name),
+                        reason: "none of its images tells its platform".to_owned(),
+                    });
+                }
                 Err(ImageError::NoSuchPlatform {
                     wanted,
                     available: all.into_iter().collect(),
@@ -227,37 +248,41 @@ impl Repository {
         }
     }
 
-    /// The image of a manifest.
-    fn image(self, listed: Listed) -> Result<Opened, ImageError> {
-        let manifest = match listed {
-            Listed::Here(manifest) => manifest,
-            Listed::There(descriptor) => {
-                let digest = descriptor.digest;
-                let (bytes, endpoint, _) = self.document(&digest.to_string(), Some(digest))?;
-                let document = format!("manifest {digest}");
-                match Document::parse(&document, &bytes)? {
-                    Document::Manifest { config, layers } => Manifest {
-                        descriptor,
-                        config,
-                        layers,
-                        endpoint,
-                    },
-                    Document::Index(_) => {
-                        return Err(ImageError::Document {
-                            document,
-                            reason: "it is an index in place of a manifest".to_owned(),
-                        });
-                    }
-                }
-            }
+    /// A manifest, fetched if it was only listed.
+    fn fetched(&self, listed: &Listed) -> Result<Manifest, ImageError> {
+        let descriptor = match listed {
+            Listed::Here(manifest) => return Ok(manifest.clone()),
+            Listed::There(descriptor) => descriptor.clone(),
         };
-        let mut endpoints = vec![manifest.endpoint.clone()];
-        endpoints.extend(
-            self.endpoints
-                .iter()
-                .filter(|one| **one != manifest.endpoint)
-                .cloned(),
-        );
+        let digest = descriptor.digest;
+        let (bytes, endpoint, _) = self.document(&digest.to_string(), Some(digest))?;
+        let document = format!("manifest {digest}");
+        match Document::parse(&document, &bytes)? {
+            Document::Manifest { config, layers } => Ok(Manifest {
+                descriptor,
+                config,
+                layers,
+                endpoint,
+            }),
+            Document::Index(_) => Err(ImageError::Document {
+                document,
+                reason: "it is an index in place of a manifest".to_owned(),
+            }),
+        }
+    }
+
+    /// The places to ask for a manifest's blobs, the one that had it first.
+    fn endpoints_of(&self, manifest: &Manifest) -> Vec<Endpoint> {
+        let others = self.endpoints.iter();
+        let others = others.filter(|one| **one != manifest.endpoint);
+        std::iter::once(&manifest.endpoint)
+            .chain(others)
+            .cloned()
+            .collect()
+    }
+
+    /// The configuration of a manifest.
+    fn config(&self, manifest: &Manifest) -> Result<Config, ImageError> {
         let config = &manifest.config;
         let document = format!("configuration {}", config.digest);
         if config.size > self.limits.json_bytes {
@@ -269,10 +294,27 @@ impl Repository {
             accept: "*/*",
             range: None,
         };
+        let endpoints = self.endpoints_of(manifest);
         let (response, _) = first(&self.client, &endpoints, get).map_err(at(&self.name))?;
         let bytes = self.bytes(response)?;
         document::verify(&document, config.digest, &bytes)?;
-        let parsed: Config = document::json(&document, &bytes)?;
+        document::json(&document, &bytes)
+    }
+
+    /// What an image is for by its configuration. What is no image is for nothing.
+    fn platform_of(&self, manifest: &Manifest) -> Result<Option<Platform>, ImageError> {
+        match document::check_config_type("", manifest.config.media_type.as_deref()) {
+            Ok(()) => self.config(manifest).map(|config| config.platform()),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// The image of a manifest.
+    fn image(self, listed: Listed) -> Result<Opened, ImageError> {
+        let manifest = self.fetched(&listed)?;
+        let endpoints = self.endpoints_of(&manifest);
+        let config = &manifest.config;
+        let parsed = self.config(&manifest)?;
         let mut described = document::described(
             &manifest.descriptor,
             config,

@@ -209,11 +209,14 @@ pub(super) fn is_part(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
+/// Whether a text can be an id, or enough of its beginning.
+pub(super) fn is_id(text: &str) -> bool {
+    let text = text.strip_prefix("sha256:").unwrap_or(text);
+    text.len() >= 6 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// Whether `wanted` is an id, or enough of its beginning.
 pub(super) fn is_id_of(id: &str, wanted: &str) -> bool {
-    let id = id.strip_prefix("sha256:").unwrap_or(id);
-    let wanted = wanted.strip_prefix("sha256:").unwrap_or(wanted);
-    wanted.len() >= 6
-        && wanted.bytes().all(|byte| byte.is_ascii_hexdigit())
-        && id.starts_with(wanted)
+    let plain = |text| str::strip_prefix(text, "sha256:").unwrap_or(text);
+    is_id(wanted) && plain(id).starts_with(plain(wanted))
 }

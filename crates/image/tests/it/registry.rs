@@ -442,6 +442,61 @@ fn a_limit_is_explained() {
 }
 
 #[test]
+fn every_5xx_is_asked_again_when_the_registry_says() {
+    let registry = Registry::new();
+    registry.push("app", "latest", image());
+    let text = format!("{}/app", registry.host());
+    let options = options(&[&registry.host()]);
+    let answer = |status: u16| ("/manifests/latest".to_owned(), Answer::status(status));
+    registry.content().first = vec![answer(520), answer(507)];
+    assert_eq!(lines(&open(&text, &options).unwrap()), wanted());
+    // One that wants to be left alone for longer than we wait is not asked again.
+    let (target, busy) = answer(503);
+    registry.content().first = vec![(target, busy.header("retry-after", "3600"))];
+    let before = registry.server().asked().len();
+    let said = said(&text, &options);
+    assert!(
+        said.contains("answered 503; it wants to be asked again in 3600 s"),
+        "{said}"
+    );
+    assert_eq!(registry.server().asked().len(), before + 1);
+}
+
+#[test]
+fn an_index_need_not_say_what_its_images_are_for() {
+    let registry = Registry::new();
+    let of = |architecture: &str| image().architecture(architecture);
+    registry.push_index("app", "latest", vec![of("amd64"), of("arm64")]);
+    {
+        let mut content = registry.content();
+        let (_, index) = content.documents.get_mut("app/manifests/latest").unwrap();
+        let mut document: serde_json::Value = serde_json::from_slice(index).unwrap();
+        let entries = document["manifests"].as_array_mut().unwrap();
+        entries.truncate(2);
+        for entry in entries {
+            entry.as_object_mut().unwrap().remove("platform");
+        }
+        *index = document.to_string().into_bytes();
+    }
+    let text = format!("{}/app", registry.host());
+    let on = |platform: &str| OpenOptions {
+        platform: Some(platform.parse().unwrap()),
+        ..options(&[&registry.host()])
+    };
+    for platform in ["linux/amd64", "linux/arm64"] {
+        let opened = open(&text, &on(platform)).unwrap();
+        let own = opened.image().platform.as_ref().unwrap();
+        assert_eq!(own.to_string(), platform);
+        assert_eq!(lines(&opened), wanted());
+    }
+    let said = said(&text, &on("linux/s390x"));
+    assert!(
+        said.ends_with("there is: linux/amd64, linux/arm64"),
+        "{said}"
+    );
+}
+
+#[test]
 fn what_is_not_its_digest_is_refused() {
     let registry = Registry::new();
     let manifest = registry.push("app", "latest", image());

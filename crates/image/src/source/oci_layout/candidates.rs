@@ -12,6 +12,7 @@ use super::{Layout, blob_path};
 use crate::ImageError;
 use crate::document::{self, Descriptor, Document, serving};
 use crate::reference::names;
+use crate::source::storage::{is_id, is_id_of};
 
 /// An entry of `index.json`: once, however often and under whatever names it stands there.
 pub(super) struct Root {
@@ -141,19 +142,28 @@ impl Layout<'_> {
             }
             return Ok(candidates);
         };
-        let available = choices(roots.iter());
-        let chosen: Vec<_> = roots
-            .into_iter()
-            .filter(|root| root.is_called(wanted))
-            .collect();
-        if chosen.is_empty() {
-            return Err(ImageError::NoSuchImage {
-                path: self.path.to_owned(),
-                wanted: wanted.to_owned(),
-                available,
-            });
+        if roots.iter().any(|root| root.is_called(wanted)) {
+            let chosen = roots.into_iter().filter(|root| root.is_called(wanted));
+            return self.manifests(chosen.collect());
         }
-        self.manifests(chosen)
+        let available = choices(roots.iter());
+        // What no entry is called may be the id of an image, or the digest of one platform's manifest.
+        if is_id(wanted) {
+            let mut candidates = self.manifests(roots)?;
+            let is_it = |digest: Digest| is_id_of(&digest.to_string(), wanted);
+            let mut there = std::mem::take(&mut candidates.there);
+            there.retain(|one| is_it(one.config.digest) || is_it(one.descriptor.digest));
+            if !there.is_empty() {
+                candidates.there = there;
+                candidates.absent.clear();
+                return Ok(candidates);
+            }
+        }
+        Err(ImageError::NoSuchImage {
+            path: self.path.to_owned(),
+            wanted: wanted.to_owned(),
+            available,
+        })
     }
 
     /// All manifests that the entries lead to, each once. What is no image counts only if there is

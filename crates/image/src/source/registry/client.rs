@@ -358,6 +358,7 @@ impl Client {
             status => RegistryFault::Status {
                 host,
                 status,
+                retry_after: rate(response.headers()).retry_after,
                 code: self.code(response).await,
             },
         })
@@ -494,6 +495,7 @@ impl Client {
                     host: realm,
                     status,
                     code: None,
+                    retry_after: rate(response.headers()).retry_after,
                 });
             }
         }

@@ -62,7 +62,11 @@ pub enum RegistryFault {
         rate: Rate,
     },
     /// Any other answer.
-    #[error("{host} answered {status}{}", code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default())]
+    #[error(
+        "{host} answered {status}{}{}",
+        code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default(),
+        retry_after.map(again).unwrap_or_default()
+    )]
     Status {
         /// Who was asked.
         host: String,
@@ -70,6 +74,8 @@ pub enum RegistryFault {
         status: u16,
         /// The code of the registry's error, such as `DENIED`.
         code: Option<String>,
+        /// When to come back.
+        retry_after: Option<Duration>,
     },
     /// The answer is not what the protocol says.
     #[error("{host} does not answer as a registry does: {reason}")]
@@ -140,10 +146,14 @@ impl fmt::Display for Rate {
             write!(f, ", {remaining} left")?;
         }
         match self.retry_after {
-            Some(pause) => write!(f, "; it wants to be asked again in {} s", pause.as_secs()),
+            Some(pause) => f.write_str(&again(pause)),
             None => Ok(()),
         }
     }
+}
+
+fn again(pause: Duration) -> String {
+    format!("; it wants to be asked again in {} s", pause.as_secs())
 }
 
 impl RegistryFault {
@@ -152,7 +162,7 @@ impl RegistryFault {
         match self {
             Self::Transport { source, .. } => !source.is_builder(),
             Self::Stalled { .. } | Self::RateLimited { .. } => true,
-            Self::Status { status, .. } => matches!(status, 408 | 500 | 502 | 503 | 504),
+            Self::Status { status, .. } => matches!(status, 408 | 500..=599),
             _ => false,
         }
     }
@@ -161,6 +171,7 @@ impl RegistryFault {
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::RateLimited { rate, .. } => rate.retry_after,
+            Self::Status { retry_after, .. } => *retry_after,
             _ => None,
         }
     }
