@@ -8,10 +8,11 @@
 //!
 //! Not here: architectures, which these documents do not tell; what is not fixed.
 
-use std::collections::BTreeSet;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 
 use pellucid_model::{Advisory, Affected, Cvss, NameKind, Namespace, Status};
-use pellucid_version::Scheme;
+use pellucid_version::{Lower, Scheme};
 
 use super::osv::{self, AffectedPackage, Record};
 use super::{date, rpm, whole};
@@ -131,6 +132,7 @@ impl Errata {
         }
         advisory.affected.sort();
         advisory.affected.dedup();
+        advisory.affected = without_rebuilds(advisory.affected);
         advisory
     }
 
@@ -191,4 +193,49 @@ impl Errata {
         };
         Ok(streams.iter().map(of).collect())
     }
+}
+
+/// Statements with the lowest build of each source. A bulletin also names later rebuilds of a module's
+/// packages, which are as little affected as the first: whoever has that one is not to be told so.
+fn without_rebuilds(affected: Vec<Affected>) -> Vec<Affected> {
+    fn build(one: &Affected) -> Option<&str> {
+        match one.ranges.as_slice() {
+            [range] if range.lower == Lower::Beginning => range.fixed(),
+            _ => None,
+        }
+    }
+    let mut lowest: HashMap<_, usize> = HashMap::new();
+    let mut kept: Vec<Affected> = Vec::with_capacity(affected.len());
+    for one in affected {
+        let source = build(&one).and_then(rpm::source_of_build);
+        let Some((version, rest)) = source.filter(|_| one.module.is_some()) else {
+            kept.push(one);
+            continue;
+        };
+        let key = (
+            one.namespace.clone(),
+            one.package.clone(),
+            one.module.clone(),
+            version.to_owned(),
+            rest.to_owned(),
+        );
+        match lowest.entry(key) {
+            Entry::Vacant(entry) => {
+                entry.insert(kept.len());
+                kept.push(one);
+            }
+            Entry::Occupied(entry) => {
+                let is_lower = |known: &Affected| {
+                    let order = Scheme::Rpm.compare(build(&one)?, build(known)?).ok()?;
+                    Some(order.is_lt())
+                };
+                if let Some(known) = kept.get_mut(*entry.get())
+                    && is_lower(known) == Some(true)
+                {
+                    *known = one;
+                }
+            }
+        }
+    }
+    kept
 }

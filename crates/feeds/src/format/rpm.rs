@@ -146,6 +146,14 @@ pub(crate) fn is_modular(evr: &str) -> bool {
     evr.contains(".module+el") || evr.contains(".module_el")
 }
 
+/// What of a modular build's version every rebuild of the same source has, before and behind the build
+/// (`2.1.29-12` and `2` of `2.1.29-12.module+el8.5.0+717+27fd1ba7.2`).
+pub(crate) fn source_of_build(evr: &str) -> Option<(&str, &str)> {
+    let (version, build) = evr.split_once(".module")?;
+    let (_, last) = build.rsplit_once('+')?;
+    Some((version, last.split_once('.').map_or("", |(_, rest)| rest)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,6 +172,15 @@ mod tests {
         assert_eq!(evr("0:1.2-3"), Some("1.2-3"));
         assert_eq!(evr("1:1.2-3"), Some("1:1.2-3"));
         assert_eq!(evr(""), None);
+        assert_eq!(
+            source_of_build("3:2.1.29-12.module+el8.5.0+717+27fd1ba7.2"),
+            Some(("3:2.1.29-12", "2"))
+        );
+        assert_eq!(
+            source_of_build("1.0.1-2.module_el8.6.0+3048+383bc947"),
+            Some(("1.0.1-2", ""))
+        );
+        assert_eq!(source_of_build("1.0.1-2.el8"), None);
         for (title, streams) in [
             (
                 "Important: container-tools:rhel8 security and bug fix update",
