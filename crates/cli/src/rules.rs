@@ -10,9 +10,7 @@ pub(crate) mod import;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use pellucid_matcher::{
-    FailRule, Matched, Pattern, Place, Policy, Scene, Vex, Waiver, vexed, waive,
-};
+use pellucid_matcher::{FailRule, Matched, Pattern, Place, Policy, Scene, Vex, Waiver, suppress};
 use pellucid_model::{Coverage, Inventory, SnapshotRef, Warning, WarningKind};
 use pellucid_report::{Assessment, Base, Gate, GateRule};
 
@@ -172,12 +170,8 @@ impl Rules {
         }
         let mut findings = matched.findings;
         pellucid_matcher::rate(&mut findings, &self.severity_source);
-        let mut waived = waive(findings, &self.waivers, &scene);
+        let mut waived = suppress(findings, &self.waivers, &self.vex, &scene);
         warnings.append(&mut waived.warnings);
-        let mut suppressed = waived.suppressed;
-        let mut waived = vexed(waived.findings, &self.vex, &scene);
-        warnings.append(&mut waived.warnings);
-        suppressed.append(&mut waived.suppressed);
         let judged = self
             .policy
             .judge(waived.findings, &matched.coverage, &scene);
@@ -197,7 +191,7 @@ impl Rules {
             left_to_owners: matched.left_to_owners,
             enrichment: matched.enrichment,
             left_out: judged.left_out,
-            suppressed,
+            suppressed: waived.suppressed,
             base,
         }
     }

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pellucid_model::{Advisory, Epss, Finding, Kev, Severity};
 use pellucid_snapshot::Snapshot;
 
+use crate::finding::is_cve;
 use crate::{MatchError, Sources};
 
 /// Adds to every finding what the enriching snapshots say of its CVEs.
@@ -31,15 +32,11 @@ pub(crate) fn enrich(findings: &mut [Finding], sources: &Sources) -> Result<(), 
 /// The CVEs that a finding speaks of: the one that it is shown under, else those it names.
 fn cves(finding: &Finding) -> impl Iterator<Item = &str> {
     let shown = is_cve(&finding.id);
-    let named = finding.aliases.iter().filter(move |_| !shown);
+    let named = finding.other_ids().filter(move |_| !shown);
     std::iter::once(&finding.id)
         .chain(named)
         .map(String::as_str)
         .filter(|id| is_cve(id))
-}
-
-fn is_cve(id: &str) -> bool {
-    id.starts_with("CVE-")
 }
 
 /// Sorted ids are looked up in the order in which they stand in the file.

@@ -2,8 +2,9 @@
 //! statement decides.
 //!
 //! Statements are about one vulnerability if they share a CVE or another alias. `related` is not an
-//! alias: a bulletin that fixes several CVEs stays one finding under its own id; one that fixes a
-//! single CVE is shown under that. An advisory that claims several CVEs as aliases joins nothing.
+//! alias: a bulletin that fixes several CVEs stays one finding under its own id, with the CVEs apart
+//! from its names; one that fixes a single CVE is shown under that. An advisory that claims several
+//! CVEs as aliases joins nothing and is taken for such a bulletin.
 //!
 //! The deciding statement is of the first source; within one source a statement with a fix goes
 //! before one without, and of several fixes the highest counts, since nothing lower frees the package
@@ -113,7 +114,7 @@ pub(crate) fn findings_of(
     findings
 }
 
-fn is_cve(id: &str) -> bool {
+pub(crate) fn is_cve(id: &str) -> bool {
     id.starts_with("CVE-")
 }
 
@@ -137,12 +138,17 @@ fn shown_id(advisory: &Advisory) -> &str {
     only_cve(advisory.related.iter()).unwrap_or(&advisory.id)
 }
 
+/// Whether it calls several CVEs one vulnerability.
+fn claims_several(advisory: &Advisory) -> bool {
+    let shown = shown_id(advisory);
+    let mut aliases = advisory.aliases.iter();
+    aliases.any(|id| is_cve(id) && id != shown)
+}
+
 /// The ids by which an advisory joins others.
 fn joining_ids(advisory: &Advisory) -> Vec<&str> {
-    let shown = shown_id(advisory);
-    let is_other = |id: &String| is_cve(id) && id != shown;
-    let mut ids = vec![shown, advisory.id.as_str()];
-    if !advisory.aliases.iter().any(is_other) {
+    let mut ids = vec![shown_id(advisory), advisory.id.as_str()];
+    if !claims_several(advisory) {
         ids.extend(advisory.aliases.iter().map(String::as_str));
     }
     ids
@@ -227,6 +233,7 @@ fn finding(
         package,
         id,
         aliases: Vec::new(),
+        related: Vec::new(),
         severity: first.severity,
         severity_word: first.word.clone(),
         severity_source: first.feed.clone(),
@@ -247,8 +254,10 @@ fn finding(
     for (_, advisory) in group {
         add(&mut finding, advisory);
     }
-    finding.aliases.sort_unstable();
-    finding.aliases.dedup();
+    for list in [&mut finding.aliases, &mut finding.related] {
+        list.sort_unstable();
+        list.dedup();
+    }
     finding.cvss = distinct(finding.cvss);
     finding.cwes = distinct(finding.cwes);
     finding.links = distinct(finding.links);
@@ -270,10 +279,20 @@ fn rating(sources: &[Source], hit: &Hit<'_>, advisory: &Advisory) -> Rating {
 
 /// Adds an advisory's texts and lists after those of the ones before it.
 fn add(finding: &mut Finding, advisory: Advisory) {
-    let own = std::iter::once(advisory.id);
-    let names = own.chain(advisory.aliases).chain(advisory.related);
-    let id = &finding.id;
-    finding.aliases.extend(names.filter(|name| name != id));
+    // CVEs beside another one are vulnerabilities of their own, whatever the advisory calls them.
+    let claims_several = claims_several(&advisory);
+    let own = std::iter::once(advisory.id).chain(advisory.aliases);
+    let own = own.map(|name| (claims_several && is_cve(&name), name));
+    let related = advisory.related.into_iter();
+    let related = related.map(|name| (is_cve(&name), name));
+    for (is_related, name) in own.chain(related).filter(|(_, name)| *name != finding.id) {
+        let list = if is_related {
+            &mut finding.related
+        } else {
+            &mut finding.aliases
+        };
+        list.push(name);
+    }
     finding.malware |= advisory.malware;
     finding.title = finding.title.take().or(advisory.title);
     if finding.description.is_empty() {

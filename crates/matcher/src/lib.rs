@@ -22,6 +22,7 @@ mod rate;
 mod scene;
 mod sources;
 mod statement;
+mod suppress;
 mod vex;
 mod waiver;
 
@@ -35,5 +36,6 @@ pub use products::Products;
 pub use rate::rate;
 pub use scene::{Place, PlaceError, Scene};
 pub use sources::{Source, Sources};
-pub use vex::{Vex, VexError, vexed};
-pub use waiver::{Waived, Waiver, waive};
+pub use suppress::{Waived, suppress};
+pub use vex::{Vex, VexError};
+pub use waiver::Waiver;

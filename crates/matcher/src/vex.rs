@@ -9,14 +9,14 @@ pub(crate) mod csaf;
 pub(crate) mod cyclonedx;
 pub(crate) mod openvex;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use pellucid_model::{Finding, Suppressed, Suppression, SuppressionKind};
+use pellucid_model::{PackageEntry, Suppression, SuppressionKind, Warning};
 use serde_json::Value;
 
 use crate::product::Product;
 use crate::scene::Scene;
-use crate::waiver::{Waived, warning};
+use crate::waiver::warning;
 
 /// What a statement says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -111,61 +111,90 @@ impl Vex {
     }
 }
 
-/// Applies statements to findings.
-pub fn vexed(findings: Vec<Finding>, documents: &[Vex], scene: &Scene<'_>) -> Waived {
-    let mut by_id: BTreeMap<&str, Vec<(&Vex, &Statement)>> = BTreeMap::new();
-    for document in documents {
-        for statement in &document.statements {
-            for id in &statement.vulnerability {
-                by_id.entry(id).or_default().push((document, statement));
-            }
-        }
-    }
-    let mut waived = Waived::default();
-    for finding in findings {
-        let ids = std::iter::once(&finding.id).chain(&finding.aliases);
-        let mut said: Vec<(&Vex, &Statement)> = ids
-            .filter_map(|id| by_id.get(id.as_str()))
-            .flatten()
-            .copied()
-            .collect();
-        if let Some(entry) = scene.entry(&finding) {
-            said.retain(|(_, statement)| {
-                let mut products = statement.products.iter();
-                products.any(|product| product.is_of(entry, &scene.inventory.image))
-            });
-        }
-        // Equal times keep the order of the files; the last of the latest decides.
-        said.sort_by(|(_, a), (_, b)| a.time.cmp(&b.time));
-        match said.last() {
-            Some((document, statement))
-                if matches!(statement.status, VexStatus::NotAffected | VexStatus::Fixed) =>
-            {
-                let by = suppression(document, statement);
-                waived.suppressed.push(Suppressed { finding, by });
-            }
-            _ => waived.findings.push(finding),
-        }
-    }
-    for document in documents.iter().filter(|document| document.unusable > 0) {
-        waived.warnings.push(warning(format!(
-            "{}: {} statements name no product by purl or digest and were not applied",
-            document.origin, document.unusable
-        )));
-    }
-    waived
+/// The statements of all documents, by what they name.
+pub(crate) struct Statements<'a> {
+    /// Each with its document, in the order in which they were read.
+    all: Vec<(&'a Vex, &'a Statement)>,
+    by_id: BTreeMap<&'a str, Vec<usize>>,
 }
 
-fn suppression(document: &Vex, statement: &Statement) -> Suppression {
-    Suppression {
-        kind: SuppressionKind::Vex,
-        origin: document.origin.clone(),
-        rule: statement.vulnerability.join(", "),
-        status: Some(statement.status.word().to_owned()),
-        justification: statement.justification.clone(),
-        reason: statement.reason.clone(),
-        expires: None,
+impl<'a> Statements<'a> {
+    pub(crate) fn of(documents: &'a [Vex]) -> Self {
+        let statements =
+            |document: &'a Vex| document.statements.iter().map(move |one| (document, one));
+        let all: Vec<(&Vex, &Statement)> = documents.iter().flat_map(statements).collect();
+        let mut by_id: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (number, (_, statement)) in all.iter().enumerate() {
+            for id in &statement.vulnerability {
+                by_id.entry(id).or_default().push(number);
+            }
+        }
+        Self { all, by_id }
     }
+
+    /// What is said of a vulnerability, by any of its names, in a package: numbers of statements.
+    pub(crate) fn about<'b>(
+        &self,
+        names: impl Iterator<Item = &'b String>,
+        entry: &PackageEntry,
+        scene: &Scene<'_>,
+    ) -> BTreeSet<usize> {
+        let numbers = names.filter_map(|name| self.by_id.get(name.as_str()));
+        let mut numbers: BTreeSet<usize> = numbers.flatten().copied().collect();
+        numbers.retain(|number| {
+            let products = self
+                .all
+                .get(*number)
+                .map(|(_, statement)| &statement.products);
+            let mut products = products.into_iter().flatten();
+            products.any(|product| product.is_of(entry, &scene.inventory.image))
+        });
+        numbers
+    }
+
+    /// The statement that suppresses, where the latest of these does.
+    pub(crate) fn suppressing(&self, said: impl Iterator<Item = usize>) -> Option<usize> {
+        let latest = said.max_by_key(|number| {
+            let statement = self.all.get(*number);
+            (
+                statement.and_then(|(_, statement)| statement.time.as_ref()),
+                *number,
+            )
+        })?;
+        let (_, statement) = self.all.get(latest)?;
+        matches!(statement.status, VexStatus::NotAffected | VexStatus::Fixed).then_some(latest)
+    }
+
+    /// What it says, of these vulnerabilities of a bulletin or of all.
+    pub(crate) fn suppression(
+        &self,
+        number: usize,
+        vulnerabilities: Vec<String>,
+    ) -> Option<Suppression> {
+        let (document, statement) = self.all.get(number)?;
+        Some(Suppression {
+            kind: SuppressionKind::Vex,
+            origin: document.origin.clone(),
+            rule: statement.vulnerability.join(", "),
+            status: Some(statement.status.word().to_owned()),
+            justification: statement.justification.clone(),
+            reason: statement.reason.clone(),
+            expires: None,
+            vulnerabilities,
+        })
+    }
+}
+
+/// What is to be said of documents that cannot be applied as a whole.
+pub(crate) fn faults(documents: &[Vex]) -> Vec<Warning> {
+    let documents = documents.iter().filter(|document| document.unusable > 0);
+    let told = documents.map(|document| {
+        warning(format!(
+            "{}: {} statements name no product by purl or digest and were not applied",
+            document.origin, document.unusable
+        ))
+    });
+    told.collect()
 }
 
 /// A text field.

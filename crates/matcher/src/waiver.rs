@@ -6,15 +6,15 @@
 //! day, and one that met nothing, become warnings, so that neither goes unseen.
 
 use pellucid_model::{
-    Finding, FixState, PackageEntry, PackageKind, Suppressed, Suppression, SuppressionKind,
-    Warning, WarningKind,
+    Finding, FixState, PackageEntry, PackageKind, Suppression, SuppressionKind, Warning,
+    WarningKind,
 };
 
 use crate::pattern::Pattern;
 use crate::product::Purl;
 use crate::scene::{Place, Scene};
 
-/// How many rules of one file are warned of one by one.
+/// How many faults of one file are told one by one.
 const TOLD: usize = 20;
 
 /// An ignore rule.
@@ -51,17 +51,6 @@ pub struct Waiver {
     pub origin: String,
 }
 
-/// Findings after the ignore rules or statements.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Waived {
-    /// Findings that nothing suppresses, in the order they came.
-    pub findings: Vec<Finding>,
-    /// Those that something does.
-    pub suppressed: Vec<Suppressed>,
-    /// Rules that are past their day or met nothing.
-    pub warnings: Vec<Warning>,
-}
-
 impl Waiver {
     /// Whether no condition is set: such a rule would suppress everything.
     pub fn is_empty(&self) -> bool {
@@ -88,15 +77,47 @@ impl Waiver {
             && !names.any(|name| self.images.iter().any(|pattern| pattern.matches(name)))
     }
 
-    fn holds(&self, finding: &Finding, entry: &PackageEntry, scene: &Scene<'_>) -> bool {
+    /// Whether its day is past.
+    fn is_past(&self, scene: &Scene<'_>) -> bool {
+        let day = self.expires.as_ref();
+        day.is_some_and(|(day, _)| *day < scene.today)
+    }
+
+    /// What it answers for of a finding, of whose parts (the CVEs of a bulletin) there may be none.
+    pub(crate) fn reach(
+        &self,
+        finding: &Finding,
+        parts: &[String],
+        entry: &PackageEntry,
+        scene: &Scene<'_>,
+    ) -> Reach {
+        if self.is_past(scene) || self.is_elsewhere(scene) || !self.is_about(finding, entry, scene)
+        {
+            return Reach::Nothing;
+        }
+        let Some(id) = &self.id else {
+            return Reach::of_parts(vec![true; parts.len()]);
+        };
+        let mut names = std::iter::once(&finding.id).chain(&finding.aliases);
+        if names.any(|name| id.matches(name)) {
+            return Reach::Whole;
+        }
+        let reached: Vec<bool> = parts.iter().map(|part| id.matches(part)).collect();
+        if reached.contains(&true) {
+            Reach::Parts(reached)
+        } else {
+            Reach::Nothing
+        }
+    }
+
+    /// Whether every condition but the vulnerability's name holds.
+    fn is_about(&self, finding: &Finding, entry: &PackageEntry, scene: &Scene<'_>) -> bool {
         let package = &entry.package;
         let names = [package.name.as_str(), package.source_name()];
-        let mut ids = std::iter::once(&finding.id).chain(&finding.aliases);
         let is_meant = |pattern: &Option<Pattern>, text: &str| {
             pattern.as_ref().is_none_or(|pattern| pattern.matches(text))
         };
-        ids.any(|id| is_meant(&self.id, id))
-            && names.iter().any(|name| is_meant(&self.package, name))
+        names.iter().any(|name| is_meant(&self.package, name))
             && is_meant(
                 &self.namespace,
                 entry.namespace.as_ref().map_or("", |name| name.as_str()),
@@ -146,7 +167,7 @@ impl Waiver {
         words.join(", ")
     }
 
-    fn suppression(&self) -> Suppression {
+    pub(crate) fn suppression(&self, vulnerabilities: Vec<String>) -> Suppression {
         Suppression {
             kind: SuppressionKind::Ignored,
             origin: self.origin.clone(),
@@ -158,6 +179,28 @@ impl Waiver {
             justification: self.justification.clone(),
             reason: self.reason.clone(),
             expires: self.expires.as_ref().map(|(_, day)| day.clone()),
+            vulnerabilities,
+        }
+    }
+}
+
+/// What a rule answers for of a finding.
+pub(crate) enum Reach {
+    /// Nothing.
+    Nothing,
+    /// All of it, by one of its own names.
+    Whole,
+    /// Some of its parts: which.
+    Parts(Vec<bool>),
+}
+
+impl Reach {
+    /// All parts; a finding without any is reached whole.
+    fn of_parts(parts: Vec<bool>) -> Self {
+        if parts.is_empty() {
+            Self::Whole
+        } else {
+            Self::Parts(parts)
         }
     }
 }
@@ -173,40 +216,15 @@ fn fix_word(state: FixState) -> String {
     .to_owned()
 }
 
-/// Applies ignore rules; of several that hold, the first is named.
-pub fn waive(findings: Vec<Finding>, waivers: &[Waiver], scene: &Scene<'_>) -> Waived {
-    let mut waived = Waived::default();
-    let mut is_used = vec![false; waivers.len()];
-    let is_past =
-        |waiver: &Waiver| (waiver.expires.as_ref()).is_some_and(|(day, _)| *day < scene.today);
-    for finding in findings {
-        let mut by = None;
-        if let Some(entry) = scene.entry(&finding) {
-            for (waiver, is_used) in waivers.iter().zip(&mut is_used) {
-                if !is_past(waiver)
-                    && !waiver.is_elsewhere(scene)
-                    && waiver.holds(&finding, entry, scene)
-                {
-                    *is_used = true;
-                    by.get_or_insert(waiver);
-                }
-            }
-        }
-        match by {
-            Some(waiver) => waived.suppressed.push(Suppressed {
-                finding,
-                by: waiver.suppression(),
-            }),
-            None => waived.findings.push(finding),
-        }
-    }
+/// What is to be said of rules that are past their day or answered for nothing.
+pub(crate) fn faults(waivers: &[Waiver], is_used: &[bool], scene: &Scene<'_>) -> Vec<Warning> {
     let mut faults: Vec<(&str, String)> = Vec::new();
     for (waiver, is_used) in waivers.iter().zip(is_used) {
         let words = waiver.words();
         if waiver.is_elsewhere(scene) {
             continue;
         }
-        if is_past(waiver) {
+        if waiver.is_past(scene) {
             let day = waiver.expires.as_ref().map_or("", |(_, day)| day.as_str());
             faults.push((
                 &waiver.origin,
@@ -219,12 +237,14 @@ pub fn waive(findings: Vec<Finding>, waivers: &[Waiver], scene: &Scene<'_>) -> W
             ));
         }
     }
-    waived.warnings = told(faults);
-    waived
+    told(
+        faults,
+        "more ignore rules are past their day or met no finding",
+    )
 }
 
 /// The first of a file's faults one by one, the rest as a number.
-fn told(faults: Vec<(&str, String)>) -> Vec<Warning> {
+pub(crate) fn told(faults: Vec<(&str, String)>, rest: &str) -> Vec<Warning> {
     let mut counts = std::collections::BTreeMap::<&str, usize>::new();
     let mut warnings = Vec::new();
     for (origin, message) in faults {
@@ -236,9 +256,7 @@ fn told(faults: Vec<(&str, String)>) -> Vec<Warning> {
     }
     for (origin, count) in counts {
         if let Some(more) = count.checked_sub(TOLD).filter(|more| *more > 0) {
-            warnings.push(warning(format!(
-                "{origin}: {more} more ignore rules are past their day or met no finding"
-            )));
+            warnings.push(warning(format!("{origin}: {more} {rest}")));
         }
     }
     warnings

@@ -67,9 +67,13 @@ pub struct Finding {
     pub package: usize,
     /// Identifier shown: the CVE where there is one.
     pub id: String,
-    /// Other identifiers, sorted.
+    /// Other identifiers of the same, sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub aliases: Vec<String>,
+    /// CVEs that it is made of, sorted, where it is a bulletin that fixes several. Each is a
+    /// vulnerability of its own: who answers for one has not answered for the others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub related: Vec<String>,
     /// Severity; the vendor's first.
     pub severity: Severity,
     /// The vendor's word for it.
@@ -117,4 +121,11 @@ pub struct Finding {
     pub epss: Option<Epss>,
     /// Why it matched; the deciding statement first.
     pub reasons: Vec<Reason>,
+}
+
+impl Finding {
+    /// Every identifier beside the one shown: the other names, then the CVEs it is made of.
+    pub fn other_ids(&self) -> impl Iterator<Item = &String> {
+        self.aliases.iter().chain(&self.related)
+    }
 }

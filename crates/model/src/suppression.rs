@@ -38,6 +38,10 @@ pub struct Suppression {
     /// Last day on which it holds, `YYYY-MM-DD`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<String>,
+    /// Of a bulletin, the CVEs that it answers for; empty where it answers for the finding by a name
+    /// of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vulnerabilities: Vec<String>,
 }
 
 /// A finding and what suppresses it.
@@ -47,4 +51,14 @@ pub struct Suppressed {
     pub finding: Finding,
     /// Who says so and why.
     pub by: Suppression,
+    /// Who answers for the other CVEs of a bulletin, where it takes several to answer for all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub and_by: Vec<Suppression>,
+}
+
+impl Suppressed {
+    /// Everybody who answers for it, the first before the others.
+    pub fn all_by(&self) -> impl Iterator<Item = &Suppression> {
+        std::iter::once(&self.by).chain(&self.and_by)
+    }
 }

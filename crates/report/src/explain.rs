@@ -103,7 +103,7 @@ fn one(
     let is_called = |name: &str| name.eq_ignore_ascii_case(vulnerability);
     let finding = assessment.findings.iter().find(|finding| {
         finding.package == number
-            && (is_called(&finding.id) || finding.aliases.iter().any(|alias| is_called(alias)))
+            && (is_called(&finding.id) || finding.other_ids().any(|id| is_called(id)))
     });
     if let Some(finding) = finding {
         let line = format!(
@@ -127,7 +127,7 @@ fn one(
     }
     let suppressed = assessment.suppressed.iter().find(|one| {
         one.finding.package == number
-            && (is_called(&one.finding.id) || one.finding.aliases.iter().any(|id| is_called(id)))
+            && (is_called(&one.finding.id) || one.finding.other_ids().any(|id| is_called(id)))
     });
     if let Some(one) = suppressed {
         let line = format!(
@@ -137,7 +137,7 @@ fn one(
             order::remedy(&one.finding, entry)
         );
         page.paragraph(2, &[span(Paint::Bad, "affected"), plain(line)])?;
-        let why = verdict::suppression(&one.by);
+        let why = verdict::suppression(one);
         page.paragraph(
             2,
             &[

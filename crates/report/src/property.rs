@@ -3,6 +3,8 @@
 //! Namespace, source package, layer and file decide which advisories match: a list without them, read
 //! back, would find less. Names start with `pellucid:`.
 
+use std::collections::BTreeSet;
+
 use pellucid_model::{Finding, Inventory, PackageEntry};
 
 /// Names and values, in a fixed order.
@@ -69,6 +71,17 @@ pub(crate) fn exploitation(finding: &Finding) -> Properties {
             "epss:percentile",
             Some(&epss.percentile.value().to_string()),
         );
+    }
+    properties.0
+}
+
+/// The CVEs of a bulletin that are not said otherwise.
+pub(crate) fn related(finding: &Finding, said: &[&String]) -> Properties {
+    let said: BTreeSet<&String> = said.iter().copied().collect();
+    let mut properties = List::default();
+    let unsaid = finding.related.iter().filter(|id| !said.contains(id));
+    for (number, id) in unsaid.enumerate() {
+        properties.push(&format!("related:{number}"), Some(id));
     }
     properties.0
 }

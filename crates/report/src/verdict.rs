@@ -84,7 +84,14 @@ pub(crate) fn gate(gate: &Gate) -> (String, String) {
 }
 
 /// Who suppresses a finding, and why, in a sentence without a full stop.
-pub(crate) fn suppression(by: &Suppression) -> String {
+pub(crate) fn suppression(one: &Suppressed) -> String {
+    let is_alone = one.and_by.is_empty();
+    let each: Vec<String> = one.all_by().map(|by| answer(by, is_alone)).collect();
+    each.join("; ")
+}
+
+/// What one of those who answer for a finding says. One of several tells for what.
+fn answer(by: &Suppression, is_alone: bool) -> String {
     let mut sentence = match by.kind {
         SuppressionKind::Ignored => format!("ignored by {} ({})", by.origin, by.rule),
         SuppressionKind::Vex => format!(
@@ -93,6 +100,9 @@ pub(crate) fn suppression(by: &Suppression) -> String {
             by.status.as_deref().unwrap_or("not_affected")
         ),
     };
+    if !is_alone && !by.vulnerabilities.is_empty() {
+        sentence.push_str(&format!(" of {}", by.vulnerabilities.join(", ")));
+    }
     let reasons = [by.justification.as_ref(), by.reason.as_ref()];
     let reasons: Vec<&str> = reasons.into_iter().flatten().map(String::as_str).collect();
     if !reasons.is_empty() {

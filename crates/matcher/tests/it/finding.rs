@@ -35,7 +35,12 @@ fn the_cve_is_shown_where_there_is_exactly_one() {
     assert_eq!(shown(related("ALAS-1", &["CVE-1"])), "CVE-1");
     assert_eq!(shown(related("ALAS-1", &["CVE-1", "CVE-2"])), "ALAS-1");
     let bulletin = matched(deb("a", "1"), &[related("ALAS-1", &["CVE-1", "CVE-2"])]);
-    assert_eq!(bulletin.findings[0].aliases, ["CVE-1", "CVE-2"]);
+    assert_eq!(bulletin.findings[0].related, ["CVE-1", "CVE-2"]);
+    assert!(bulletin.findings[0].aliases.is_empty());
+    let claimed = aliased("GHSA-1", &["CVE-1", "CVE-2", "PYSEC-1"], "2");
+    let claimed = matched(deb("a", "1"), &[claimed]);
+    assert_eq!(claimed.findings[0].related, ["CVE-1", "CVE-2"]);
+    assert_eq!(claimed.findings[0].aliases, ["PYSEC-1"]);
 }
 
 #[test]

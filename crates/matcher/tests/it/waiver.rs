@@ -1,6 +1,6 @@
 //! Ignore rules and VEX: what suppresses a finding, and what does not.
 
-use pellucid_matcher::{Pattern, Place, Purl, Scene, Vex, Waived, Waiver, rate, vexed, waive};
+use pellucid_matcher::{Pattern, Place, Purl, Scene, Vex, Waived, Waiver, rate, suppress};
 use pellucid_model::{Advisory, Cvss, Digest, Finding, Inventory, Severity};
 use pellucid_version::Range;
 
@@ -30,7 +30,7 @@ fn scene(inventory: &Inventory, base_layers: Option<usize>) -> Scene<'_> {
 }
 
 fn waived(waiver: Waiver) -> Waived {
-    waive(findings(), &[waiver], &scene(&image(), None))
+    suppress(findings(), &[waiver], &[], &scene(&image(), None))
 }
 
 fn pattern(text: &str) -> Option<Pattern> {
@@ -189,7 +189,7 @@ fn many_useless_rules_do_not_drown_the_report() {
             ..Waiver::default()
         })
         .collect();
-    let waived = waive(findings(), &rules, &scene(&image(), None));
+    let waived = suppress(findings(), &rules, &[], &scene(&image(), None));
     assert_eq!(waived.warnings.len(), 21);
     assert!(waived.warnings[20].message.starts_with("x: 480 more"));
 }
@@ -201,7 +201,7 @@ fn vex(documents: &[&str]) -> Option<String> {
         .map(|json| Vex::read("vex.json", json.as_bytes()).unwrap())
         .collect();
     let inventory = image();
-    let waived = vexed(findings(), &documents, &scene(&inventory, None));
+    let waived = suppress(findings(), &[], &documents, &scene(&inventory, None));
     assert_eq!(waived.findings.len() + waived.suppressed.len(), 1);
     waived.suppressed.first()?.by.status.clone()
 }
@@ -332,7 +332,7 @@ fn what_is_no_vex_is_an_error_and_what_names_nothing_is_told() {
     let json = openvex("fixed", "", "https://example.com/product", "");
     let document = Vex::read("x", json.as_bytes()).unwrap();
     let inventory = image();
-    let waived = vexed(findings(), &[document], &scene(&inventory, None));
+    let waived = suppress(findings(), &[], &[document], &scene(&inventory, None));
     assert_eq!((waived.findings.len(), waived.warnings.len()), (1, 1));
 }
 
@@ -350,4 +350,101 @@ fn the_severity_of_a_named_source_holds_where_it_has_one() {
     assert_eq!(rated("nvd"), Severity::Critical);
     assert_eq!(rated("vendor"), Severity::Unknown);
     assert_eq!(rated("redhat"), Severity::Unknown);
+}
+
+/// Findings of the package `a`: a bulletin of two CVEs.
+fn bulletin() -> Vec<Finding> {
+    let bulletin = Advisory {
+        related: vec!["CVE-2024-1".into(), "CVE-2024-2".into()],
+        ..advisory("ALAS-2024-1", vec![affected("a", Range::before("2"))])
+    };
+    matched(deb("a", "1"), &[bulletin]).findings
+}
+
+fn of_bulletin(rules: &[&str], documents: &[&str]) -> Waived {
+    let rules: Vec<Waiver> = rules
+        .iter()
+        .map(|id| Waiver {
+            id: pattern(id),
+            origin: "pellucid.yaml".into(),
+            ..Waiver::default()
+        })
+        .collect();
+    let documents: Vec<Vex> = documents
+        .iter()
+        .map(|json| Vex::read("vex.json", json.as_bytes()).unwrap())
+        .collect();
+    suppress(bulletin(), &rules, &documents, &scene(&image(), None))
+}
+
+/// A document about the package `a`.
+fn vex_about(id: &str, status: &str, time: &str) -> String {
+    openvex(status, time, "pkg:deb/debian/a", "").replace("GHSA-1", id)
+}
+
+#[test]
+fn a_bulletin_goes_when_its_name_or_each_of_its_cves_is_answered_for() {
+    let goes = |rules: &[&str], documents: &[&str]| {
+        let waived = of_bulletin(rules, documents);
+        assert_eq!(waived.findings.len() + waived.suppressed.len(), 1);
+        waived.suppressed.len() == 1
+    };
+    assert!(goes(&["ALAS-2024-1"], &[]));
+    assert!(goes(&["CVE-2024-*"], &[]));
+    assert!(goes(&["CVE-2024-2", "CVE-2024-1"], &[]));
+    assert!(!goes(&["CVE-2024-1"], &[]));
+    assert!(!goes(&["CVE-2024-2", "CVE-2024-3"], &[]));
+    let day = "2024-01-01T00:00:00Z";
+    let first = vex_about("CVE-2024-1", "not_affected", day);
+    let second = vex_about("CVE-2024-2", "fixed", day);
+    let all = vex_about("ALAS-2024-1", "not_affected", day);
+    let open = vex_about("CVE-2024-2", "affected", "2024-02-01T00:00:00Z");
+    assert!(goes(&[], &[&first, &second]));
+    assert!(goes(&[], &[&all]));
+    assert!(!goes(&[], &[&first]));
+    assert!(!goes(&[], &[&first, &second, &open]));
+    // What is said of one CVE later than of all holds for that one.
+    assert!(!goes(&[], &[&all, &open]));
+    assert!(goes(&["CVE-2024-1"], &[&second]));
+    assert!(goes(&["CVE-2024-2"], &[&first]));
+    assert!(!goes(&["CVE-2024-2"], &[&second]));
+}
+
+#[test]
+fn what_suppresses_a_bulletin_says_for_which_cves() {
+    let second = vex_about("CVE-2024-2", "fixed", "2024-01-01T00:00:00Z");
+    let waived = of_bulletin(&["CVE-2024-1"], &[&second]);
+    let one = &waived.suppressed[0];
+    assert_eq!(one.by.vulnerabilities, ["CVE-2024-1"]);
+    assert_eq!(one.by.origin, "pellucid.yaml");
+    assert_eq!(one.and_by[0].vulnerabilities, ["CVE-2024-2"]);
+    assert_eq!(one.and_by[0].origin, "vex.json");
+    assert_eq!(waived.warnings.len(), 0);
+    let whole = of_bulletin(&["ALAS-2024-1"], &[]);
+    assert!(whole.suppressed[0].by.vulnerabilities.is_empty());
+    // A rule without an id answers for everything.
+    let rule = Waiver {
+        package: pattern("a"),
+        ..Waiver::default()
+    };
+    let all = suppress(bulletin(), &[rule], &[], &scene(&image(), None));
+    let answered = &all.suppressed[0].by.vulnerabilities;
+    assert_eq!(*answered, ["CVE-2024-1", "CVE-2024-2"]);
+}
+
+#[test]
+fn a_bulletin_of_which_a_part_is_answered_for_stays_and_says_why() {
+    let waived = of_bulletin(&["CVE-2024-1"], &[]);
+    let messages: Vec<&str> = waived
+        .warnings
+        .iter()
+        .map(|warning| warning.message.as_str())
+        .collect();
+    assert_eq!(
+        messages,
+        [
+            "pellucid.yaml: the bulletin ALAS-2024-1 in a is answered for as to CVE-2024-1, but not as \
+          to CVE-2024-2; it stays"
+        ]
+    );
 }

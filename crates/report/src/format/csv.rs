@@ -95,7 +95,7 @@ impl Format for Csv {
             let mut cells = of_package(entry);
             cells.push(finding.id.clone());
             cells.push(finding.severity.name().to_owned());
-            cells.push(format!("Suppressed: {}", verdict::suppression(&one.by)));
+            cells.push(format!("Suppressed: {}", verdict::suppression(one)));
             cells.push(finding.fixed_version.clone().unwrap_or_default());
             cells.push(order::gist(finding));
             cells.push(finding.links.first().cloned().unwrap_or_default());

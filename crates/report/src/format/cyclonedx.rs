@@ -7,10 +7,12 @@
 //!
 //! Source: ECMA-424 (CycloneDX 1.6).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use pellucid_model::{Distribution, Finding, PackageEntry, PackageKind, Severity, Suppression};
+use pellucid_model::{
+    Distribution, Finding, PackageEntry, PackageKind, Severity, Suppressed, Suppression,
+};
 use serde_json::{Value, json};
 
 use super::json::printer;
@@ -195,32 +197,43 @@ fn vulnerabilities(report: &Report, references: &[String]) -> Vec<Value> {
     }
     let mut vulnerabilities: Vec<Value> = groups
         .iter()
-        .filter_map(|group| vulnerability(group, references))
+        .filter_map(|group| {
+            let (finding, _) = group.first()?;
+            vulnerability(group, references, finding.other_ids().collect())
+        })
         .collect();
     for (number, (one, entry)) in verdict::suppressed(report).into_iter().enumerate() {
-        if let Some(mut written) = vulnerability(&[(&one.finding, entry)], references) {
+        // Whoever reads the analysis takes it for one of every id here.
+        let answered = one.all_by().flat_map(|by| &by.vulnerabilities);
+        let ids = one.finding.aliases.iter().chain(answered).collect();
+        if let Some(mut written) = vulnerability(&[(&one.finding, entry)], references, ids) {
             let reference = format!("suppressed-{number}-{}", one.finding.id);
             set(&mut written, "bom-ref", json!(reference));
-            set(&mut written, "analysis", analysis(&one.by));
+            set(&mut written, "analysis", analysis(one));
             vulnerabilities.push(written);
         }
     }
     vulnerabilities
 }
 
-/// What somebody says of a finding. A risk that is taken stays exploitable.
-fn analysis(by: &Suppression) -> Value {
-    let mut analysis = json!({"detail": verdict::suppression(by)});
-    let state = match by.status.as_deref() {
-        Some("not_affected") => "not_affected",
-        Some("fixed") => "resolved",
-        _ => "exploitable",
-    };
+/// What is said of a finding. A risk that is taken stays exploitable, and of a bulletin all of it does
+/// where one of its CVEs does.
+fn analysis(one: &Suppressed) -> Value {
+    let mut analysis = json!({"detail": verdict::suppression(one)});
+    let states: BTreeSet<&str> = one.all_by().map(state).collect();
+    let state = ["exploitable", "resolved", "not_affected"]
+        .into_iter()
+        .find(|state| states.contains(state))
+        .unwrap_or("exploitable");
     set(&mut analysis, "state", json!(state));
     if state == "exploitable" {
         set(&mut analysis, "response", json!(["will_not_fix"]));
     }
-    let justification = by.justification.as_deref().and_then(|word| {
+    let same = one
+        .all_by()
+        .all(|by| by.justification == one.by.justification);
+    let justification = one.by.justification.as_deref().filter(|_| same);
+    let justification = justification.and_then(|word| {
         Some(match word {
             "component_not_present" | "vulnerable_code_not_present" => "code_not_present",
             "vulnerable_code_not_in_execute_path" => "code_not_reachable",
@@ -235,7 +248,19 @@ fn analysis(by: &Suppression) -> Value {
     analysis
 }
 
-fn vulnerability(group: &[(&Finding, &PackageEntry)], references: &[String]) -> Option<Value> {
+fn state(by: &Suppression) -> &'static str {
+    match by.status.as_deref() {
+        Some("not_affected") => "not_affected",
+        Some("fixed") => "resolved",
+        _ => "exploitable",
+    }
+}
+
+fn vulnerability(
+    group: &[(&Finding, &PackageEntry)],
+    references: &[String],
+    other_ids: Vec<&String>,
+) -> Option<Value> {
     let (finding, _) = group.first()?;
     let mut remedies: Vec<String> = group
         .iter()
@@ -247,7 +272,7 @@ fn vulnerability(group: &[(&Finding, &PackageEntry)], references: &[String]) -> 
         "bom-ref": format!("vulnerability-{}", finding.id),
         "id": finding.id,
         "source": {"name": finding.reasons.first().map_or(&finding.severity_source, |reason| &reason.feed)},
-        "references": finding.aliases.iter().map(|alias| json!({
+        "references": other_ids.iter().map(|alias| json!({
             "id": alias,
             "source": {"name": alias.split('-').next().unwrap_or_default()},
         })).collect::<Vec<_>>(),
@@ -282,13 +307,10 @@ fn vulnerability(group: &[(&Finding, &PackageEntry)], references: &[String]) -> 
             json!(published.to_string()),
         );
     }
-    let exploitation = property::exploitation(finding);
-    if !exploitation.is_empty() {
-        set(
-            &mut vulnerability,
-            "properties",
-            json!(listed(&exploitation)),
-        );
+    let mut properties = property::exploitation(finding);
+    properties.extend(property::related(finding, &other_ids));
+    if !properties.is_empty() {
+        set(&mut vulnerability, "properties", json!(listed(&properties)));
     }
     Some(vulnerability)
 }

@@ -102,7 +102,7 @@ fn messages(report: &Report, style: &Style) -> Vec<Value> {
     }
     for (one, entry) in suppressed.into_iter().filter(|_| style.suppressed) {
         let package = &entry.package;
-        let why = verdict::suppression(&one.by);
+        let why = verdict::suppression(one);
         let id = &one.finding.id;
         let text = format!("{id} in {} {}: {why}", package.name, package.version);
         messages.push(message("info", &text));
@@ -126,8 +126,7 @@ fn vulnerability(report: &Report, finding: &Finding, entry: &PackageEntry, id: &
     let mut identifiers = vec![identifier(&finding.id, finding.links.first())];
     identifiers.extend(
         finding
-            .aliases
-            .iter()
+            .other_ids()
             .take(19)
             .map(|alias| identifier(alias, None)),
     );

@@ -240,6 +240,10 @@ fn row(out: &mut dyn io::Write, finding: &Finding, entry: &PackageEntry) -> io::
     if !finding.aliases.is_empty() {
         write!(out, "<p>Also {}</p>", text(&finding.aliases.join(", ")))?;
     }
+    if !finding.related.is_empty() {
+        let related = text(&finding.related.join(", "));
+        write!(out, "<p>A bulletin about {related}</p>")?;
+    }
     let description = escape::folded(&finding.description);
     write!(
         out,
@@ -298,7 +302,7 @@ fn suppressed(out: &mut dyn io::Write, report: &Report) -> io::Result<()> {
             finding.id,
             entry.package.name,
             entry.package.version,
-            verdict::suppression(&one.by)
+            verdict::suppression(one)
         );
         writeln!(out, "<li>{}</li>", text(&line))?;
     }

@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use pellucid_model::{Finding, PackageEntry, Suppression};
+use pellucid_model::{Finding, PackageEntry, Suppressed};
 
 use crate::escape::markup::text;
 use crate::format::{Format, Style};
@@ -104,7 +104,7 @@ fn suites(report: &Report) -> Vec<(String, Vec<Case>)> {
             .namespace
             .as_ref()
             .map_or("unknown distribution", |name| name.as_str());
-        let case = case(&one.finding, entry, None, Some(&one.by));
+        let case = case(&one.finding, entry, None, Some(one));
         suites.entry(name.to_owned()).or_default().push(case);
     }
     let errors = match &report.assessment {
@@ -136,7 +136,7 @@ fn case(
     finding: &Finding,
     entry: &PackageEntry,
     gate: Option<&Gate>,
-    by: Option<&Suppression>,
+    by: Option<&Suppressed>,
 ) -> Case {
     let package = &entry.package;
     let is_skipped = by.is_some() || gate.is_some_and(|gate| !gate.is_reached_by(finding));

@@ -176,7 +176,7 @@ fn suppressed(text: &mut String, report: &Report) {
             badge(one.finding.severity),
             short(&one.finding.id),
             short(&entry.package.name),
-            short(&verdict::suppression(&one.by)),
+            short(&verdict::suppression(one)),
         )
     });
     let heading = "\n| Severity | Vulnerability | Package | Suppressed |\n|---|---|---|---|\n";

@@ -11,7 +11,7 @@
 
 use std::io;
 
-use pellucid_model::{PackageEntry, Suppressed, SuppressionKind};
+use pellucid_model::{PackageEntry, Suppressed, Suppression, SuppressionKind};
 use serde_json::{Value, json};
 
 use super::json::printer;
@@ -31,8 +31,7 @@ impl Format for OpenVex {
         let suppressed = verdict::suppressed(report);
         let statements: Vec<Value> = suppressed
             .iter()
-            .filter(|(one, _)| one.by.kind == SuppressionKind::Ignored)
-            .map(|(one, entry)| statement(one, entry, image.as_deref()))
+            .flat_map(|(one, entry)| statements(one, entry, image.as_deref()))
             .collect();
         let mut document = json!({
             "@context": "https://openvex.dev/ns/v0.2.0",
@@ -68,7 +67,9 @@ fn image(report: &Report) -> Option<String> {
     Some(format!("pkg:oci/{name}@{}", digest.replacen(':', "%3A", 1)))
 }
 
-fn statement(one: &Suppressed, entry: &PackageEntry, image: Option<&str>) -> Value {
+/// What the rules say of a finding: of the whole under its names, or of each CVE of a bulletin that a
+/// rule answers for. The CVEs of a bulletin are no names of each other, nor of it.
+fn statements(one: &Suppressed, entry: &PackageEntry, image: Option<&str>) -> Vec<Value> {
     let part = json!({"@id": entry.purl(), "identifiers": {"purl": entry.purl()}});
     let product = match image {
         Some(image) => json!({
@@ -78,12 +79,27 @@ fn statement(one: &Suppressed, entry: &PackageEntry, image: Option<&str>) -> Val
         }),
         None => part,
     };
-    let mut statement = json!({
-        "vulnerability": {"name": one.finding.id, "aliases": one.finding.aliases},
-        "products": [product],
-    });
-    let reason = one.by.reason.as_deref();
-    match &one.by.justification {
+    let finding = &one.finding;
+    let mut statements = Vec::new();
+    for by in one
+        .all_by()
+        .filter(|by| by.kind == SuppressionKind::Ignored)
+    {
+        let each = by.vulnerabilities.iter().map(|id| json!({"name": id}));
+        let mut vulnerabilities: Vec<Value> = each.collect();
+        if vulnerabilities.is_empty() {
+            vulnerabilities.push(json!({"name": finding.id, "aliases": finding.aliases}));
+        }
+        let of = vulnerabilities.into_iter();
+        statements.extend(of.map(|vulnerability| statement(by, vulnerability, &product)));
+    }
+    statements
+}
+
+fn statement(by: &Suppression, vulnerability: Value, product: &Value) -> Value {
+    let mut statement = json!({"vulnerability": vulnerability, "products": [product]});
+    let reason = by.reason.as_deref();
+    match &by.justification {
         Some(word) => {
             set(&mut statement, "status", json!("not_affected"));
             set(&mut statement, "justification", json!(word));

@@ -143,6 +143,9 @@ fn help(finding: &Finding) -> String {
     if !finding.aliases.is_empty() {
         lines.push(format!("Also known as {}", finding.aliases.join(", ")));
     }
+    if !finding.related.is_empty() {
+        lines.push(format!("A bulletin about {}", finding.related.join(", ")));
+    }
     lines.extend(exploitation::sentences(finding));
     lines.extend(
         finding
@@ -178,7 +181,7 @@ fn results(
                 .checked_sub(open)
                 .and_then(|place| suppressed.get(place))
             {
-                let why = verdict::suppression(&one.by);
+                let why = verdict::suppression(one);
                 let why = escape::shortened(&why, TEXT);
                 let suppression =
                     json!({"kind": "external", "status": "accepted", "justification": why});

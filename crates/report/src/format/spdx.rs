@@ -54,7 +54,7 @@ impl Format for Spdx {
             .into_iter()
             .filter(|_| style.suppressed)
         {
-            let why = verdict::suppression(&one.by);
+            let why = verdict::suppression(one);
             let comment = format!("{} is suppressed: {why}", one.finding.id);
             let reviews = reviews.entry(one.finding.package).or_default();
             reviews.push(annotation("REVIEW", comment));

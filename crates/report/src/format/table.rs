@@ -319,7 +319,7 @@ fn suppressed(page: &mut Page<'_>, report: &Report, detail: bool) -> io::Result<
                 finding.id,
                 entry.package.name,
                 entry.package.version,
-                verdict::suppression(&one.by),
+                verdict::suppression(one),
             )),
         ];
         page.paragraph(2, &line)?;

@@ -172,6 +172,7 @@ fn hostile() -> Report {
             description: (*payload).to_owned(),
             severity: Severity::High,
             aliases: vec![(*payload).to_owned()],
+            related: vec![(*payload).to_owned()],
             links: vec![(*payload).to_owned()],
             fixed_version: Some((*payload).to_owned()),
             ..finding.clone()

@@ -3,7 +3,7 @@
 use pellucid_report::{Report, Style};
 use serde_json::Value;
 
-use crate::sample::{packages, report, shown, suppressed};
+use crate::sample::{packages, report, shown, suppressed, suppressed_bulletin};
 use crate::schema;
 
 fn json(report: &Report, format: &str) -> Value {
@@ -53,7 +53,7 @@ fn what_other_tools_read_is_as_their_specifications_say() {
     for format in ["sarif", "cyclonedx", "spdx-json", "gitlab", "openvex"] {
         let hostile = crate::hostile::PAYLOADS.iter().step_by(9);
         let hostile = hostile.map(|payload| crate::hostile::poisoned(payload));
-        for report in [report(), packages(), suppressed()]
+        for report in [report(), packages(), suppressed(), suppressed_bulletin()]
             .into_iter()
             .chain(hostile)
         {
@@ -160,6 +160,89 @@ fn gitlab_is_told_where_no_advisory_was_asked() {
     let text = first["value"].as_str().unwrap();
     assert!(text.contains("no advisory was asked"), "{text}");
     assert_eq!(json(&report(), "gitlab")["scan"]["status"], "success");
+}
+
+#[test]
+fn a_suppressed_bulletin_goes_out_as_what_was_answered_for() {
+    let mut report = suppressed_bulletin();
+    let statements = |report: &Report| {
+        let vex = json(report, "openvex");
+        let statements = vex["statements"].as_array().unwrap().iter();
+        let parts = statements.map(|one| {
+            let vulnerability = one["vulnerability"].to_string();
+            format!("{vulnerability} {}", one["status"].as_str().unwrap())
+        });
+        parts.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        statements(&report),
+        [
+            r#"{"name":"CVE-2024-11"} not_affected"#,
+            r#"{"name":"CVE-2024-12"} affected"#
+        ]
+    );
+    let analysed = |report: &Report| {
+        let bom = json(report, "cyclonedx");
+        bom["vulnerabilities"]
+            .as_array()
+            .unwrap()
+            .last()
+            .unwrap()
+            .clone()
+    };
+    let bom = analysed(&report);
+    // One risk that is taken stays one, whatever else is denied.
+    assert_eq!(bom["analysis"]["state"], "exploitable");
+    let ids = |bom: &Value| {
+        let references = bom["references"].as_array().unwrap().iter();
+        let ids = references.map(|one| one["id"].as_str().unwrap().to_owned());
+        ids.collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&bom), ["ALAS2-2024-1", "CVE-2024-11", "CVE-2024-12"]);
+    let every = Style {
+        suppressed: true,
+        ..Style::default()
+    };
+    assert!(shown(&report, "csv", every).contains(
+        "ignored by pellucid.yaml (id CVE-2005-2541) of CVE-2024-11: \
+         vulnerable_code_not_in_execute_path, tar is not run; until 2999-01-01; ignored by \
+         pellucid.yaml (id CVE-2024-12) of CVE-2024-12: the risk is small"
+    ));
+    // Who names the bulletin has not said which CVEs it has.
+    let assessment = report.assessment.as_mut().unwrap();
+    for one in &mut assessment.suppressed {
+        one.and_by.clear();
+        one.by.vulnerabilities.clear();
+    }
+    assert_eq!(
+        statements(&report),
+        [r#"{"aliases":["ALAS2-2024-1"],"name":"ALAS-2024-1"} not_affected"#]
+    );
+    let bom = analysed(&report);
+    assert_eq!(ids(&bom), ["ALAS2-2024-1"]);
+    assert!(
+        bom["properties"].to_string().contains("CVE-2024-12"),
+        "{bom}"
+    );
+}
+
+#[test]
+fn the_cves_of_a_bulletin_are_told() {
+    let mut report = report();
+    let assessment = report.assessment.as_mut().unwrap();
+    for finding in &mut assessment.findings {
+        finding.related = vec!["CVE-2024-11".into(), "CVE-2024-12".into()];
+    }
+    for format in ["json", "sarif", "html", "cyclonedx", "gitlab"] {
+        let text = shown(&report, format, Style::default());
+        assert!(text.contains("CVE-2024-12"), "{format}\n{text}");
+    }
+    let detail = Style {
+        detail: true,
+        ..Style::default()
+    };
+    let table = shown(&report, "table", detail);
+    assert!(table.contains("CVE-2024-11, CVE-2024-12)"), "{table}");
 }
 
 #[test]

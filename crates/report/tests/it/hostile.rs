@@ -186,6 +186,7 @@ pub(crate) fn poisoned(payload: &str) -> Report {
         finding.title = Some(payload.to_owned());
         finding.fixed_version = finding.fixed_version.as_ref().map(|_| payload.to_owned());
         finding.aliases = vec![payload.to_owned()];
+        finding.related = vec![payload.to_owned()];
         finding.links = vec![payload.to_owned()];
         for reason in &mut finding.reasons {
             reason.feed = payload.to_owned();
@@ -199,6 +200,8 @@ pub(crate) fn poisoned(payload: &str) -> Report {
         one.by.origin = payload.to_owned();
         one.by.rule = payload.to_owned();
         one.by.reason = Some(payload.to_owned());
+        one.by.vulnerabilities = vec![payload.to_owned()];
+        one.and_by = vec![one.by.clone()];
     }
     if let Some(gate) = &mut assessment.gate {
         gate.rules[0].rule = payload.to_owned();

@@ -2,7 +2,7 @@
 
 use pellucid_report::{ReadError, Report, Style, read_json};
 
-use crate::sample::{packages, report, shown};
+use crate::sample::{packages, report, shown, suppressed_bulletin};
 use crate::schema;
 
 fn json(report: &Report) -> String {
@@ -13,19 +13,21 @@ fn json(report: &Report) -> String {
 fn a_report_is_as_the_schema_says() {
     insta::assert_snapshot!("report-json", json(&report()));
     schema::check(&json(&report()));
+    schema::check(&json(&suppressed_bulletin()));
     schema::check(&json(&packages()));
 }
 
 #[test]
 fn what_was_written_reads_back() {
-    let mut report = report();
-    // The date of fetching is not in the report, the date of the data is.
-    for coverage in &mut report.assessment.as_mut().unwrap().coverage {
-        for snapshot in &mut coverage.snapshots {
-            snapshot.fetched_at = snapshot.as_of.unwrap();
+    for mut report in [report(), suppressed_bulletin()] {
+        // The date of fetching is not in the report, the date of the data is.
+        for coverage in &mut report.assessment.as_mut().unwrap().coverage {
+            for snapshot in &mut coverage.snapshots {
+                snapshot.fetched_at = snapshot.as_of.unwrap();
+            }
         }
+        assert_eq!(read_json(json(&report).as_bytes()).unwrap(), report);
     }
-    assert_eq!(read_json(json(&report).as_bytes()).unwrap(), report);
     assert_eq!(read_json(json(&packages()).as_bytes()).unwrap(), packages());
 }
 

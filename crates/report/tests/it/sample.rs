@@ -46,6 +46,7 @@ pub(crate) fn finding(
         package,
         id: id.into(),
         aliases: Vec::new(),
+        related: Vec::new(),
         severity,
         severity_word: None,
         severity_source: "debian".into(),
@@ -285,8 +286,35 @@ pub(crate) fn suppressed() -> Report {
                 justification: Some("vulnerable_code_not_in_execute_path".into()),
                 reason: Some("tar is not run".into()),
                 expires: Some("2999-01-01".into()),
+                vulnerabilities: Vec::new(),
             },
+            and_by: Vec::new(),
         }];
+    }
+    report
+}
+
+/// The same where the finding is a bulletin of two CVEs that different rules answer for.
+pub(crate) fn suppressed_bulletin() -> Report {
+    let mut report = suppressed();
+    for one in report
+        .assessment
+        .iter_mut()
+        .flat_map(|all| &mut all.suppressed)
+    {
+        one.finding.id = "ALAS-2024-1".into();
+        one.finding.aliases = vec!["ALAS2-2024-1".into()];
+        one.finding.related = vec!["CVE-2024-11".into(), "CVE-2024-12".into()];
+        one.by.vulnerabilities = vec!["CVE-2024-11".into()];
+        one.and_by.push(Suppression {
+            rule: "id CVE-2024-12".into(),
+            status: None,
+            justification: None,
+            reason: Some("the risk is small".into()),
+            expires: None,
+            vulnerabilities: vec!["CVE-2024-12".into()],
+            ..one.by.clone()
+        });
     }
     report
 }

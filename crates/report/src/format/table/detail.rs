@@ -106,8 +106,9 @@ fn vulnerability(page: &mut Page<'_>, group: &Group<'_>, findings: &[&Finding]) 
         plain(" "),
         span(Paint::Bold, &finding.id),
     ];
-    if !finding.aliases.is_empty() {
-        line.push(plain(format!(" ({})", finding.aliases.join(", "))));
+    let others: Vec<&str> = finding.other_ids().map(String::as_str).collect();
+    if !others.is_empty() {
+        line.push(plain(format!(" ({})", others.join(", "))));
     }
     line.push(plain(match (finding.fix_state, &finding.fixed_version) {
         _ if finding.malware => ", malware: the package is to be removed".to_owned(),

@@ -1,6 +1,6 @@
 //! The advisories' half: findings, coverage, gate, summary.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pellucid_model::{
     Cvss, Digest, EndOfLife, Epss, FixState, Inventory, Kev, NameKind, Namespace, Severity,
@@ -15,6 +15,9 @@ use crate::format::json::words::Words as _;
 pub(super) struct Finding {
     id: String,
     aliases: Vec<String>,
+    /// Those among `aliases` that are CVEs of a bulletin.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    related: Vec<String>,
     /// Index into `packages`, from 0.
     package: usize,
     #[serde(default)]
@@ -186,7 +189,8 @@ impl Finding {
         let entry = inventory.packages.get(finding.package);
         Self {
             id: finding.id.clone(),
-            aliases: finding.aliases.clone(),
+            aliases: sorted(finding.other_ids()),
+            related: finding.related.clone(),
             package: finding.package,
             purl: entry
                 .map(pellucid_model::PackageEntry::purl)
@@ -226,10 +230,14 @@ impl Finding {
                 &self.package.to_string(),
             ));
         }
+        let related: BTreeSet<&String> = self.related.iter().collect();
+        let mut aliases = self.aliases;
+        aliases.retain(|id| !related.contains(id));
         Ok(pellucid_model::Finding {
             package: self.package,
             id: self.id,
-            aliases: self.aliases,
+            aliases,
+            related: self.related,
             severity: Severity::read(&self.severity)?,
             severity_word: self.severity_word,
             severity_source: self.severity_source,
@@ -390,6 +398,12 @@ impl Summary {
             affected_packages: summary.affected_packages,
         }
     }
+}
+
+fn sorted<'a>(ids: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let mut ids: Vec<String> = ids.cloned().collect();
+    ids.sort_unstable();
+    ids
 }
 
 /// A point in time; absent where no calendar has it.

@@ -11,6 +11,8 @@ use crate::format::json::words::Words as _;
 pub(super) struct Suppressed {
     finding: Finding,
     by: By,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    and_by: Vec<By>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -26,6 +28,8 @@ struct By {
     reason: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expires: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    vulnerabilities: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -38,35 +42,49 @@ pub(super) struct Base {
 
 impl Suppressed {
     pub(super) fn of(one: &pellucid_model::Suppressed, inventory: &Inventory) -> Self {
-        let by = one.by.clone();
         Self {
             finding: Finding::of(&one.finding, inventory),
-            by: By {
-                kind: by.kind.word(),
-                origin: by.origin,
-                rule: by.rule,
-                status: by.status,
-                justification: by.justification,
-                reason: by.reason,
-                expires: by.expires,
-            },
+            by: By::of(&one.by),
+            and_by: one.and_by.iter().map(By::of).collect(),
         }
     }
 
     /// Reads it back; it may speak of no package beyond `packages`.
     pub(super) fn read(self, packages: usize) -> Result<pellucid_model::Suppressed, ReadError> {
-        let by = self.by;
+        let others = self.and_by.into_iter().map(By::read);
         Ok(pellucid_model::Suppressed {
             finding: self.finding.read(packages)?,
-            by: pellucid_model::Suppression {
-                kind: SuppressionKind::read(&by.kind)?,
-                origin: by.origin,
-                rule: by.rule,
-                status: by.status,
-                justification: by.justification,
-                reason: by.reason,
-                expires: by.expires,
-            },
+            by: self.by.read()?,
+            and_by: others.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl By {
+    fn of(by: &pellucid_model::Suppression) -> Self {
+        let by = by.clone();
+        Self {
+            kind: by.kind.word(),
+            origin: by.origin,
+            rule: by.rule,
+            status: by.status,
+            justification: by.justification,
+            reason: by.reason,
+            expires: by.expires,
+            vulnerabilities: by.vulnerabilities,
+        }
+    }
+
+    fn read(self) -> Result<pellucid_model::Suppression, ReadError> {
+        Ok(pellucid_model::Suppression {
+            kind: SuppressionKind::read(&self.kind)?,
+            origin: self.origin,
+            rule: self.rule,
+            status: self.status,
+            justification: self.justification,
+            reason: self.reason,
+            expires: self.expires,
+            vulnerabilities: self.vulnerabilities,
         })
     }
 }
