@@ -197,12 +197,12 @@ impl PackageKind {
             Self::Pub => Scheme::Pub,
             Self::Hackage => Scheme::Hackage,
             Self::Cran => Scheme::Cran,
+            Self::Bitnami => Scheme::Bitnami,
             Self::Swift
             | Self::Luarocks
             | Self::Cpan
             | Self::Julia
             | Self::Conan
-            | Self::Bitnami
             | Self::Generic => Scheme::Semver,
         }
     }

@@ -12,6 +12,7 @@
 //! `#MAXV#`, which are an agreement of its API and no versions.
 
 mod apk;
+mod bitnami;
 mod composer;
 mod cran;
 mod dpkg;

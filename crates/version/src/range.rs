@@ -70,10 +70,10 @@ impl Range {
 
     /// Whether the version is in the range.
     ///
-    /// Bounds are read as the ecosystem's own resolver reads them, which for two is not the plain
+    /// Bounds are read as the ecosystem's own resolver reads them, which for three is not the plain
     /// order: PEP 440 ignores a local version that the bound does not have (`1.0+local` is in
-    /// `<= 1.0`), Composer pads numbers to four (`1.2.0` is in `<= 1.2`) and begins a range at its
-    /// pre-releases (`1.2-beta` is in `>= 1.2`).
+    /// `<= 1.0`), Bitnami a revision (`1.0.0-2` is in `<= 1.0.0`), Composer pads numbers to four
+    /// (`1.2.0` is in `<= 1.2`) and begins a range at its pre-releases (`1.2-beta` is in `>= 1.2`).
     ///
     /// # Errors
     /// A bound is no version of the version's scheme; for PEP 440, a bound that it refuses. Never read that as "not in the range".

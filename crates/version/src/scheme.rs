@@ -6,7 +6,8 @@ use std::str::FromStr;
 
 use crate::{InvalidVersion, MAX_LENGTH, Version};
 use crate::{
-    apk, composer, cran, dpkg, ebuild, gem, hackage, maven, nuget, pacman, pep440, rpm, semver,
+    apk, bitnami, composer, cran, dpkg, ebuild, gem, hackage, maven, nuget, pacman, pep440, rpm,
+    semver,
 };
 
 /// A way to order versions, named after the tool or the ecosystem that defines it.
@@ -49,6 +50,8 @@ pub enum Scheme {
     Cran,
     /// Haskell packages.
     Hackage,
+    /// Bitnami's components.
+    Bitnami,
 }
 
 /// A name that no scheme has.
@@ -76,6 +79,7 @@ impl Scheme {
         Self::Pub,
         Self::Cran,
         Self::Hackage,
+        Self::Bitnami,
     ];
 
     /// The name, as the command line and the snapshots write it.
@@ -99,6 +103,7 @@ impl Scheme {
             Self::Pub => "pub",
             Self::Cran => "cran",
             Self::Hackage => "hackage",
+            Self::Bitnami => "bitnami",
         }
     }
 
@@ -190,6 +195,7 @@ impl Scheme {
             Self::Nuget => nuget::read(text).map(Parts::Nuget),
             Self::Cran => cran::read(text).map(Parts::Numbers),
             Self::Hackage => hackage::read(text).map(Parts::Numbers),
+            Self::Bitnami => bitnami::read(text).map(Parts::Bitnami),
         }
     }
 }
@@ -219,6 +225,7 @@ pub(crate) enum Parts<'a> {
     Composer(composer::Parts<'a>),
     Nuget(nuget::Parts<'a>),
     Numbers(hackage::Parts<'a>),
+    Bitnami(bitnami::Parts<'a>),
 }
 
 impl Parts<'_> {
@@ -238,6 +245,7 @@ impl Parts<'_> {
             (Self::Composer(a), Self::Composer(b)) => composer::compare(a, b),
             (Self::Nuget(a), Self::Nuget(b)) => nuget::compare(a, b),
             (Self::Numbers(a), Self::Numbers(b)) => hackage::compare(a, b),
+            (Self::Bitnami(a), Self::Bitnami(b)) => bitnami::compare(a, b),
             _ => Ordering::Equal,
         }
     }
@@ -257,6 +265,9 @@ impl Parts<'_> {
             }
             (Self::Composer(version), Self::Composer(bound)) => {
                 Ok(composer::compare_normalized(version, bound))
+            }
+            (Self::Bitnami(version), Self::Bitnami(bound)) => {
+                Ok(bitnami::compare_to_bound(version, bound))
             }
             _ => Ok(self.compare(bound)),
         }

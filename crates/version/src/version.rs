@@ -77,7 +77,7 @@ impl Version {
             (Some(parts), _) => parts
                 .compare_to_bound(&self.scheme.read(bound)?, side)
                 .map_err(invalid),
-            (None, Scheme::Composer) => {
+            (None, Scheme::Composer | Scheme::Bitnami) => {
                 let version = self.scheme.read(&self.text)?;
                 version
                     .compare_to_bound(&self.scheme.read(bound)?, side)

@@ -179,4 +179,5 @@ laws! {
     pub_is_total Pub
     cran_is_total Cran
     hackage_is_total Hackage
+    bitnami_is_total Bitnami
 }

@@ -1,6 +1,6 @@
 //! What is in a range, and how it reads.
 
-use pellucid_version::{Lower, Range, Scheme, Upper};
+use pellucid_version::{Lower, Range, Scheme, Upper, parse_requirement};
 
 fn contains(scheme: Scheme, range: &Range, version: &str) -> bool {
     range.contains(&scheme.parse(version).unwrap()).unwrap()
@@ -80,6 +80,51 @@ fn resolvers_read_bounds_otherwise_than_the_plain_order() {
         &Range::before("1.2"),
         "1.2.0-patch1"
     ));
+}
+
+#[test]
+fn a_branch_is_after_the_versions_of_its_number() {
+    let is_in = |requirement: &str, version: &str| {
+        let ranges = parse_requirement(Scheme::Composer, requirement).unwrap();
+        let mut ranges = ranges.iter();
+        ranges.any(|range| contains(Scheme::Composer, range, version))
+    };
+    for branch in ["2.x-dev", "v2.x-dev", "2.*-dev", "2.X.x-dev", "2.xdev"] {
+        assert!(!is_in("< 2.5.3", branch), "{branch}");
+        assert!(is_in(">= 2.0, < 3.0", branch), "{branch}");
+        assert!(is_in(">= 2.9.9", branch), "{branch}");
+    }
+    assert!(is_in("< 2.2", "2.1.x-dev"));
+    assert!(!is_in("< 2.1.7", "2.1.x-dev"));
+    // A version in development is before its release, and a wildcard without it is no version.
+    assert!(is_in("< 2.0", "2.0-dev"));
+    assert!(is_in("< 2.0.0", "2-dev"));
+    assert!(is_in("<= 2.x-dev", "2.7.1"));
+}
+
+#[test]
+fn a_revision_is_a_build_of_what_a_bound_names() {
+    let is_in = |requirement: &str, version: &str| {
+        let ranges = parse_requirement(Scheme::Bitnami, requirement).unwrap();
+        let mut ranges = ranges.iter();
+        ranges.any(|range| contains(Scheme::Bitnami, range, version))
+    };
+    for (requirement, inside, outside) in [
+        ("< 12.3.0", "12.2.9-7", "12.3.0-1"),
+        (">= 12.0.0", "12.0.0-1", "11.9.9-1"),
+        ("<= 1.2.3", "1.2.3-4", "1.2.4-0"),
+        ("> 1.2.3", "1.2.4-0", "1.2.3-4"),
+        ("= 1.2.3", "1.2.3-4", "1.2.4-4"),
+        ("< 1.81.0-1", "1.81.0-0", "1.81.0-1"),
+        ("<= 11.0.15-1", "11.0.15-1", "11.0.15-2"),
+        // As advisories begin what they copied from Go's.
+        (">= 1.19.0-0", "1.19.0", "1.18.9-5"),
+        ("<= 2.6.0-rc1", "2.6.0-rc1-3", "2.6.0-rc2"),
+        ("< 2.6.0", "2.6.0-rc1", "2.6.0"),
+    ] {
+        assert!(is_in(requirement, inside), "{inside} in {requirement}");
+        assert!(!is_in(requirement, outside), "{outside} in {requirement}");
+    }
 }
 
 #[test]
