@@ -4,6 +4,8 @@
 //! sort *unknown < dev < alpha < beta < RC < end of the text < number < patch*; all unknown words are
 //! equal. So `1.0 < 1.0.0` in this order; Composer itself pads the numbers to four before it
 //! compares with a constraint, and a [`Range`](crate::Range) does the same: `1.2.0` is in `<= 1.2`.
+//! The branch of a version (`2.x-dev`, `2.1.*-dev`) is then after all that is numbered in it, as
+//! Composer's `normalizeBranch` has it: `2.9999999.9999999.9999999-dev`.
 //! `#` stands for any number and equals each; with it the order is not transitive.
 //! A build after `+` is ignored, as Composer does.
 //!
@@ -56,7 +58,7 @@ pub(crate) fn compare(a: &Parts<'_>, b: &Parts<'_>) -> Ordering {
 
 /// The order of constraints, where the numbers that a version begins with are four.
 pub(crate) fn compare_normalized(a: &Parts<'_>, b: &Parts<'_>) -> Ordering {
-    compare_tokens(padded(tokens(a.text)), padded(tokens(b.text)))
+    compare_tokens(normalized(a.text), normalized(b.text))
 }
 
 /// The same order for a version that a constraint begins at, where Composer counts the development
@@ -65,7 +67,7 @@ pub(crate) fn compare_to_beginning(version: &Parts<'_>, bound: &Parts<'_>) -> Or
     if bound.text.iter().any(u8::is_ascii_alphabetic) {
         return compare_normalized(version, bound);
     }
-    let mut numbers = padded(tokens(bound.text));
+    let mut numbers = normalized(bound.text);
     let mut ended = false;
     let bound = move || match numbers() {
         Token::End if !ended => {
@@ -74,7 +76,7 @@ pub(crate) fn compare_to_beginning(version: &Parts<'_>, bound: &Parts<'_>) -> Or
         }
         token => token,
     };
-    compare_tokens(padded(tokens(version.text)), bound)
+    compare_tokens(normalized(version.text), bound)
 }
 
 fn compare_tokens<'a>(
@@ -119,6 +121,44 @@ fn tokens<'a>(mut rest: &'a [u8]) -> impl FnMut() -> Token<'a> {
         }
         token
     }
+}
+
+/// The tokens by which Composer compares with a constraint.
+fn normalized<'a>(text: &'a [u8]) -> impl FnMut() -> Token<'a> {
+    let mut branch = branch(text).map(|numbers| {
+        let numbers = numbers.into_iter().map(Token::Number);
+        numbers.chain(std::iter::once(Token::Word(Word::Dev)))
+    });
+    let mut version = padded(tokens(text));
+    move || match &mut branch {
+        Some(tokens) => tokens.next().unwrap_or(Token::End),
+        None => version(),
+    }
+}
+
+/// The numbers of a branch that is named after the versions it leads to; its wildcards, and what it
+/// leaves out, are higher than any number.
+fn branch(text: &[u8]) -> Option<[&[u8]; 4]> {
+    let (name, dev) = text.split_at_checked(text.len().checked_sub(3)?)?;
+    if !dev.eq_ignore_ascii_case(b"dev") {
+        return None;
+    }
+    let name = name
+        .strip_suffix(b"-")
+        .or_else(|| name.strip_suffix(b"."))
+        .unwrap_or(name);
+    let mut numbers = [b"9999999".as_slice(); 4];
+    let mut places = numbers.iter_mut();
+    let mut has_wildcard = false;
+    for (index, part) in name.split(|&byte| byte == b'.').enumerate() {
+        let place = places.next()?;
+        match part {
+            b"x" | b"X" | b"*" if index > 0 => has_wildcard = true,
+            [_, ..] if split_digits(part).1.is_empty() => *place = part,
+            _ => return None,
+        }
+    }
+    has_wildcard.then_some(numbers)
 }
 
 fn padded<'a>(mut tokens: impl FnMut() -> Token<'a>) -> impl FnMut() -> Token<'a> {
