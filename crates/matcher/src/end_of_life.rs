@@ -10,7 +10,8 @@ const TABLE: &str = include_str!("../data/end-of-life.tsv");
 
 /// The end of support of a namespace, if it is known. `today` is in days since the epoch.
 ///
-/// A minor release stands under its major one where it has no line of its own (`rocky:8.9`).
+/// A minor release stands under its major one where it has no line of its own (`rocky:8.9`). Where
+/// they end apart (`sles:15` and its service packs), each has its line.
 pub fn end_of_life(namespace: &Namespace, today: i64) -> Option<EndOfLife> {
     let mut name = namespace.as_str();
     loop {
@@ -71,6 +72,53 @@ mod tests {
             assert!(source.starts_with("https://"), "{name} {source}");
             assert!(!names.contains(&name), "{name} stands twice");
             names.push(name);
+        }
+    }
+
+    /// Releases of a distribution in the table, as numbers.
+    fn releases(distribution: &str) -> Vec<Vec<u32>> {
+        let rows = rows().filter_map(|(name, ..)| {
+            let release = name.strip_prefix(distribution)?.strip_prefix(':')?;
+            let numbers = release.trim_start_matches('v').split('.');
+            Some(numbers.map(|number| number.parse().unwrap()).collect())
+        });
+        rows.collect()
+    }
+
+    #[test]
+    fn no_release_between_the_oldest_and_the_newest_is_missing() {
+        let ubuntu = releases("ubuntu");
+        let (first, last) = (ubuntu.iter().min().unwrap(), ubuntu.iter().max().unwrap());
+        for year in first[0]..=last[0] {
+            for month in [4, 10] {
+                // The one that was late.
+                let month = if (year, month) == (6, 4) { 6 } else { month };
+                let release = vec![year, month];
+                let is_out = (first..=last).contains(&&release);
+                assert_eq!(ubuntu.contains(&release), is_out, "ubuntu:{release:?}");
+            }
+        }
+        let contiguous = |distribution: &str, minors: &[(&[u32], u32)]| {
+            let known = releases(distribution);
+            for (major, first) in minors {
+                let of_major = known.iter().filter(|release| release.starts_with(major));
+                let of_major = of_major.filter_map(|release| release.get(major.len()));
+                let mut found: Vec<u32> = of_major.copied().collect();
+                found.sort_unstable();
+                let last = found.last().copied().unwrap();
+                let all: Vec<u32> = (*first..=last).collect();
+                assert_eq!(found, all, "{distribution}:{major:?}");
+            }
+        };
+        contiguous("alpine", &[(&[2], 0), (&[3], 0)]);
+        contiguous("fedora", &[(&[], 20)]);
+        contiguous("debian", &[(&[], 2)]);
+        contiguous("centos", &[(&[], 5)]);
+        contiguous("opensuse-leap", &[(&[42], 1), (&[15], 0)]);
+        contiguous("sles", &[(&[10], 1), (&[11], 1), (&[12], 1), (&[15], 1)]);
+        // A service pack that has no line would be taken for the release before the first one.
+        for first in ["sles:11", "sles:12", "sles:15"] {
+            assert!(rows().any(|(name, ..)| name == first), "{first}");
         }
     }
 
