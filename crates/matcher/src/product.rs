@@ -175,6 +175,8 @@ pub struct Product {
     /// Whether there were parts that have no name pellucid can compare: then `parts` being empty
     /// does not mean all of it.
     pub has_unreadable_parts: bool,
+    /// Versions of the package that alone are meant; `None` means any.
+    pub versions: Option<Vec<String>>,
 }
 
 /// A name of a product.
@@ -245,6 +247,11 @@ pub(crate) fn repository(name: &str) -> (&str, Option<&str>) {
 impl Product {
     /// Whether the statement is about this package of this image.
     pub(crate) fn is_of(&self, entry: &PackageEntry, image: &Image) -> bool {
+        if (self.versions.as_ref())
+            .is_some_and(|versions| !versions.contains(&entry.package.version))
+        {
+            return false;
+        }
         let is_part = || match self.parts.as_slice() {
             [] => !self.has_unreadable_parts,
             parts => parts.iter().any(|part| part.is_of(entry)),

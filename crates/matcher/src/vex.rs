@@ -2,8 +2,9 @@
 //!
 //! A statement that a product is not affected, or fixed, suppresses the findings it names; one that it
 //! is affected or under investigation takes an earlier such statement back. Of several about one
-//! finding the latest decides; without times, the one that stands last. Statements about other
-//! products are no fault: one document may speak of many images.
+//! finding the latest decides, as points in time; of equal times, and of those without, the one that
+//! was read last. Any time is later than none. Statements about other products are no fault: one
+//! document may speak of many images.
 
 pub(crate) mod csaf;
 pub(crate) mod cyclonedx;
@@ -11,6 +12,7 @@ pub(crate) mod openvex;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use pellucid_model::{PackageEntry, Suppression, SuppressionKind, Warning};
 use serde_json::Value;
 
@@ -32,6 +34,11 @@ pub enum VexStatus {
 }
 
 impl VexStatus {
+    /// Whether a finding that it is said of is suppressed.
+    const fn suppresses(self) -> bool {
+        matches!(self, Self::NotAffected | Self::Fixed)
+    }
+
     /// OpenVEX's word.
     pub const fn word(self) -> &'static str {
         match self {
@@ -56,8 +63,8 @@ pub struct Statement {
     pub justification: Option<String>,
     /// The reason in the author's words.
     pub reason: Option<String>,
-    /// When it was made, as written (RFC 3339).
-    pub time: Option<String>,
+    /// When it was made.
+    pub time: Option<Timestamp>,
 }
 
 /// A document.
@@ -69,6 +76,8 @@ pub struct Vex {
     pub statements: Vec<Statement>,
     /// Statements that name nothing which can be compared.
     pub unusable: usize,
+    /// Statements whose time cannot be read.
+    pub undated: usize,
 }
 
 /// A document that cannot be used.
@@ -94,20 +103,29 @@ impl Vex {
     pub fn read(origin: &str, json: &[u8]) -> Result<Self, VexError> {
         let document: Value = serde_json::from_slice(json).map_err(VexError::Json)?;
         let context = document.get("@context").map(ToString::to_string);
-        let (statements, unusable) = if context.is_some_and(|context| context.contains("openvex")) {
-            openvex::read(&document)?
+        let mut vex = Self {
+            origin: origin.to_owned(),
+            statements: Vec::new(),
+            unusable: 0,
+            undated: 0,
+        };
+        if context.is_some_and(|context| context.contains("openvex")) {
+            openvex::read(&document, &mut vex)?;
         } else if document.get("bomFormat").and_then(Value::as_str) == Some("CycloneDX") {
-            cyclonedx::read(&document)?
+            cyclonedx::read(&document, &mut vex)?;
         } else if document.pointer("/document/csaf_version").is_some() {
-            csaf::read(&document)?
+            csaf::read(&document, &mut vex)?;
         } else {
             return Err(VexError::Unknown);
-        };
-        Ok(Self {
-            origin: origin.to_owned(),
-            statements,
-            unusable,
-        })
+        }
+        Ok(vex)
+    }
+
+    /// Adds a statement with its time as written (RFC 3339).
+    fn push(&mut self, mut statement: Statement, time: Option<&str>) {
+        statement.time = time.and_then(|text| text.trim().parse().ok());
+        self.undated += usize::from(time.is_some() && statement.time.is_none());
+        self.statements.push(statement);
     }
 }
 
@@ -156,13 +174,10 @@ impl<'a> Statements<'a> {
     pub(crate) fn suppressing(&self, said: impl Iterator<Item = usize>) -> Option<usize> {
         let latest = said.max_by_key(|number| {
             let statement = self.all.get(*number);
-            (
-                statement.and_then(|(_, statement)| statement.time.as_ref()),
-                *number,
-            )
+            (statement.and_then(|(_, statement)| statement.time), *number)
         })?;
         let (_, statement) = self.all.get(latest)?;
-        matches!(statement.status, VexStatus::NotAffected | VexStatus::Fixed).then_some(latest)
+        statement.status.suppresses().then_some(latest)
     }
 
     /// What it says, of these vulnerabilities of a bulletin or of all.
@@ -187,12 +202,20 @@ impl<'a> Statements<'a> {
 
 /// What is to be said of documents that cannot be applied as a whole.
 pub(crate) fn faults(documents: &[Vex]) -> Vec<Warning> {
-    let documents = documents.iter().filter(|document| document.unusable > 0);
-    let told = documents.map(|document| {
-        warning(format!(
-            "{}: {} statements name no product by purl or digest and were not applied",
-            document.origin, document.unusable
-        ))
+    let told = documents.iter().flat_map(|document| {
+        let faults = [
+            (
+                document.unusable,
+                "statements name no product by purl or digest, or versions by a range, and were not \
+                 applied to these",
+            ),
+            (
+                document.undated,
+                "statements have a time that is none (RFC 3339) and count as older than others",
+            ),
+        ];
+        let faults = faults.into_iter().filter(|(count, _)| *count > 0);
+        faults.map(|(count, fault)| warning(format!("{}: {count} {fault}", document.origin)))
     });
     told.collect()
 }

@@ -176,8 +176,12 @@ fn what_is_ignored_goes_out_as_vex_and_comes_in_again() {
         "ignore:\n  - id: CVE-2005-2541\n    reason: tar is not run\n    justification: \
          vulnerable_code_not_in_execute_path\n  - id: CVE-2024-0001\n    reason: accepted\n",
     );
-    let report = json(&bench, &["-o", "openvex=vex.json"], 0);
+    let outputs = ["-o", "openvex=vex.json", "-o", "cyclonedx=bom.json"];
+    let report = json(&bench, &outputs, 0);
     assert_eq!(ids(&report["findings"]).len(), 0);
+    let again = json(&bench, &["--no-config", "--vex", "bom.json"], 0);
+    assert_eq!(ids(&again["findings"]), ["CVE-2024-0001"]);
+    assert_eq!(ids(&again["suppressed"]), ["CVE-2005-2541"]);
     let again = json(&bench, &["--no-config", "--vex", "vex.json"], 0);
     // A risk that is taken is no statement that there is none.
     assert_eq!(ids(&again["findings"]), ["CVE-2024-0001"]);

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Statement, VexError, VexStatus, list, text};
+use super::{Statement, Vex, VexError, VexStatus, list, text};
 use crate::product::{Id, Product};
 
 /// How deep branches are followed.
@@ -29,7 +29,7 @@ const STATES: [(&str, VexStatus); 8] = [
 ];
 
 /// Reads every vulnerability's product states, and counts those that name nothing that can be compared.
-pub(super) fn read(document: &Value) -> Result<(Vec<Statement>, usize), VexError> {
+pub(super) fn read(document: &Value, vex: &mut Vex) -> Result<(), VexError> {
     let tree = document
         .get("product_tree")
         .ok_or_else(|| VexError::Shape("there is no product_tree".to_owned()))?;
@@ -52,8 +52,6 @@ pub(super) fn read(document: &Value) -> Result<(Vec<Statement>, usize), VexError
     let time = document
         .pointer("/document/tracking/current_release_date")
         .and_then(Value::as_str);
-    let mut statements = Vec::new();
-    let mut unusable = 0;
     for vulnerability in list(document, "vulnerabilities") {
         let ids = list(vulnerability, "ids")
             .iter()
@@ -70,23 +68,24 @@ pub(super) fn read(document: &Value) -> Result<(Vec<Statement>, usize), VexError
             for id in list(states, state).iter().filter_map(Value::as_str) {
                 let product = meant(id, &names, &composed);
                 let Some(product) = product.filter(|_| !vulnerable.is_empty()) else {
-                    unusable += 1;
+                    vex.unusable += 1;
                     continue;
                 };
                 let justification = said(list(vulnerability, "flags"), id, "label");
                 let reason = said(list(vulnerability, "threats"), id, "details");
-                statements.push(Statement {
+                let statement = Statement {
                     vulnerability: vulnerable.clone(),
                     products: vec![product],
                     status,
                     justification,
                     reason,
-                    time: time.map(str::to_owned),
-                });
+                    time: None,
+                };
+                vex.push(statement, time);
             }
         }
     }
-    Ok((statements, unusable))
+    Ok(())
 }
 
 fn branches<'a>(node: &'a Value, into: &mut BTreeMap<&'a str, Vec<Id>>, depth: usize) {
@@ -139,6 +138,7 @@ fn meant(
                 ids: named(whole),
                 has_unreadable_parts: parts.is_empty(),
                 parts,
+                versions: None,
             }
         }
         None => Product {

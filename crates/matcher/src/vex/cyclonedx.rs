@@ -1,7 +1,9 @@
 //! CycloneDX documents with vulnerabilities that are analysed (VEX, or VDR, or a full SBOM).
 //!
 //! `affects[].ref` is a component of the same document or a BOM link whose part behind `#` is one; both
-//! lead to a purl, or the reference is a purl itself. What is not analysed states nothing.
+//! lead to a purl, or the reference is a purl itself. What is not analysed states nothing. Where
+//! `affects[].versions` tells versions, a state that suppresses is of the `unaffected` ones alone; a range
+//! there is not compared.
 //!
 //! Source: ECMA-424 (CycloneDX 1.6), `vulnerabilities[].analysis`.
 
@@ -9,14 +11,14 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Statement, VexError, VexStatus, list, text};
+use super::{Statement, Vex, VexError, VexStatus, list, text};
 use crate::product::{Id, Product};
 
 /// How deep components are looked for.
 const DEPTH: usize = 8;
 
 /// Reads every analysed vulnerability, and counts those that name nothing that can be compared.
-pub(super) fn read(document: &Value) -> Result<(Vec<Statement>, usize), VexError> {
+pub(super) fn read(document: &Value, vex: &mut Vex) -> Result<(), VexError> {
     let mut components = BTreeMap::new();
     if let Some(image) = document.pointer("/metadata/component") {
         collect(image, &mut components, DEPTH);
@@ -24,8 +26,6 @@ pub(super) fn read(document: &Value) -> Result<(Vec<Statement>, usize), VexError
     for component in list(document, "components") {
         collect(component, &mut components, DEPTH);
     }
-    let mut statements = Vec::new();
-    let mut unusable = 0;
     for vulnerability in list(document, "vulnerabilities") {
         let Some(analysis) = vulnerability.get("analysis") else {
             continue;
@@ -41,24 +41,31 @@ pub(super) fn read(document: &Value) -> Result<(Vec<Statement>, usize), VexError
         };
         let references = list(vulnerability, "references").iter();
         let aliases = references.filter_map(|reference| text(reference, "id"));
-        let products: Vec<Product> = list(vulnerability, "affects")
+        let affects = list(vulnerability, "affects");
+        let mut products: Vec<Product> = affects
             .iter()
-            .filter_map(|affected| text(affected, "ref"))
-            .map(|reference| Product {
-                ids: ids(reference, &components),
-                ..Product::default()
+            .filter_map(|affected| {
+                Some(Product {
+                    ids: ids(text(affected, "ref")?, &components),
+                    versions: unaffected(affected).filter(|_| status.suppresses()),
+                    ..Product::default()
+                })
             })
             .filter(|product| !product.ids.is_empty())
             .collect();
+        let has_range = status.suppresses() && affects.iter().any(has_range);
+        if products.is_empty() || id.is_empty() || has_range {
+            vex.unusable += 1;
+        }
+        products.retain(|product| (product.versions.as_ref()).is_none_or(|list| !list.is_empty()));
         if products.is_empty() || id.is_empty() {
-            unusable += 1;
             continue;
         }
         let time = ["lastUpdated", "firstIssued"]
             .iter()
             .find_map(|name| text(analysis, name))
             .or_else(|| text(vulnerability, "updated"));
-        statements.push(Statement {
+        let statement = Statement {
             vulnerability: std::iter::once(id)
                 .chain(aliases)
                 .map(str::to_owned)
@@ -67,10 +74,11 @@ pub(super) fn read(document: &Value) -> Result<(Vec<Statement>, usize), VexError
             status,
             justification: text(analysis, "justification").map(str::to_owned),
             reason: text(analysis, "detail").map(str::to_owned),
-            time: time.map(str::to_owned),
-        });
+            time: None,
+        };
+        vex.push(statement, time);
     }
-    Ok((statements, unusable))
+    Ok(())
 }
 
 fn status(word: &str) -> Option<VexStatus> {
@@ -81,6 +89,21 @@ fn status(word: &str) -> Option<VexStatus> {
         "in_triage" => VexStatus::UnderInvestigation,
         _ => return None,
     })
+}
+
+/// The versions that are said not to be affected; `None` where none are told.
+fn unaffected(affected: &Value) -> Option<Vec<String>> {
+    let versions = affected.get("versions")?.as_array()?;
+    let unaffected = versions
+        .iter()
+        .filter(|version| text(version, "status") == Some("unaffected"))
+        .filter_map(|version| text(version, "version"));
+    (!versions.is_empty()).then(|| unaffected.map(str::to_owned).collect())
+}
+
+fn has_range(affected: &Value) -> bool {
+    let mut versions = list(affected, "versions").iter();
+    versions.any(|version| version.get("range").is_some())
 }
 
 fn collect<'a>(component: &'a Value, into: &mut BTreeMap<&'a str, Vec<Id>>, depth: usize) {

@@ -7,14 +7,12 @@
 
 use serde_json::Value;
 
-use super::{Statement, VexError, VexStatus, list, text};
+use super::{Statement, Vex, VexError, VexStatus, list, text};
 use crate::product::{Id, Product, Purl};
 
 /// Reads every statement, and counts those that name nothing that can be compared.
-pub(super) fn read(document: &Value) -> Result<(Vec<Statement>, usize), VexError> {
+pub(super) fn read(document: &Value, vex: &mut Vex) -> Result<(), VexError> {
     let document_time = text(document, "timestamp");
-    let mut statements = Vec::new();
-    let mut unusable = 0;
     for (number, statement) in list(document, "statements").iter().enumerate() {
         let vulnerability = vulnerability(statement);
         if vulnerability.is_empty() {
@@ -33,24 +31,24 @@ pub(super) fn read(document: &Value) -> Result<(Vec<Statement>, usize), VexError
             .filter_map(|value| product(value, list(statement, "subcomponents")))
             .collect();
         if products.is_empty() {
-            unusable += 1;
+            vex.unusable += 1;
             continue;
         }
         let reason = text(statement, "impact_statement")
             .or_else(|| text(statement, "action_statement"))
             .or_else(|| text(statement, "status_notes"));
-        statements.push(Statement {
+        let time = text(statement, "timestamp").or(document_time);
+        let statement = Statement {
             vulnerability,
             products,
             status,
             justification: text(statement, "justification").map(str::to_owned),
             reason: reason.map(str::to_owned),
-            time: text(statement, "timestamp")
-                .or(document_time)
-                .map(str::to_owned),
-        });
+            time: None,
+        };
+        vex.push(statement, time);
     }
-    Ok((statements, unusable))
+    Ok(())
 }
 
 fn vulnerability(statement: &Value) -> Vec<String> {
@@ -93,6 +91,7 @@ fn product(value: &Value, shared: &[Value]) -> Option<Product> {
         has_unreadable_parts: parts.is_empty() && !wanted.is_empty(),
         ids,
         parts,
+        versions: None,
     })
 }
 

@@ -260,6 +260,62 @@ fn of_several_statements_the_latest_decides() {
         vex(&[&says("fixed", early), &says("under_investigation", late)]),
         None
     );
+    // Times are points in time, however they are written.
+    let before_noon = says("fixed", "2024-01-01T11:30:00Z");
+    let at_noon = says("affected", "2024-01-01T14:00:00+02:00");
+    assert_eq!(vex(&[&at_noon, &before_noon]), None);
+    let precise = says("fixed", "2024-01-01T11:30:00.5Z");
+    let plain = says("affected", "2024-01-01T11:30:00Z");
+    assert_eq!(vex(&[&precise, &plain]), fixed);
+    assert_eq!(vex(&[&plain, &precise]), fixed);
+}
+
+#[test]
+fn without_times_the_statement_that_stands_last_decides() {
+    let statement = |id: &str, status: &str| {
+        format!(
+            r#"{{"vulnerability": {{"name": "{id}"}}, "status": "{status}",
+                "products": [{{"@id": "pkg:deb/debian/a"}}]}}"#
+        )
+    };
+    let document = |statements: &[String]| {
+        let statements = statements.join(",");
+        format!(r#"{{"@context": "https://openvex.dev/ns/v0.2.0", "statements": [{statements}]}}"#)
+    };
+    // Whichever of its names each has.
+    let both = |first: &str, second: &str| {
+        let first = statement(first, "not_affected");
+        let second = statement(second, "affected");
+        (
+            document(&[first.clone(), second.clone()]),
+            document(&[second, first]),
+        )
+    };
+    for (first, second) in [("GHSA-1", "CVE-2024-1"), ("CVE-2024-1", "GHSA-1")] {
+        let (affected_last, affected_first) = both(first, second);
+        assert_eq!(vex(&[&affected_last]), None, "{first} {second}");
+        assert!(vex(&[&affected_first]).is_some(), "{first} {second}");
+    }
+    let one = document(&[statement("GHSA-1", "affected")]);
+    let other = document(&[statement("CVE-2024-1", "not_affected")]);
+    assert!(vex(&[&one, &other]).is_some());
+    assert_eq!(vex(&[&other, &one]), None);
+}
+
+#[test]
+fn a_time_that_is_none_is_older_than_others_and_told() {
+    let vague = openvex("fixed", "last week", "pkg:deb/debian/a", "");
+    let dated = openvex("affected", "2024-01-01T00:00:00Z", "pkg:deb/debian/a", "");
+    assert_eq!(vex(&[&dated, &vague]), None);
+    let documents = [Vex::read("x", vague.as_bytes()).unwrap()];
+    let inventory = image();
+    let waived = suppress(findings(), &[], &documents, &scene(&inventory, None));
+    assert_eq!(waived.suppressed.len(), 1);
+    let told = &waived.warnings[0].message;
+    assert!(
+        told.starts_with("x: 1 statements have a time that is none"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -285,6 +341,47 @@ fn cyclonedx_is_applied_by_component_and_link() {
         true,
     );
     check("c2", "not_affected", false);
+}
+
+#[test]
+fn cyclonedx_is_applied_to_the_versions_that_it_calls_unaffected() {
+    let document = |state: &str, versions: &str| {
+        format!(
+            r#"{{"bomFormat": "CycloneDX", "specVersion": "1.6", "vulnerabilities": [{{"id": "CVE-2024-1",
+                "analysis": {{"state": "{state}"}},
+                "affects": [{{"ref": "pkg:deb/debian/a", "versions": [{versions}]}}]}}]}}"#
+        )
+    };
+    let check = |versions: &str, applies: bool| {
+        let says = document("not_affected", versions);
+        assert_eq!(vex(&[&says]).is_some(), applies, "{versions}");
+    };
+    check("", true);
+    check(r#"{"version": "1", "status": "unaffected"}"#, true);
+    check(r#"{"version": "2", "status": "unaffected"}"#, false);
+    check(r#"{"version": "1", "status": "affected"}"#, false);
+    check(r#"{"version": "1"}"#, false);
+    check(r#"{"version": "1", "status": "unknown"}"#, false);
+    check(r#"{"range": "vers:deb/<2", "status": "unaffected"}"#, false);
+    check(
+        r#"{"version": "0"}, {"version": "1", "status": "unaffected"}"#,
+        true,
+    );
+    let unusable = |state: &str, versions: &str| {
+        let vex = Vex::read("x", document(state, versions).as_bytes()).unwrap();
+        vex.unusable
+    };
+    let range = r#"{"range": "vers:deb/<2", "status": "unaffected"}"#;
+    assert_eq!(unusable("not_affected", range), 1);
+    assert_eq!(unusable("not_affected", r#"{"version": "1"}"#), 0);
+    // What takes a statement back need not be told for which version.
+    assert_eq!(unusable("exploitable", range), 0);
+    let not_affected = document(
+        "not_affected",
+        r#"{"version": "1", "status": "unaffected"}"#,
+    );
+    let exploitable = document("exploitable", r#"{"version": "1"}"#);
+    assert_eq!(vex(&[&not_affected, &exploitable]), None);
 }
 
 #[test]

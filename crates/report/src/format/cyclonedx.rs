@@ -199,17 +199,23 @@ fn vulnerabilities(report: &Report, references: &[String]) -> Vec<Value> {
         .iter()
         .filter_map(|group| {
             let (finding, _) = group.first()?;
-            vulnerability(group, references, finding.other_ids().collect())
+            vulnerability(group, references, finding.other_ids().collect(), "affected")
         })
         .collect();
     for (number, (one, entry)) in verdict::suppressed(report).into_iter().enumerate() {
         // Whoever reads the analysis takes it for one of every id here.
         let answered = one.all_by().flat_map(|by| &by.vulnerabilities);
         let ids = one.finding.aliases.iter().chain(answered).collect();
-        if let Some(mut written) = vulnerability(&[(&one.finding, entry)], references, ids) {
+        let state = state_of(one);
+        let status = match state {
+            "exploitable" => "affected",
+            _ => "unaffected",
+        };
+        let group = [(&one.finding, entry)];
+        if let Some(mut written) = vulnerability(&group, references, ids, status) {
             let reference = format!("suppressed-{number}-{}", one.finding.id);
             set(&mut written, "bom-ref", json!(reference));
-            set(&mut written, "analysis", analysis(one));
+            set(&mut written, "analysis", analysis(one, state));
             vulnerabilities.push(written);
         }
     }
@@ -218,13 +224,16 @@ fn vulnerabilities(report: &Report, references: &[String]) -> Vec<Value> {
 
 /// What is said of a finding. A risk that is taken stays exploitable, and of a bulletin all of it does
 /// where one of its CVEs does.
-fn analysis(one: &Suppressed) -> Value {
-    let mut analysis = json!({"detail": verdict::suppression(one)});
+fn state_of(one: &Suppressed) -> &'static str {
     let states: BTreeSet<&str> = one.all_by().map(state).collect();
-    let state = ["exploitable", "resolved", "not_affected"]
+    ["exploitable", "resolved", "not_affected"]
         .into_iter()
         .find(|state| states.contains(state))
-        .unwrap_or("exploitable");
+        .unwrap_or("exploitable")
+}
+
+fn analysis(one: &Suppressed, state: &str) -> Value {
+    let mut analysis = json!({"detail": verdict::suppression(one)});
     set(&mut analysis, "state", json!(state));
     if state == "exploitable" {
         set(&mut analysis, "response", json!(["will_not_fix"]));
@@ -260,6 +269,7 @@ fn vulnerability(
     group: &[(&Finding, &PackageEntry)],
     references: &[String],
     other_ids: Vec<&String>,
+    status: &str,
 ) -> Option<Value> {
     let (finding, _) = group.first()?;
     let mut remedies: Vec<String> = group
@@ -282,7 +292,7 @@ fn vulnerability(
         "advisories": finding.links.iter().filter_map(|link| escape::link(link))
             .map(|link| json!({"url": link})).collect::<Vec<_>>(),
         "affects": group.iter().filter_map(|(finding, entry)| {
-            Some(affected(finding, entry, references.get(finding.package)?))
+            Some(affected(finding, entry, references.get(finding.package)?, status))
         }).collect::<Vec<_>>(),
     });
     let cwes: Vec<u32> = finding
@@ -315,8 +325,8 @@ fn vulnerability(
     Some(vulnerability)
 }
 
-fn affected(finding: &Finding, entry: &PackageEntry, reference: &str) -> Value {
-    let mut versions = vec![json!({"version": entry.package.version, "status": "affected"})];
+fn affected(finding: &Finding, entry: &PackageEntry, reference: &str, status: &str) -> Value {
+    let mut versions = vec![json!({"version": entry.package.version, "status": status})];
     if let Some(fixed) = &finding.fixed_version {
         versions.push(json!({"version": fixed, "status": "unaffected"}));
     }

@@ -117,6 +117,8 @@ fn a_suppressed_finding_is_told_wherever_it_has_a_place() {
     let analysed = bom["vulnerabilities"].as_array().unwrap().last().unwrap();
     assert_eq!(analysed["analysis"]["state"], "not_affected");
     assert_eq!(analysed["analysis"]["justification"], "code_not_reachable");
+    let version = &analysed["affects"][0]["versions"][0];
+    assert_eq!(version["status"], "unaffected");
     let vex = json(&report, "openvex");
     assert_eq!(vex["statements"][0]["status"], "not_affected");
     // GitLab would take it for an open vulnerability.
@@ -193,6 +195,7 @@ fn a_suppressed_bulletin_goes_out_as_what_was_answered_for() {
     let bom = analysed(&report);
     // One risk that is taken stays one, whatever else is denied.
     assert_eq!(bom["analysis"]["state"], "exploitable");
+    assert_eq!(bom["affects"][0]["versions"][0]["status"], "affected");
     let ids = |bom: &Value| {
         let references = bom["references"].as_array().unwrap().iter();
         let ids = references.map(|one| one["id"].as_str().unwrap().to_owned());
