@@ -356,7 +356,8 @@ pub(crate) struct PolicyArgs {
     /// Report also what nobody has determined yet to affect the package or not.
     #[arg(long)]
     pub(crate) undetermined: bool,
-    /// Do not end with status 4 where no advisory data covers a package; the report says it still.
+    /// Do not end with status 4 where no advisory data covers a package, or a rule lacks data to judge
+    /// by; the report says it still.
     #[arg(long)]
     pub(crate) allow_uncovered: bool,
 }

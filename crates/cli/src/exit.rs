@@ -15,7 +15,7 @@ pub(crate) enum Exit {
     Usage,
     /// The command could not do its work.
     Failed,
-    /// No advisory data answers for some packages.
+    /// No advisory data answers for some packages, or the gate could not be judged for want of data.
     NotCovered,
 }
 

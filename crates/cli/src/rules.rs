@@ -10,7 +10,9 @@ pub(crate) mod import;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use pellucid_matcher::{FailRule, Matched, Pattern, Place, Policy, Scene, Vex, Waiver, suppress};
+use pellucid_matcher::{
+    FailRule, Judged, Matched, Pattern, Place, Policy, Scene, Vex, Waiver, suppress,
+};
 use pellucid_model::{Coverage, Inventory, SnapshotRef, Warning, WarningKind};
 use pellucid_report::{Assessment, Base, Gate, GateRule};
 
@@ -175,6 +177,7 @@ impl Rules {
         let judged = self
             .policy
             .judge(waived.findings, &matched.coverage, &scene);
+        warnings.extend(undecided(&judged, has_nvd(&matched.enrichment)));
         let rules = judged.outcomes.into_iter().map(|outcome| GateRule {
             rule: outcome.rule,
             reached_by: outcome.reached_by,
@@ -183,6 +186,7 @@ impl Rules {
             rules: rules.collect(),
             reaching: judged.reaching,
             namespaces: judged.namespaces,
+            undecided: judged.undecided,
         };
         Assessment {
             gate: (!self.policy.fail.is_empty()).then_some(gate),
@@ -202,7 +206,10 @@ impl Rules {
         // Nothing recognised is nothing known, which is not the same as nothing wrong.
         let is_covered =
             !assessment.coverage.is_empty() && assessment.coverage.iter().all(Coverage::is_covered);
-        let is_judged = self.unjudged(&assessment.enrichment).next().is_none();
+        // What NVD has no severity of either, nobody has one of.
+        let is_rated = has_nvd(&assessment.enrichment)
+            || (assessment.gate.as_ref()).is_none_or(|gate| gate.undecided == 0);
+        let is_judged = is_rated && self.unjudged(&assessment.enrichment).next().is_none();
         let is_answered = self.allow_uncovered || (is_covered && is_judged);
         let is_reached = assessment.gate.as_ref().is_some_and(Gate::is_reached);
         if is_reached && self.exit_code != Some(0) {
@@ -232,6 +239,35 @@ impl Rules {
 /// Names the file of rules where no option does. Read here and not where the options are, to which a
 /// variable that is set would be an option beside `--no-config`.
 const CONFIG: &str = "PELLUCID_CONFIG";
+
+/// Whether NVD, which gives severities and scores that vendors did not, was asked.
+fn has_nvd(enrichment: &[SnapshotRef]) -> bool {
+    enrichment.iter().any(|snapshot| snapshot.key == "nvd")
+}
+
+/// Warnings of what fail rules could not judge.
+fn undecided(judged: &Judged, has_nvd: bool) -> impl Iterator<Item = Warning> {
+    let what_to_do = if has_nvd {
+        "nvd has none either; --fail-on unknown fails on every finding"
+    } else {
+        "there is no data of nvd, which may have one; run \"pellucid db update nvd\" once, or say \
+         --fail-on unknown to fail on every finding, or --allow-uncovered to let these pass"
+    };
+    judged.outcomes.iter().flat_map(move |outcome| {
+        let lacks = [
+            (outcome.unrated, "a severity"),
+            (outcome.unscored, "a CVSS 3 score"),
+        ];
+        let lacks = lacks.into_iter().filter(|(count, _)| *count > 0);
+        lacks.map(move |(count, lack)| {
+            let findings = if count == 1 { "finding" } else { "findings" };
+            warning(format!(
+                "the fail rule \"{}\" does not judge {count} {findings} without {lack}: {what_to_do}",
+                outcome.rule
+            ))
+        })
+    })
+}
 
 /// The file of rules that holds, and where it lies.
 fn chosen(args: &RuleArgs) -> anyhow::Result<(Option<PathBuf>, file::File)> {

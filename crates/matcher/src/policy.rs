@@ -2,7 +2,8 @@
 //!
 //! A fail rule is a list of conditions that must all hold; one rule that holds is enough. What is not
 //! known never makes a rule miss where that would be taken for safety: a vulnerability without a date
-//! is old enough, and where no base image is known, everything is the image's own.
+//! is old enough, and where no base image is known, everything is the image's own. What nobody gave a
+//! severity or a score reaches no rule that asks for one, and is counted apart.
 
 use std::collections::BTreeSet;
 
@@ -60,6 +61,11 @@ pub struct Outcome {
     pub rule: String,
     /// How many findings, or namespaces where it is about these, reach it.
     pub reached_by: usize,
+    /// How many findings would reach it, or not, if anybody had given them a severity. Counted too are
+    /// those that are left out for want of it; not those that reach another rule.
+    pub unrated: usize,
+    /// The same for want of a CVSS 3 score.
+    pub unscored: usize,
 }
 
 /// Findings after the policy.
@@ -75,6 +81,8 @@ pub struct Judged {
     pub reaching: BTreeSet<(usize, String)>,
     /// How many namespaces reach some rule.
     pub namespaces: usize,
+    /// How many findings some rule could not judge.
+    pub undecided: usize,
 }
 
 impl Judged {
@@ -125,6 +133,26 @@ impl FailRule {
                     .is_none_or(|at| scene.today.saturating_sub(at.div_euclid(24 * 3600)) >= days)
             })
             && self.is_about(entry, scene)
+    }
+
+    /// What a finding lacks for the rule to judge it: all other conditions hold. `by_severity` tells
+    /// whether findings without a severity are left out before the rule sees them.
+    fn lack(&self, finding: &Finding, by_severity: bool, scene: &Scene<'_>) -> Option<Lack> {
+        let asks = by_severity || self.severity.is_some_and(|least| least > Severity::Unknown);
+        let is_unrated = asks && finding.severity == Severity::Unknown;
+        let mut scores = finding.cvss.iter().filter_map(pellucid_model::Cvss::score);
+        let is_unscored = self.cvss.is_some() && scores.next().is_none();
+        let lack = match (is_unrated, is_unscored) {
+            (true, _) => Lack::Severity,
+            (false, true) => Lack::Score,
+            (false, false) => return None,
+        };
+        let others = Self {
+            severity: self.severity.filter(|_| !is_unrated),
+            cvss: self.cvss.filter(|_| !is_unscored),
+            ..self.clone()
+        };
+        others.is_reached_by(finding, scene).then_some(lack)
     }
 
     fn is_about(&self, entry: &PackageEntry, scene: &Scene<'_>) -> bool {
@@ -187,11 +215,25 @@ impl FailRule {
     }
 }
 
+/// What a rule asks for and nobody gave a finding.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lack {
+    Severity,
+    Score,
+}
+
 impl Policy {
     /// Whether a finding is shown.
     pub fn shows(&self, finding: &Finding, scene: &Scene<'_>) -> bool {
+        self.shows_severity(finding.severity) && self.shows_but_for_severity(finding, scene)
+    }
+
+    fn shows_severity(&self, severity: Severity) -> bool {
+        self.severities.is_empty() || self.severities.contains(&severity)
+    }
+
+    fn shows_but_for_severity(&self, finding: &Finding, scene: &Scene<'_>) -> bool {
         (!self.only_fixed || finding.fix_state == FixState::Fixed || finding.malware)
-            && (self.severities.is_empty() || self.severities.contains(&finding.severity))
             && self.base.as_ref().is_none_or(|place| {
                 // What cannot be placed is shown: leaving it out would hide it.
                 let entry = scene.entry(finding);
@@ -207,6 +249,7 @@ impl Policy {
         scene: &Scene<'_>,
     ) -> Judged {
         let all = findings.len();
+        let lacking = self.lacking(&findings, scene);
         findings.retain(|finding| self.shows(finding, scene));
         let mut judged = Judged {
             left_out: all - findings.len(),
@@ -239,10 +282,48 @@ impl Policy {
             judged.outcomes.push(Outcome {
                 rule: rule.words(),
                 reached_by,
+                unrated: 0,
+                unscored: 0,
             });
         }
+        let mut undecided = BTreeSet::new();
+        for (outcome, lacking) in judged.outcomes.iter_mut().zip(lacking) {
+            for (finding, lack) in lacking {
+                if judged.reaching.contains(&finding) {
+                    continue;
+                }
+                match lack {
+                    Lack::Severity => outcome.unrated += 1,
+                    Lack::Score => outcome.unscored += 1,
+                }
+                undecided.insert(finding);
+            }
+        }
+        judged.undecided = undecided.len();
         judged.namespaces = namespaces.len();
         judged.findings = findings;
         judged
+    }
+
+    /// For each rule, what it cannot judge and why: package and id of findings.
+    fn lacking(
+        &self,
+        findings: &[Finding],
+        scene: &Scene<'_>,
+    ) -> Vec<Vec<((usize, String), Lack)>> {
+        let hides_unrated = !self.shows_severity(Severity::Unknown);
+        let is_seen = |finding: &&Finding| {
+            let is_unrated = finding.severity == Severity::Unknown;
+            (is_unrated || self.shows_severity(finding.severity))
+                && self.shows_but_for_severity(finding, scene)
+        };
+        let of_rule = |rule: &FailRule| {
+            let lacking = findings.iter().filter(is_seen).filter_map(|finding| {
+                let lack = rule.lack(finding, hides_unrated, scene)?;
+                Some(((finding.package, finding.id.clone()), lack))
+            });
+            lacking.collect()
+        };
+        self.fail.iter().map(of_rule).collect()
     }
 }

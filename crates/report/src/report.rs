@@ -24,6 +24,8 @@ pub struct Gate {
     pub reaching: BTreeSet<(usize, String)>,
     /// How many namespaces reach some rule.
     pub namespaces: usize,
+    /// How many findings some rule could not judge, because nobody gave them what it asks for.
+    pub undecided: usize,
 }
 
 /// One rule of a gate.

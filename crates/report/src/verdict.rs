@@ -77,6 +77,9 @@ pub(crate) fn gate(gate: &Gate) -> (String, String) {
     .collect();
     let verdict = if gate.is_reached() {
         format!("reached by {}", by.join(" and "))
+    } else if gate.undecided > 0 {
+        let undecided = counted(gate.undecided, "finding");
+        format!("not reached; {undecided} could not be judged")
     } else {
         "not reached".to_owned()
     };

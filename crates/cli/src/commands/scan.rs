@@ -33,7 +33,9 @@ pub(crate) fn run(args: &ScanArgs, talk: &Talk) -> anyhow::Result<Exit> {
     })?;
     if exit == Exit::NotCovered {
         // Whoever sends the report to a file sees nothing else.
-        tracing::warn!("not everything in the image is covered by advisory data; see the report");
+        tracing::warn!(
+            "not everything in the image is covered by advisory data and judged; see the report"
+        );
     }
     Ok(exit)
 }

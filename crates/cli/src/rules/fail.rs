@@ -46,15 +46,30 @@ pub(super) fn check(rule: &FailRule) -> Result<(), String> {
     Ok(())
 }
 
+/// What is wrong with a rule that says a condition a second time: one of both would be lost.
+const SEVERITIES: &str = "a rule takes one severity, and what is worse reaches it too: say the lowest \
+                          alone, or --fail-on again for another rule";
+const LAYERS: &str = "a rule takes one layer: say neither own nor base to mean both, or --fail-on \
+                      again for another rule";
+const TWICE: &str =
+    "a rule compares epss, cvss and age once each: say --fail-on again for another rule";
+
+fn once<T>(condition: &mut Option<T>, value: T, or_else: &str) -> Result<(), String> {
+    match condition.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(or_else.to_owned()),
+    }
+}
+
 fn condition(rule: &mut FailRule, word: &str) -> Result<(), String> {
     let number = |text: &str| {
         text.parse::<f64>()
             .map_err(|_| format!("{text:?} is no number"))
     };
     match word.split_once(">=") {
-        Some(("epss", value)) => rule.epss = Some(number(value)?),
-        Some(("cvss", value)) => rule.cvss = Some(number(value)?),
-        Some(("age", value)) => rule.age = Some(days(value)?),
+        Some(("epss", value)) => once(&mut rule.epss, number(value)?, TWICE)?,
+        Some(("cvss", value)) => once(&mut rule.cvss, number(value)?, TWICE)?,
+        Some(("age", value)) => once(&mut rule.age, days(value)?, TWICE)?,
         Some((name, _)) => {
             return Err(format!(
                 "{name:?} is not compared; write epss, cvss or age before >="
@@ -66,8 +81,8 @@ fn condition(rule: &mut FailRule, word: &str) -> Result<(), String> {
             "malware" => rule.malware = Some(true),
             "eol" | "end-of-life" => rule.end_of_life = true,
             "not-covered" => rule.not_covered = true,
-            "own" => rule.layer = Some(Place::Own),
-            "base" => rule.layer = Some(Place::Base),
+            "own" => once(&mut rule.layer, Place::Own, LAYERS)?,
+            "base" => once(&mut rule.layer, Place::Base, LAYERS)?,
             word => {
                 let severity = word.parse().map_err(|_| {
                     format!(
@@ -76,7 +91,7 @@ fn condition(rule: &mut FailRule, word: &str) -> Result<(), String> {
                          age>=Nd, own, base, eol, not-covered)"
                     )
                 })?;
-                rule.severity = Some(severity);
+                once(&mut rule.severity, severity, SEVERITIES)?;
             }
         },
     }
@@ -92,6 +107,19 @@ pub(super) fn days(text: &str) -> Result<i64, String> {
 #[cfg(test)]
 mod tests {
     use super::read;
+
+    #[test]
+    fn a_condition_that_is_said_twice_is_no_rule() {
+        let says = |text: &str, word: &str| {
+            let told = read(text).unwrap_err();
+            assert!(told.contains(word), "{text}: {told}");
+        };
+        says("high,critical", "say the lowest alone");
+        says("critical,fixable,high", "say the lowest alone");
+        says("own,base", "say neither");
+        says("cvss>=7,cvss>=9", "once each");
+        says("epss>=0.1,epss>=0.5", "once each");
+    }
 
     #[test]
     fn conditions_are_read_and_told_back() {

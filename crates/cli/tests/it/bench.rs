@@ -65,7 +65,7 @@ pub(crate) const TRACKER: &str = r#"{
 
 /// What is told where a scan ends with 4.
 const NOT_COVERED: &str =
-    "warning: not everything in the image is covered by advisory data; see the report\n";
+    "warning: not everything in the image is covered by advisory data and judged; see the report\n";
 
 /// A place to run the binary in.
 pub(crate) struct Bench {

@@ -1,6 +1,8 @@
 //! `pellucid.yaml`, ignore files, VEX, base images: what a scan makes of them.
 
-use crate::bench::{Bench, debian};
+use pellucid_testkit::Mirror;
+
+use crate::bench::{Bench, TRACKER, debian};
 
 /// A scan as JSON that ended so, and what it says on standard error.
 fn json(bench: &Bench, arguments: &[&str], status: i32) -> serde_json::Value {
@@ -106,6 +108,75 @@ fn a_rule_whose_data_is_not_there_is_not_a_gate_that_held() {
     json(&bench, &["--allow-uncovered"], 0);
 }
 
+/// Of two findings one has no severity, and its package a fix.
+fn unrated() -> Bench {
+    let bench = Bench::new();
+    let tracker = TRACKER.replace("\"urgency\": \"high\"", "\"urgency\": \"not yet assigned\"");
+    Mirror::new(bench.path("mirror")).debian(&tracker);
+    bench
+}
+
+#[test]
+fn a_gate_by_severity_does_not_pass_where_nobody_gave_one() {
+    let bench = unrated();
+    let report = json(&bench, &["--fail-on", "high"], 4);
+    assert_eq!(report["gate"]["undecided"], 1);
+    let warning = report["warnings"][0]["message"].as_str().unwrap();
+    assert!(
+        warning.starts_with("the fail rule \"high\" does not judge 1 finding without a severity"),
+        "{warning}"
+    );
+    assert!(warning.contains("db update nvd"), "{warning}");
+    let table = bench.scan(&["--fail-on", "high"]).ended(4);
+    assert!(table.contains("1 finding could not be judged"), "{table}");
+    json(&bench, &["--fail-on", "cvss>=7"], 4);
+    json(&bench, &["--fail-on", "high,fixable", "--only-fixed"], 4);
+    // Neither would a filter for severities by which the finding is left out.
+    json(&bench, &["--severity", "high", "--exit-code", "1"], 4);
+    json(&bench, &["--fail-on", "high", "--severity", "high"], 4);
+    // Reached, or not asked for.
+    json(&bench, &["--fail-on", "high", "--fail-on", "unknown"], 1);
+    json(&bench, &["--fail-on", "low"], 1);
+    json(&bench, &["--fail-on", "high", "--allow-uncovered"], 0);
+    json(&bench, &["--fail-on", "malware"], 0);
+    json(&bench, &[], 0);
+    bench.file(
+        "pellucid.yaml",
+        "ignore:\n  - id: CVE-2024-0001\n    reason: not ours\n",
+    );
+    json(&bench, &["--fail-on", "high"], 0);
+}
+
+#[test]
+fn what_nvd_has_no_severity_of_either_is_a_warning_and_no_status() {
+    let bench = unrated();
+    let nvd = |metrics: &str| {
+        let of = |id, metrics| {
+            format!(
+                r#"{{"cve": {{"id": "{id}", "vulnStatus": "Analyzed", "descriptions": [], "metrics": {metrics}}}}}"#
+            )
+        };
+        let records = [of("CVE-2024-0001", metrics), of("CVE-2002-0001", "{}")].join(",");
+        Mirror::new(bench.path("mirror")).file(
+            "nvd.nist.gov/feeds/json/cve/2.0/nvdcve-2.0-2002.json.gz",
+            format!(r#"{{"vulnerabilities": [{records}]}}"#),
+        );
+        bench
+            .run(&["db", "update", "nvd", "--mirror", "mirror"])
+            .ended(0);
+    };
+    nvd("{}");
+    let report = json(&bench, &["--fail-on", "high"], 0);
+    let warning = report["warnings"][0]["message"].as_str().unwrap();
+    assert!(warning.contains("nvd has none either"), "{warning}");
+    nvd(
+        r#"{"cvssMetricV31": [{"source": "nvd@nist.gov", "type": "Primary", "cvssData":
+            {"vectorString": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}}]}"#,
+    );
+    let report = json(&bench, &["--fail-on", "high"], 1);
+    assert_eq!(report["warnings"].as_array().map(Vec::len), Some(0));
+}
+
 #[test]
 fn a_file_that_cannot_be_is_an_error_that_helps() {
     let bench = Bench::new();
@@ -122,6 +193,12 @@ fn a_file_that_cannot_be_is_an_error_that_helps() {
     );
     wrong("ignore:\n  - reason: x\n", "would ignore everything");
     wrong("fail:\n  - epss: 2\n", "from 0 to 1");
+    wrong(
+        "fail:\n  - severity: high\n    severity: critical\n",
+        "severity",
+    );
+    let told = bench.scan(&["--fail-on", "high,critical"]).failed(2);
+    assert!(told.contains("say the lowest alone"), "{told}");
     wrong("vex: [none.json]\n", "cannot use the VEX document");
 }
 

@@ -230,3 +230,65 @@ fn nothing_recognised_is_not_covered() {
     };
     assert!(policy.judge(Vec::new(), &[], &scene).is_reached());
 }
+
+#[test]
+fn what_nobody_rated_is_counted_where_a_rule_asks_for_it() {
+    let undecided = |policy: &Policy| {
+        let inventory = inventory(vec![entry(deb("a", "1"))]);
+        let scene = Scene {
+            inventory: &inventory,
+            base_layers: None,
+            today: TODAY,
+        };
+        let matched = matched_all();
+        let judged = policy.judge(matched.findings, &matched.coverage, &scene);
+        let of_rules = judged.outcomes.iter();
+        let of_rules = of_rules.map(|outcome| (outcome.unrated, outcome.unscored));
+        (of_rules.collect::<Vec<_>>(), judged.undecided)
+    };
+    let policy = |fail: &[FailRule]| Policy {
+        fail: fail.to_vec(),
+        ..Policy::default()
+    };
+    let high = FailRule::at(Severity::High);
+    let scored = FailRule {
+        cvss: Some(9.0),
+        ..FailRule::default()
+    };
+    // CVE-3 has neither, CVE-2 a severity alone.
+    assert_eq!(
+        undecided(&policy(std::slice::from_ref(&high))),
+        (vec![(1, 0)], 1)
+    );
+    assert_eq!(
+        undecided(&policy(std::slice::from_ref(&scored))),
+        (vec![(0, 2)], 2)
+    );
+    let both = policy(&[high.clone(), scored.clone()]);
+    assert_eq!(undecided(&both), (vec![(1, 0), (0, 2)], 2));
+    // Who fails on everything has judged everything.
+    let any = FailRule::at(Severity::Unknown);
+    assert_eq!(undecided(&policy(&[high.clone(), any.clone()])).1, 0);
+    assert_eq!(undecided(&policy(&[FailRule::default()])).1, 0);
+    // The other conditions would not hold, whatever the severity.
+    let exploited = FailRule {
+        kev: Some(true),
+        ..high.clone()
+    };
+    assert_eq!(undecided(&policy(&[exploited])).1, 0);
+    let unfixed = FailRule {
+        fixable: Some(false),
+        ..high.clone()
+    };
+    assert_eq!(undecided(&policy(&[unfixed])).1, 0);
+    // What is left out because it has no severity is counted, what is for another reason is not.
+    let shown = |severity, rule: &FailRule| Policy {
+        severities: [severity].into(),
+        ..policy(std::slice::from_ref(rule))
+    };
+    assert_eq!(undecided(&shown(Severity::High, &high)), (vec![(1, 0)], 1));
+    let all = FailRule::default();
+    assert_eq!(undecided(&shown(Severity::High, &all)), (vec![(1, 0)], 1));
+    assert_eq!(undecided(&shown(Severity::Unknown, &any)).1, 0);
+    assert_eq!(undecided(&shown(Severity::High, &scored)).1, 1);
+}

@@ -129,7 +129,11 @@ fn answers(out: &mut dyn io::Write, assessment: &Assessment) -> io::Result<()> {
     }
     if let Some(gate) = &assessment.gate {
         let (rules, verdict) = verdict::gate(gate);
-        let class = if gate.is_reached() { "alarm" } else { "good" };
+        let class = match gate.undecided {
+            _ if gate.is_reached() => "alarm",
+            0 => "good",
+            _ => "found",
+        };
         writeln!(
             out,
             "<p class=\"{class}\">Gate at {}: {verdict}</p>",

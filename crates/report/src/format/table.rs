@@ -269,6 +269,8 @@ fn gate(page: &mut Page<'_>, assessment: &Assessment) -> io::Result<()> {
     let (rules, verdict) = verdict::gate(gate);
     let paint = if gate.is_reached() {
         Paint::Alarm
+    } else if gate.undecided > 0 {
+        Paint::Middling
     } else {
         Paint::Good
     };

@@ -230,6 +230,24 @@ fn a_suppressed_bulletin_goes_out_as_what_was_answered_for() {
 }
 
 #[test]
+fn a_gate_that_could_not_judge_everything_says_so() {
+    let mut report = report();
+    let gate = report.assessment.as_mut().and_then(|all| all.gate.as_mut());
+    let gate = gate.unwrap();
+    gate.undecided = 2;
+    gate.reaching.clear();
+    gate.rules[0].reached_by = 0;
+    for format in ["table", "markdown", "html"] {
+        let text = shown(&report, format, Style::default());
+        let told = "not reached; 2 findings could not be judged";
+        assert!(text.contains(told), "{format}\n{text}");
+    }
+    let json = shown(&report, "json", Style::default());
+    schema::check(&json);
+    assert!(json.contains("\"undecided\": 2"), "{json}");
+}
+
+#[test]
 fn the_cves_of_a_bulletin_are_told() {
     let mut report = report();
     let assessment = report.assessment.as_mut().unwrap();

@@ -260,6 +260,7 @@ pub(crate) fn report() -> Report {
                 .map(|(package, id)| (package, id.to_owned()))
                 .into(),
                 namespaces: 0,
+                undecided: 0,
             }),
             suppressed: Vec::new(),
             base: None,

@@ -121,6 +121,8 @@ pub(super) struct Gate {
     reached_by: usize,
     #[serde(default)]
     namespaces: usize,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    undecided: usize,
     rules: Vec<GateRule>,
 }
 
@@ -152,6 +154,7 @@ impl Gate {
             reached: gate.is_reached(),
             reached_by: gate.reaching.len() + gate.namespaces,
             namespaces: gate.namespaces,
+            undecided: gate.undecided,
             rules: gate
                 .rules
                 .iter()
@@ -180,6 +183,7 @@ impl Gate {
                 .map(|finding| (finding.package, finding.id.clone()))
                 .collect(),
             namespaces: self.namespaces,
+            undecided: self.undecided,
         }
     }
 }
@@ -398,6 +402,11 @@ impl Summary {
             affected_packages: summary.affected_packages,
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+const fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 fn sorted<'a>(ids: impl Iterator<Item = &'a String>) -> Vec<String> {
