@@ -89,7 +89,7 @@ pub(crate) fn decode(id: &str, reader: &mut Reader<'_>) -> Result<Advisory, Malf
     advisory.related = reader.texts()?;
     advisory.cwes = reader.texts()?;
     advisory.links = reader.texts()?;
-    advisory.cvss = (0..reader.count()?)
+    advisory.cvss = (0..reader.list_count()?)
         .map(|_| {
             let source = reader.text()?.to_owned();
             Ok(Cvss {
@@ -138,7 +138,7 @@ pub(crate) fn encode_places(places: &[(u32, Vec<u32>)], out: &mut Writer) {
 
 /// The places after a decoded advisory.
 pub(crate) fn decode_places(reader: &mut Reader<'_>) -> Result<Places, Malformed> {
-    (0..reader.count()?)
+    (0..reader.list_count()?)
         .map(|_| {
             let namespace = reader.int32()?;
             let mut name = 0_u32;

@@ -13,7 +13,9 @@ pub(crate) const MAX_ROW: usize = 64 << 20;
 const WORTH_COMPRESSING: usize = 2048;
 
 /// Items of a list that memory is taken for before they are read.
-const EXPECTED: usize = 64;
+pub(crate) const EXPECTED: usize = 64;
+/// Most items of a list in an advisory: a byte each in the row, and some dozens once they are read.
+pub(crate) const MAX_LIST: usize = 1 << 20;
 
 /// Bytes that are not what the format says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -150,8 +152,17 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(self.bytes(len)?).map_err(|_| Malformed("has text that is not UTF-8"))
     }
 
-    pub(crate) fn texts(&mut self) -> Result<Vec<String>, Malformed> {
+    /// A count of items that become much larger than the bytes they are read from.
+    pub(crate) fn list_count(&mut self) -> Result<usize, Malformed> {
         let count = self.count()?;
+        if count > MAX_LIST {
+            return Err(Malformed("has a list that is too long"));
+        }
+        Ok(count)
+    }
+
+    pub(crate) fn texts(&mut self) -> Result<Vec<String>, Malformed> {
+        let count = self.list_count()?;
         let mut texts = Vec::with_capacity(count.min(EXPECTED));
         for _ in 0..count {
             texts.push(self.text()?.to_owned());

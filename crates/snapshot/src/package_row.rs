@@ -8,16 +8,22 @@
 //! shape   = 0 no range, 1 `< string`, 2 every version, 3 count and ranges in full
 //! extras  = mask byte, then of its bits: versions, arches, module, CPEs, note
 //! ```
-//! Nine of ten entries are shape 1 without extras: four bytes.
+//! Nine of ten entries are shape 1 without extras: four bytes. In memory such an entry takes a hundred
+//! times as much, and one string that stands once may be named by every entry; so what a row may
+//! become is bounded apart from its length.
 
 use std::collections::HashMap;
 
 use pellucid_model::{Affected, NameKind, Namespace, Severity, Status};
 use pellucid_version::{Lower, Range, Upper};
 
-use crate::codec::{Malformed, Reader, Writer};
+use crate::codec::{EXPECTED, Malformed, Reader, Writer};
 
 const VERSION: u8 = 1;
+
+/// Most bytes of memory that a row's entries may take. The largest rows of real feeds take some
+/// megabytes.
+pub(crate) const MAX_DECODED: usize = 256 << 20;
 
 const STATUSES: [Status; 6] = [
     Status::Affected,
@@ -73,26 +79,93 @@ pub(crate) fn encode(entries: &[(u32, Affected)]) -> Vec<u8> {
 
 /// Decodes a row of the given namespace and package.
 pub(crate) fn decode(bytes: &[u8], namespace: &Namespace, package: &str) -> Result<Row, Malformed> {
+    decode_within(MAX_DECODED, bytes, namespace, package)
+}
+
+/// Decodes a row whose entries may take so many bytes of memory.
+fn decode_within(
+    limit: usize,
+    bytes: &[u8],
+    namespace: &Namespace,
+    package: &str,
+) -> Result<Row, Malformed> {
     let mut reader = Reader::new(bytes);
     if reader.byte()? != VERSION {
         return Err(Malformed("has an unknown version"));
     }
-    let strings: Vec<&str> = (0..reader.count()?)
-        .map(|_| reader.text())
-        .collect::<Result<_, _>>()?;
+    let mut table = Table {
+        strings: Vec::new(),
+        left: limit,
+    };
+    for _ in 0..reader.count()? {
+        table.take(size_of::<&str>())?;
+        table.strings.push(reader.text()?);
+    }
     let count = reader.count()?;
-    let mut entries = Vec::with_capacity(count);
+    let mut entries = Vec::with_capacity(count.min(EXPECTED));
     let mut advisory = 0_u32;
     for _ in 0..count {
         let step = reader.int32()?;
         advisory = advisory
             .checked_add(step)
             .ok_or(Malformed("counts advisories too high"))?;
-        let affected = decode_entry(&mut reader, &strings, namespace, package)?;
+        table.take(size_of::<(u32, Affected)>() + package.len())?;
+        let affected = decode_entry(&mut reader, &mut table, namespace, package)?;
         entries.push((advisory, affected));
     }
     reader.finish()?;
     Ok(entries)
+}
+
+/// The memory that what is said of a package takes, as [`decode`] counts it.
+pub(crate) fn cost(affected: &Affected) -> usize {
+    let of_text = |text: &String| size_of::<String>() + text.len();
+    let of_range = |range: &Range| {
+        let lower = match &range.lower {
+            Lower::Beginning => 0,
+            Lower::Inclusive(version) | Lower::Exclusive(version) => of_text(version),
+        };
+        let upper = match &range.upper {
+            Upper::Open => 0,
+            Upper::Before(version) | Upper::Through(version) => of_text(version),
+        };
+        size_of::<Range>() + lower + upper
+    };
+    let lists = [&affected.versions, &affected.arches, &affected.cpes];
+    let texts = lists.into_iter().flatten();
+    let texts = texts.chain(&affected.module).chain(&affected.note);
+    size_of::<(u32, Affected)>()
+        + affected.package.len()
+        + affected.ranges.iter().map(of_range).sum::<usize>()
+        + texts.map(of_text).sum::<usize>()
+}
+
+/// The strings of a row that is read, and how much memory its entries may still take.
+struct Table<'a> {
+    strings: Vec<&'a str>,
+    left: usize,
+}
+
+impl<'a> Table<'a> {
+    fn take(&mut self, bytes: usize) -> Result<(), Malformed> {
+        let left = self.left.checked_sub(bytes);
+        self.left = left.ok_or(Malformed("becomes larger than a row may"))?;
+        Ok(())
+    }
+
+    fn string(&mut self, reader: &mut Reader<'_>) -> Result<&'a str, Malformed> {
+        let number = usize::try_from(reader.int()?).unwrap_or(usize::MAX);
+        let string = self.strings.get(number).copied();
+        let string = string.ok_or(Malformed("names a string that is not there"))?;
+        self.take(size_of::<String>() + string.len())?;
+        Ok(string)
+    }
+
+    fn list(&mut self, reader: &mut Reader<'_>) -> Result<Vec<String>, Malformed> {
+        (0..reader.count()?)
+            .map(|_| self.string(reader).map(str::to_owned))
+            .collect()
+    }
 }
 
 /// Every string of a row once, in order of first use.
@@ -209,23 +282,9 @@ fn encode_range<'a>(range: &'a Range, strings: &mut Strings<'a>, out: &mut Write
     }
 }
 
-fn string<'a>(reader: &mut Reader<'_>, strings: &[&'a str]) -> Result<&'a str, Malformed> {
-    let number = usize::try_from(reader.int()?).unwrap_or(usize::MAX);
-    strings
-        .get(number)
-        .copied()
-        .ok_or(Malformed("names a string that is not there"))
-}
-
-fn string_list(reader: &mut Reader<'_>, strings: &[&str]) -> Result<Vec<String>, Malformed> {
-    (0..reader.count()?)
-        .map(|_| string(reader, strings).map(str::to_owned))
-        .collect()
-}
-
 fn decode_entry(
     reader: &mut Reader<'_>,
-    strings: &[&str],
+    table: &mut Table<'_>,
     namespace: &Namespace,
     package: &str,
 ) -> Result<Affected, Malformed> {
@@ -253,10 +312,16 @@ fn decode_entry(
     }
     affected.ranges = match head >> 5 & 3 {
         0 => Vec::new(),
-        1 => vec![Range::before(string(reader, strings)?)],
-        2 => vec![Range::all()],
+        1 => {
+            table.take(size_of::<Range>())?;
+            vec![Range::before(table.string(reader)?)]
+        }
+        2 => {
+            table.take(size_of::<Range>())?;
+            vec![Range::all()]
+        }
         _ => (0..reader.count()?)
-            .map(|_| decode_range(reader, strings))
+            .map(|_| decode_range(reader, table))
             .collect::<Result<_, _>>()?,
     };
     if head & 0x80 == 0 {
@@ -264,26 +329,27 @@ fn decode_entry(
     }
     let extras = reader.byte()?;
     if extras & 1 != 0 {
-        affected.versions = string_list(reader, strings)?;
+        affected.versions = table.list(reader)?;
     }
     if extras & 2 != 0 {
-        affected.arches = string_list(reader, strings)?;
+        affected.arches = table.list(reader)?;
     }
     if extras & 4 != 0 {
-        affected.module = Some(string(reader, strings)?.to_owned());
+        affected.module = Some(table.string(reader)?.to_owned());
     }
     if extras & 8 != 0 {
-        affected.cpes = string_list(reader, strings)?;
+        affected.cpes = table.list(reader)?;
     }
     if extras & 16 != 0 {
-        affected.note = Some(string(reader, strings)?.to_owned());
+        affected.note = Some(table.string(reader)?.to_owned());
     }
     Ok(affected)
 }
 
-fn decode_range(reader: &mut Reader<'_>, strings: &[&str]) -> Result<Range, Malformed> {
+fn decode_range(reader: &mut Reader<'_>, table: &mut Table<'_>) -> Result<Range, Malformed> {
+    table.take(size_of::<Range>())?;
     let head = reader.byte()?;
-    let mut version = || string(reader, strings).map(str::to_owned);
+    let mut version = || table.string(reader).map(str::to_owned);
     let lower = match head & 3 {
         0 => Lower::Beginning,
         1 => Lower::Inclusive(version()?),
@@ -297,4 +363,89 @@ fn decode_range(reader: &mut Reader<'_>, strings: &[&str]) -> Result<Range, Malf
         _ => return Err(Malformed("has an unknown kind of range")),
     };
     Ok(Range { lower, upper })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_few_bytes_become_is_bounded() {
+        let namespace = Namespace::from("debian:12");
+        let row = |strings: &[&str], entries: usize, entry: &dyn Fn(&mut Writer)| {
+            let mut out = Writer::new();
+            out.byte(VERSION);
+            out.len(strings.len());
+            for string in strings {
+                out.text(string);
+            }
+            out.len(entries);
+            for _ in 0..entries {
+                out.int(0);
+                entry(&mut out);
+            }
+            out.into_bytes()
+        };
+        let refused = |bytes: &[u8]| {
+            let decoded = decode_within(64 << 10, bytes, &namespace, "a");
+            assert_eq!(
+                decoded.unwrap_err(),
+                Malformed("becomes larger than a row may")
+            );
+        };
+        let whole = |bytes: &[u8]| decode_within(64 << 10, bytes, &namespace, "a").unwrap();
+        // Two bytes an entry.
+        let plain = |out: &mut Writer| out.byte(0);
+        assert_eq!(whole(&row(&[], 20, &plain)).len(), 20);
+        refused(&row(&[], 2_000, &plain));
+        // A byte a range.
+        let ranges = |out: &mut Writer| {
+            out.byte(3 << 5);
+            out.len(2_000);
+            (0..2_000).for_each(|_| out.byte(0));
+        };
+        refused(&row(&[], 1, &ranges));
+        // A byte a copy of a string.
+        let copies = |out: &mut Writer| {
+            out.byte(0x80);
+            out.byte(1);
+            out.len(100);
+            (0..100).for_each(|_| out.int(0));
+        };
+        let long = "x".repeat(1_000);
+        assert_eq!(whole(&row(&["x"], 1, &copies)).len(), 1);
+        refused(&row(&[&long], 1, &copies));
+        refused(&row(&[""; 5_000], 0, &plain));
+    }
+
+    #[test]
+    fn the_cost_that_is_written_is_the_one_that_is_read() {
+        let affected = Affected {
+            namespace: Namespace::from("debian:12"),
+            package: "openssl".to_owned(),
+            name_kind: NameKind::Binary,
+            status: Status::Affected,
+            ranges: vec![
+                Range::before("1"),
+                Range::exactly("3"),
+                Range::all(),
+                Range {
+                    lower: Lower::Exclusive("4".to_owned()),
+                    upper: Upper::Open,
+                },
+            ],
+            versions: vec!["7".to_owned(), "8".to_owned()],
+            severity: Some(Severity::High),
+            arches: vec!["x86_64".to_owned()],
+            module: Some("m".to_owned()),
+            cpes: vec!["cpe:/o:x".to_owned()],
+            note: Some("a note".to_owned()),
+        };
+        let bytes = encode(&[(0, affected.clone())]);
+        let texts = 9 * size_of::<&str>();
+        let limit = cost(&affected) + texts;
+        let decode = |limit| decode_within(limit, &bytes, &affected.namespace, "openssl");
+        assert_eq!(decode(limit).unwrap(), [(0, affected.clone())]);
+        assert!(decode(limit - 1).is_err());
+    }
 }

@@ -10,6 +10,17 @@ pub(crate) const APPLICATION_ID: i64 = 0x7065_6c6c;
 /// Version of everything in this file and of the rows' encoding.
 pub(crate) const FORMAT: i64 = 1;
 
+/// What `sqlite_schema` holds of a snapshot: the definitions, in order, each as one line.
+pub(crate) fn definitions() -> impl Iterator<Item = String> {
+    let all = TABLES.split(';').chain(INDEXES.split(';'));
+    all.map(in_one_line).filter(|sql| !sql.is_empty())
+}
+
+/// A definition without the line breaks and indentation that it was written with.
+pub(crate) fn in_one_line(sql: &str) -> String {
+    sql.split_ascii_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 pub(crate) const TABLES: &str = "
     CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
     CREATE TABLE namespace (

@@ -16,7 +16,7 @@ use pellucid_model::{Advisory, Affected, Digest};
 use rusqlite::Connection;
 
 use self::block::Block;
-use self::opening::{check_header, connect, namespaces};
+use self::opening::{check_header, check_schema, connect, namespaces};
 use crate::cache::Cache;
 use crate::codec::Malformed;
 use crate::digest::digest_of;
@@ -74,6 +74,7 @@ impl Snapshot {
         let path = path.into();
         let bytes = check_header(&path)?;
         let connection = connect(&path)?;
+        check_schema(&connection, &path)?;
         let unreadable = SnapshotError::unreadable;
         let text = |key: &str| {
             connection
@@ -97,7 +98,9 @@ impl Snapshot {
         let advisories = number("advisories")?.and_then(|count| u32::try_from(count).ok());
         let advisories = advisories.ok_or(Malformed("has no number of advisories"));
         let advisories = advisories.map_err(SnapshotError::damaged(&path, "table meta"))?;
-        let namespaces = namespaces(&connection).map_err(unreadable(&path))?;
+        let namespaces = namespaces(&connection, bytes).map_err(unreadable(&path))?;
+        let namespaces = namespaces.ok_or(Malformed("is out of order"));
+        let namespaces = namespaces.map_err(SnapshotError::damaged(&path, "table namespace"))?;
         Ok(Self {
             path,
             digest,

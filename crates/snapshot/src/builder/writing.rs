@@ -11,9 +11,10 @@ use rusqlite::{Connection, params};
 
 use crate::advisory_record::{self, encode_places};
 use crate::codec::{MAX_ROW, Packer, Reader, Writer};
+use crate::package_row::{self, MAX_DECODED};
 use crate::runs::Runs;
 use crate::text_key::{text_key, texts_of};
-use crate::{Meta, NamespaceCount, SnapshotError, package_row, schema};
+use crate::{Meta, NamespaceCount, SnapshotError, schema};
 
 /// Bytes of one block of advisories before compression. Half the size costs a tenth more file.
 const BLOCK: usize = 128 << 10;
@@ -118,7 +119,10 @@ impl Writing<'_> {
             return Ok(());
         };
         let row = package_row::encode(entries);
-        if row.len() > MAX_ROW {
+        // What is written must be read again.
+        let costs = entries.iter().map(|(_, one)| package_row::cost(one));
+        let strings = row.len() * size_of::<&str>();
+        if row.len() > MAX_ROW || costs.sum::<usize>() + strings > MAX_DECODED {
             return Err(SnapshotError::TooLarge {
                 path: self.path.to_owned(),
                 what: format!("package {name}"),

@@ -81,18 +81,55 @@ pub(super) fn connect(path: &Path) -> Result<Connection, SnapshotError> {
     open().map_err(SnapshotError::unreadable(path))
 }
 
-pub(super) fn namespaces(connection: &Connection) -> rusqlite::Result<Vec<NamespaceCount>> {
+/// Checks that the file has our tables and nothing beside them: behind the name of a table could
+/// stand a view whose reading never ends.
+pub(super) fn check_schema(connection: &Connection, path: &Path) -> Result<(), SnapshotError> {
+    let is_ours = || {
+        let mut query = connection.prepare("SELECT sql FROM sqlite_schema")?;
+        let mut rows = query.query([])?;
+        for expected in schema::definitions() {
+            let found = rows.next()?.map(|row| row.get::<_, Option<String>>(0));
+            let found = found.transpose()?.flatten();
+            if found.is_none_or(|found| schema::in_one_line(&found) != expected) {
+                return Ok(false);
+            }
+        }
+        Ok(rows.next()?.is_none())
+    };
+    if is_ours().map_err(SnapshotError::unreadable(path))? {
+        return Ok(());
+    }
+    Err(SnapshotError::Damaged {
+        path: path.to_owned(),
+        what: "its tables are not those of a snapshot".to_owned(),
+    })
+}
+
+/// What the table of namespaces holds; `None` where it is out of order, or longer than the file.
+pub(super) fn namespaces(
+    connection: &Connection,
+    length: u64,
+) -> rusqlite::Result<Option<Vec<NamespaceCount>>> {
     let mut query = connection
-        .prepare("SELECT name, affected, packages, advisories FROM namespace ORDER BY id")?;
+        .prepare("SELECT name, affected, packages, advisories, id FROM namespace ORDER BY id")?;
     let count = |row: &rusqlite::Row<'_>, at| row.get::<_, i64>(at).map(i64::unsigned_abs);
-    query
-        .query_map([], |row| {
-            Ok(NamespaceCount {
-                namespace: Namespace::new(row.get::<_, String>(0)?),
-                affected: count(row, 1)?,
-                packages: count(row, 2)?,
-                advisories: count(row, 3)?,
-            })
-        })?
-        .collect()
+    let mut rows = query.query([])?;
+    let mut namespaces = Vec::new();
+    let mut left = length;
+    while let Some(row) = rows.next()? {
+        let name: String = row.get(0)?;
+        // A page that is reached by many ways would be read as many times.
+        let after = left.checked_sub(name.len() as u64 + 1);
+        let (Some(after), true) = (after, count(row, 4)? == namespaces.len() as u64) else {
+            return Ok(None);
+        };
+        left = after;
+        namespaces.push(NamespaceCount {
+            namespace: Namespace::new(name),
+            affected: count(row, 1)?,
+            packages: count(row, 2)?,
+            advisories: count(row, 3)?,
+        });
+    }
+    Ok(Some(namespaces))
 }

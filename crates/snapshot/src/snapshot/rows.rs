@@ -12,6 +12,11 @@ use crate::advisory_record::{self, Places, decode_places};
 use crate::codec::{Reader, unpack};
 use crate::{SnapshotError, package_row};
 
+/// Bytes of packages after which no more of the file are read at once.
+const PAGE: usize = 1 << 20;
+/// Bytes of memory after which no more are decoded at once.
+const PAGE_DECODED: usize = 16 << 20;
+
 impl Snapshot {
     pub(crate) fn namespace_number(&self, namespace: &str) -> Option<u32> {
         self.namespaces
@@ -39,29 +44,56 @@ impl Snapshot {
         }
     }
 
-    /// Some packages of a namespace after a name, in the order of names; none at the end.
+    /// Some packages of a namespace after a name, in the order of names; none at the end. How many is
+    /// bounded by number, by bytes of the file, and by what they become.
     pub(crate) fn package_page(
         &self,
         namespace: u32,
         after: Option<&str>,
     ) -> Result<Vec<(String, Vec<Entry>)>, SnapshotError> {
-        let rows: Vec<(String, Vec<u8>)> = self.with(|connection| {
+        let packed: Vec<(String, Vec<u8>)> = self.with(|connection| {
             let mut query = connection.prepare_cached(
                 "SELECT name, entries FROM affected
                  WHERE namespace = ?1 AND (?2 IS NULL OR name > ?2) ORDER BY name LIMIT 256",
             )?;
-            query
-                .query_map(params![namespace, after], |row| {
-                    Ok((row.get(0)?, row.get(1)?))
-                })?
-                .collect()
+            let mut rows = query.query(params![namespace, after])?;
+            let mut page = Vec::new();
+            let mut bytes = 0;
+            while bytes < PAGE
+                && let Some(row) = rows.next()?
+            {
+                let (name, entries): (String, Vec<u8>) = (row.get(0)?, row.get(1)?);
+                bytes += name.len() + entries.len();
+                page.push((name, entries));
+            }
+            Ok(page)
         })?;
-        rows.into_iter()
-            .map(|(name, bytes)| {
-                let entries = self.decode(namespace, &name, &bytes)?;
-                Ok((name, entries))
-            })
-            .collect()
+        let mut page: Vec<(String, Vec<Entry>)> = Vec::with_capacity(packed.len());
+        let mut bytes = 0;
+        for (name, entries) in packed {
+            // Without an order there is no end.
+            let before = page.last().map(|(name, _)| name.as_str()).or(after);
+            if before.is_some_and(|before| *before >= *name) {
+                return Err(self.out_of_order("packages"));
+            }
+            if bytes >= PAGE_DECODED {
+                break;
+            }
+            let entries = self.decode(namespace, &name, &entries)?;
+            let costs = entries
+                .iter()
+                .map(|entry| package_row::cost(&entry.affected));
+            bytes += costs.sum::<usize>();
+            page.push((name, entries));
+        }
+        Ok(page)
+    }
+
+    fn out_of_order(&self, what: &str) -> SnapshotError {
+        SnapshotError::Damaged {
+            path: self.path.clone(),
+            what: format!("{what} are out of order"),
+        }
     }
 
     /// The id and severity-bearing part of every advisory, in order.
@@ -204,20 +236,27 @@ impl Snapshot {
         if let Some(blocks) = self.blocks.get() {
             return Ok(blocks);
         }
-        let blocks: Vec<(Box<str>, u32)> = self.with(|connection| {
+        let blocks: Option<Vec<(Box<str>, u32)>> = self.with(|connection| {
             // The index holds both columns, so that no block is touched.
             let mut query = connection.prepare("SELECT name, first FROM block ORDER BY name")?;
-            query
-                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-                .collect()
+            let mut rows = query.query([])?;
+            let mut blocks: Vec<(Box<str>, u32)> = Vec::new();
+            let mut left = self.bytes;
+            while let Some(row) = rows.next()? {
+                let (name, first): (Box<str>, u32) = (row.get(0)?, row.get(1)?);
+                let is_next = blocks
+                    .last()
+                    .is_none_or(|(before, number)| **before < *name && *number < first);
+                // The file holds each name once.
+                let Some(after) = left.checked_sub(name.len() as u64).filter(|_| is_next) else {
+                    return Ok(None);
+                };
+                left = after;
+                blocks.push((name, first));
+            }
+            Ok(Some(blocks))
         })?;
-        if !blocks.is_sorted_by_key(|(_, first)| *first) {
-            let what = "blocks are out of order".to_owned();
-            return Err(SnapshotError::Damaged {
-                path: self.path.clone(),
-                what,
-            });
-        }
+        let blocks = blocks.ok_or_else(|| self.out_of_order("blocks"))?;
         Ok(self.blocks.get_or_init(|| blocks))
     }
 
@@ -275,6 +314,9 @@ impl Snapshot {
                     .optional()
             })?;
             let Some((first, bytes)) = row else { break };
+            if i64::from(first) <= after {
+                return Err(self.out_of_order("listings"));
+            }
             after = i64::from(first);
             let (mut number, mut reader) = (first, Reader::new(&bytes));
             while !reader.is_empty() && numbers.len() < limit {
@@ -310,5 +352,63 @@ impl Snapshot {
             .unwrap_or_else(PoisonError::into_inner)
             .push(connection);
         answer.map_err(SnapshotError::unreadable(&self.path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pellucid_model::{Affected, NameKind, Status};
+    use pellucid_version::Range;
+
+    use super::*;
+    use crate::{Builder, Meta};
+
+    #[test]
+    fn packages_are_read_in_pages_of_bounded_size() {
+        let directory = tempfile::tempdir().unwrap();
+        let meta = Meta {
+            key: "debian".to_owned(),
+            feed: "debian".to_owned(),
+            as_of: None,
+        };
+        let mut builder = Builder::create(directory.path().join("a"), meta).unwrap();
+        // Text that zstd makes hardly shorter.
+        let mut seed = 1_u64;
+        let mut noise = || -> String {
+            let mut letter = || {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                char::from(b' ' + (seed >> 40) as u8 % 90)
+            };
+            (0..128 << 10).map(|_| letter()).collect()
+        };
+        for number in 0..40 {
+            let mut advisory = Advisory::new(format!("CVE-2024-{number:04}"));
+            advisory.affected.push(Affected {
+                namespace: Namespace::from("debian:12"),
+                package: format!("p{number:02}"),
+                name_kind: NameKind::Source,
+                status: Status::Affected,
+                ranges: vec![Range::all()],
+                versions: Vec::new(),
+                severity: None,
+                arches: Vec::new(),
+                module: None,
+                cpes: Vec::new(),
+                note: Some(noise()),
+            });
+            builder.add(&advisory).unwrap();
+        }
+        let built = builder.finish().unwrap();
+        let snapshot = Snapshot::open(built.path, built.digest).unwrap();
+        let first = snapshot.package_page(0, None).unwrap();
+        assert!((1..20).contains(&first.len()), "{}", first.len());
+        let mut names = Vec::new();
+        let call = |name, _| {
+            names.push(name);
+            Ok(())
+        };
+        snapshot.each_package(0, call).unwrap();
+        assert_eq!(names.len(), 40);
+        snapshot.verify().unwrap();
     }
 }

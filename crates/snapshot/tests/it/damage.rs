@@ -127,3 +127,39 @@ fn a_path_of_any_bytes_is_opened() {
     let built = build(&path, &some());
     use_all(&path, built.digest).unwrap();
 }
+
+#[test]
+fn a_file_with_other_tables_than_ours_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let built = build(&directory.path().join("whole"), &some());
+    let path = directory.path().join("other");
+    let opened = |sql: &str| {
+        std::fs::copy(&built.path, &path).unwrap();
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        connection.execute_batch(sql).unwrap();
+        drop(connection);
+        Snapshot::open(&path, built.digest)
+    };
+    opened("SELECT 1").unwrap();
+    for sql in [
+        // Whoever reads it never comes back.
+        "DROP TABLE alias; CREATE VIEW alias AS WITH RECURSIVE n(name, advisory) AS
+         (SELECT 'x', 1 UNION ALL SELECT name, advisory + 1 FROM n) SELECT * FROM n",
+        "CREATE VIEW more AS SELECT 1",
+        "CREATE TABLE more (id)",
+        "CREATE TRIGGER more AFTER INSERT ON name BEGIN SELECT 1; END",
+        "CREATE INDEX more ON name (name)",
+        "DROP INDEX block_name",
+        "DROP TABLE alias",
+        "ALTER TABLE name ADD COLUMN more",
+    ] {
+        let error = opened(sql).err().unwrap();
+        assert!(
+            matches!(error, SnapshotError::Damaged { .. }),
+            "{sql}: {error}"
+        );
+        assert!(names(&error, &path), "{error}");
+    }
+    let error = opened("UPDATE namespace SET id = id + 5").err().unwrap();
+    assert!(error.to_string().contains("out of order"), "{error}");
+}
