@@ -72,7 +72,8 @@ struct Row {
 type Rows = BTreeMap<String, Row>;
 
 /// Copies every file that the snapshots of these keys are made of into a folder, which is made if it
-/// is not there. One outcome a key, in the order of the keys. Needs a tokio runtime.
+/// is not there. One outcome a key, in the order of the keys, however often one is named. Needs a
+/// tokio runtime.
 ///
 /// # Errors
 /// The folder or its list cannot be read or written. A feed that fails is no error here.
@@ -109,8 +110,10 @@ pub async fn mirror(
         }),
         fetcher: &fetcher,
     };
+    let mut seen = BTreeSet::new();
     let copies: Vec<_> = keys
         .iter()
+        .filter(|key| seen.insert(*key))
         .map(|key| async {
             let result = place.copy(key).await;
             let key = key.clone();

@@ -68,8 +68,11 @@ async fn a_mirror_s_password_is_told_to_the_mirror_alone() {
 
     let copy = tempfile::tempdir().unwrap();
     let keys = ["debian".to_owned()];
-    let copied = mirror(&keys, copy.path(), &world.options, &()).await;
-    assert_eq!(copied.unwrap().remove(0).result.unwrap().new, 1);
+    let twice = ["debian".to_owned(), "debian".to_owned()];
+    let copied = mirror(&twice, copy.path(), &world.options, &()).await;
+    let mut copied = copied.unwrap();
+    assert_eq!(copied.len(), 1);
+    assert_eq!(copied.remove(0).result.unwrap().new, 1);
     for folder in [world.directory.path(), copy.path()] {
         for (path, _, bytes) in files(folder) {
             let text = String::from_utf8_lossy(&bytes);
