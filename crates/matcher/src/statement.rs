@@ -13,7 +13,7 @@
 use std::borrow::Cow;
 
 use pellucid_model::{Affected, NameKind, Package, PackageKind, Status};
-use pellucid_version::{InvalidVersion, Range, Version};
+use pellucid_version::{InvalidVersion, Range, Upper, Version};
 
 /// The name and version of an installed package that advisories of one kind of name are asked about.
 pub(crate) struct Subject<'a> {
@@ -216,7 +216,7 @@ fn within(affected: &Affected, subject: &Subject<'_>) -> Result<Verdict, Unplace
         let fixed = range
             .fixed()
             .and_then(|fixed| first_free(affected, fixed, version));
-        let ends = matches!(range.upper, pellucid_version::Upper::Through(_));
+        let ends = matches!(range.upper, Upper::Through(_) | Upper::Below(_));
         return Ok(Verdict::Affected {
             range: words(range),
             fixed,

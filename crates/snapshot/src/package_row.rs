@@ -127,7 +127,9 @@ pub(crate) fn cost(affected: &Affected) -> usize {
         };
         let upper = match &range.upper {
             Upper::Open => 0,
-            Upper::Before(version) | Upper::Through(version) => of_text(version),
+            Upper::Before(version) | Upper::Through(version) | Upper::Below(version) => {
+                of_text(version)
+            }
         };
         size_of::<Range>() + lower + upper
     };
@@ -275,6 +277,7 @@ fn encode_range<'a>(range: &'a Range, strings: &mut Strings<'a>, out: &mut Write
         Upper::Open => (0, None),
         Upper::Before(version) => (1, Some(version)),
         Upper::Through(version) => (2, Some(version)),
+        Upper::Below(version) => (3, Some(version)),
     };
     out.byte(lower | upper << 2);
     for version in [from, to].into_iter().flatten() {
@@ -360,6 +363,7 @@ fn decode_range(reader: &mut Reader<'_>, table: &mut Table<'_>) -> Result<Range,
         0 => Upper::Open,
         1 => Upper::Before(version()?),
         2 => Upper::Through(version()?),
+        3 => Upper::Below(version()?),
         _ => return Err(Malformed("has an unknown kind of range")),
     };
     Ok(Range { lower, upper })
@@ -432,6 +436,10 @@ mod tests {
                 Range {
                     lower: Lower::Exclusive("4".to_owned()),
                     upper: Upper::Open,
+                },
+                Range {
+                    lower: Lower::Beginning,
+                    upper: Upper::Below("5".to_owned()),
                 },
             ],
             versions: vec!["7".to_owned(), "8".to_owned()],

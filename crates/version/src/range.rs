@@ -1,8 +1,8 @@
 //! Intervals of versions, as advisories state them.
 //!
 //! A range names its bounds by text and carries no scheme; whoever holds it knows the namespace and
-//! so the scheme. `Before` is a fix; `Through` is the last version known to be affected, from which
-//! no fix follows.
+//! so the scheme. `Before` is a fix; `Through` is the last version known to be affected and `Below` a bound
+//! above all of them, from which no fix follows.
 
 use std::fmt;
 
@@ -40,6 +40,8 @@ pub enum Upper {
     Before(String),
     /// At this version, the last that is affected.
     Through(String),
+    /// Right before this version, of which nobody says that it is a fix, or that it exists.
+    Below(String),
 }
 
 impl Range {
@@ -86,7 +88,9 @@ impl Range {
         };
         let below = match &self.upper {
             Upper::Open => true,
-            Upper::Before(bound) => version.compare_to_bound(bound, Side::Other)?.is_lt(),
+            Upper::Before(bound) | Upper::Below(bound) => {
+                version.compare_to_bound(bound, Side::Other)?.is_lt()
+            }
             Upper::Through(bound) => version.compare_to_bound(bound, Side::Other)?.is_le(),
         };
         Ok(above && below)
@@ -96,7 +100,7 @@ impl Range {
     pub fn fixed(&self) -> Option<&str> {
         match &self.upper {
             Upper::Before(fixed) => Some(fixed),
-            Upper::Open | Upper::Through(_) => None,
+            Upper::Open | Upper::Through(_) | Upper::Below(_) => None,
         }
     }
 }
@@ -130,7 +134,7 @@ impl fmt::Display for Upper {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Open => Ok(()),
-            Self::Before(version) => write!(f, "< {version}"),
+            Self::Before(version) | Self::Below(version) => write!(f, "< {version}"),
             Self::Through(version) => write!(f, "<= {version}"),
         }
     }

@@ -126,7 +126,7 @@ fn cuts(scheme: Scheme, range: &Range) -> Result<(Cut, Cut), InvalidVersion> {
     };
     let upper = match &range.upper {
         Upper::Open => Cut::End,
-        Upper::Before(text) => at(text, false)?,
+        Upper::Before(text) | Upper::Below(text) => at(text, false)?,
         Upper::Through(text) => at(text, true)?,
     };
     Ok((lower, upper))

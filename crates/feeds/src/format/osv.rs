@@ -215,14 +215,14 @@ pub(crate) fn custom_ranges(affected: &AffectedPackage<'_>, scheme: Scheme) -> O
     Some(ranges)
 }
 
-/// `<= 1.2` or `< 1.2`.
+/// `<= 1.2` or `< 1.2`, of which GitHub says that no version is patched.
 fn upper(text: &str) -> Option<Upper> {
     let text = text.trim();
     if let Some(last) = text.strip_prefix("<=") {
         return Some(Upper::Through(last.trim().to_owned()));
     }
     let end = text.strip_prefix('<')?.trim();
-    (!end.is_empty()).then(|| Upper::Before(end.to_owned()))
+    (!end.is_empty()).then(|| Upper::Below(end.to_owned()))
 }
 
 #[derive(Clone, Copy)]

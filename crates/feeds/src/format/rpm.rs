@@ -108,7 +108,7 @@ fn each_bound(range: &mut Range, part: impl Fn(&str) -> Option<&str>) {
         Lower::Beginning => None,
     };
     let upper = match &mut range.upper {
-        Upper::Before(version) | Upper::Through(version) => Some(version),
+        Upper::Before(version) | Upper::Through(version) | Upper::Below(version) => Some(version),
         Upper::Open => None,
     };
     for version in lower.into_iter().chain(upper) {

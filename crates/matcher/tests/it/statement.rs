@@ -167,6 +167,11 @@ fn the_fix_is_where_the_ranges_end() {
         fix("1.0", &last),
         (FixState::Unknown, None, "<= 2".to_owned())
     );
+    let below = affected("a", between(Lower::Beginning, Upper::Below("2".to_owned())));
+    assert_eq!(
+        fix("1.0", &below),
+        (FixState::Unknown, None, "< 2".to_owned())
+    );
     for (status, expected) in [
         (Status::WillNotFix, FixState::WontFix),
         (Status::EndOfLife, FixState::WontFix),
