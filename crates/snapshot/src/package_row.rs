@@ -450,7 +450,7 @@ mod tests {
             note: Some("a note".to_owned()),
         };
         let bytes = encode(&[(0, affected.clone())]);
-        let texts = 9 * size_of::<&str>();
+        let texts = 10 * size_of::<&str>();
         let limit = cost(&affected) + texts;
         let decode = |limit| decode_within(limit, &bytes, &affected.namespace, "openssl");
         assert_eq!(decode(limit).unwrap(), [(0, affected.clone())]);
