@@ -291,10 +291,12 @@ impl OpenImage {
             Bytes::Listed(toc, ranges) => {
                 layer::toc::read(toc, &*ranges, &expected, meter, visitor, progress)
             }
-            Bytes::Tree(tree) => source::read_tree(tree, None, meter, visitor),
-            Bytes::Overlay { tree, by_name } => {
+            Bytes::Tree(tree) => {
+                source::read_tree(std::slice::from_ref(tree), None, meter, visitor)
+            }
+            Bytes::Overlay { trees, by_name } => {
                 let layer = source::OverlayLayer { index, by_name };
-                source::read_tree(tree, Some(layer), meter, visitor)
+                source::read_tree(trees, Some(layer), meter, visitor)
             }
         }
         .map_err(|source| in_layer(&expected, source))

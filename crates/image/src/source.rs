@@ -119,9 +119,9 @@ pub(crate) enum Bytes<'a> {
     Listed(&'a Toc, Box<dyn Ranges + 'a>),
     /// A root file system.
     Tree(&'a Rooted),
-    /// An overlay directory: what it removes from those below stands in it too, also by names that
-    /// begin with `.wh.` if `by_name` is set.
-    Overlay { tree: &'a Rooted, by_name: bool },
+    /// An overlay directory, the last of `trees`, with those below it: what it removes from them stands
+    /// in it too, also by names that begin with `.wh.` if `by_name` is set.
+    Overlay { trees: &'a [Rooted], by_name: bool },
 }
 
 /// Layers that are parts of files.

@@ -146,8 +146,8 @@ impl<'a> Root<'a> {
         }
         if !rustix::process::geteuid().is_root() {
             warnings.push(warning(
-                "only root sees which directories of a layer hide those below; what they hide may \
-                 be listed"
+                "only root sees which directories of a layer hide those below, and what was moved; \
+                 what is hidden may be listed, and what was moved may be missing"
                     .to_owned(),
             ));
         }
@@ -187,9 +187,9 @@ struct Trees {
 
 impl Layers for Trees {
     fn layer(&self, index: usize) -> Result<Bytes<'_>, ImageError> {
-        match self.trees.get(index) {
-            Some(tree) => Ok(Bytes::Overlay {
-                tree,
+        match self.trees.get(..=index) {
+            Some(trees) => Ok(Bytes::Overlay {
+                trees,
                 by_name: self.whiteouts_by_name,
             }),
             None => Err(ImageError::Missing {

@@ -3,6 +3,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::print_stdout,
     reason = "a panic in a test is its report"
 )]
 
@@ -15,6 +16,7 @@ mod layer;
 mod lazy;
 mod limits;
 
+mod moved;
 mod registry;
 mod seen;
 mod source;
