@@ -12,6 +12,7 @@ use pellucid_model::{Package, Release, WarningKind};
 use serde::{Deserialize, Serialize};
 
 use crate::lines::Lines;
+use crate::path::LONGEST;
 use crate::{DetectError, RawPath};
 use crate::{namespace, package, repository};
 
@@ -30,6 +31,7 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &package::dpkg::Dpkg,
     &package::apk::Apk,
     &package::rpm::Rpm,
+    &package::rpm_manifest::RpmManifest,
     &package::pacman::Pacman,
     &package::bottlerocket::Bottlerocket,
     &package::portage::Portage,
@@ -204,7 +206,7 @@ impl<'a> DetectFile<'a> {
     /// worth remembering whose it is.
     #[must_use]
     pub fn owns(&self, path: &[u8]) -> bool {
-        crate::dispatch::dispatch().any_language(path)
+        path.len() <= LONGEST && crate::dispatch::dispatch().any_language(path)
     }
 }
 
@@ -229,7 +231,47 @@ pub struct Detected {
     /// Further warnings that were counted only.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub more_warnings: u64,
+    /// What its packages and their files may still take.
+    #[serde(skip)]
+    room: Room,
 }
+
+/// Most bytes that the facts of one layer, and so of one file, may take, about.
+pub(crate) const FACTS: usize = 192 << 20;
+
+/// Bytes of memory that are left. It is no fact: any two are equal.
+#[derive(Clone, Debug)]
+struct Room {
+    limit: usize,
+    left: usize,
+}
+
+impl Room {
+    fn of(limit: usize) -> Self {
+        Self { limit, left: limit }
+    }
+
+    fn take(&mut self, bytes: usize) -> Result<(), DetectError> {
+        let limit = self.limit;
+        let left = self.left.checked_sub(bytes);
+        self.left = left.ok_or(DetectError::Weight { limit })?;
+        Ok(())
+    }
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self::of(FACTS)
+    }
+}
+
+impl PartialEq for Room {
+    fn eq(&self, _other: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Room {}
 
 #[expect(
     clippy::trivially_copy_pass_by_ref,
@@ -257,25 +299,30 @@ impl Detected {
         self.warn(WarningKind::BadRecord, Some(line), message);
     }
 
+    /// Adds a package, as long as it has room.
+    pub(crate) fn push(&mut self, package: Package) -> Result<(), DetectError> {
+        self.room.take(weight(&package))?;
+        self.packages.push(package);
+        Ok(())
+    }
+
+    /// Adds a file of a package to those that the package is known to own, as long as it has room.
+    pub(crate) fn own(
+        &mut self,
+        files: &mut Vec<OwnedFile>,
+        file: OwnedFile,
+    ) -> Result<(), DetectError> {
+        self.room.take(file.weight())?;
+        files.push(file);
+        Ok(())
+    }
+
     /// Bytes of memory that it takes, about.
     #[must_use]
     pub fn weight(&self) -> usize {
-        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-        let packages = self.packages.iter().map(|package| {
-            let source = package.source.as_ref();
-            size_of::<Package>()
-                + package.name.len()
-                + package.version.len()
-                + source.map_or(0, |source| source.name.len() + text(&source.version))
-                + text(&package.arch)
-                + text(&package.module)
-                + text(&package.vendor)
-        });
-        let owned = self
-            .owned
-            .iter()
-            .flat_map(|owned| &owned.files)
-            .map(|file| size_of::<OwnedFile>() + file.path.bytes().len() + text(&file.digest));
+        let packages = self.packages.iter().map(weight);
+        let owned = self.owned.iter().flat_map(|owned| &owned.files);
+        let owned = owned.map(OwnedFile::weight);
         let warnings = self
             .warnings
             .iter()
@@ -288,6 +335,19 @@ impl Detected {
         let lists = lists.chain(repositories);
         lists.sum()
     }
+}
+
+/// Bytes of memory that a package takes, about.
+fn weight(package: &Package) -> usize {
+    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let source = package.source.as_ref();
+    size_of::<Package>()
+        + package.name.len()
+        + package.version.len()
+        + source.map_or(0, |source| source.name.len() + text(&source.version))
+        + text(&package.arch)
+        + text(&package.module)
+        + text(&package.vendor)
 }
 
 /// Files of a package, as its package manager recorded them.
@@ -312,6 +372,14 @@ pub struct OwnedFile {
     pub digest: Option<String>,
 }
 
+impl OwnedFile {
+    /// Bytes of memory that it takes, about.
+    fn weight(&self) -> usize {
+        let digest = self.digest.as_ref().map_or(0, String::len);
+        size_of::<Self>() + self.path.bytes().len() + digest
+    }
+}
+
 /// Names the code that analyses layers: results of another analysis version are not comparable.
 ///
 /// Begins with a number that a newer release's is higher than, so that an older one leaves alone what a
@@ -329,10 +397,18 @@ pub fn analysis_version() -> String {
     format!("{age}-{:016x}", hash.finish())
 }
 
-/// Runs a detector; a panic of it is a failure on this file and no more.
-pub(crate) fn run(detector: &dyn Detector, file: &DetectFile<'_>) -> Result<Detected, String> {
+/// Runs a detector; a panic of it is a failure on this file and no more. What the file says may take
+/// `limit` bytes of memory, about.
+pub(crate) fn run(
+    detector: &dyn Detector,
+    file: &DetectFile<'_>,
+    limit: usize,
+) -> Result<Detected, String> {
     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        let mut found = Detected::default();
+        let mut found = Detected {
+            room: Room::of(limit),
+            ..Detected::default()
+        };
         detector.detect(file, &mut found).map(|()| found)
     }));
     match outcome {
@@ -381,6 +457,54 @@ mod tests {
     }
 
     #[test]
+    fn what_packages_own_has_a_bound() {
+        let long = format!("{}/x.jar", "d".repeat(4000));
+        let (owned, wanted) = (format!("/{long}\n"), format!("obj /{long} - 1\n"));
+        let files: [(&dyn Detector, &str, String); 4] = [
+            (
+                &package::apk::Apk,
+                "lib/apk/db/installed",
+                format!("P:a\nV:1\nF:{}\n", "d".repeat(4000)) + &"R:x.jar\n".repeat(100),
+            ),
+            (
+                &package::dpkg::Dpkg,
+                "var/lib/dpkg/info/a.list",
+                owned.repeat(100),
+            ),
+            (
+                &package::pacman::Pacman,
+                "var/lib/pacman/local/a-1-1/files",
+                format!("%FILES%\n{}", format!("{long}\n").repeat(100)),
+            ),
+            (
+                &package::portage::Portage,
+                "var/db/pkg/a/b-1/CONTENTS",
+                wanted.repeat(100),
+            ),
+        ];
+        for (detector, path, text) in files {
+            let body = Body::Memory(text.into_bytes());
+            let file = DetectFile {
+                path: path.as_bytes(),
+                body: &body,
+                addition: None,
+            };
+            let found = run(detector, &file, 1 << 20).unwrap();
+            assert!(found.weight() > 400_000, "{path}: {}", found.weight());
+            let refused = run(detector, &file, 100_000).unwrap_err();
+            assert!(refused.contains("100000 bytes"), "{path}: {refused}");
+        }
+        let many = (0..1000).map(|number| format!("P:{number}\nV:1\n\n"));
+        let body = Body::Memory(many.collect::<String>().into_bytes());
+        let file = DetectFile {
+            path: b"lib/apk/db/installed",
+            body: &body,
+            addition: None,
+        };
+        assert!(run(&package::apk::Apk, &file, 100_000).is_err());
+    }
+
+    #[test]
     fn a_panic_costs_one_file_and_nothing_else() {
         let read = |body: &[u8]| {
             let body = Body::Memory(body.to_vec());
@@ -391,6 +515,7 @@ mod tests {
                     body: &body,
                     addition: None,
                 },
+                FACTS,
             )
         };
         assert_eq!(read(b"x"), Err("the detector panicked".to_owned()));

@@ -50,6 +50,12 @@ pub enum DetectError {
     /// An RPM database that does not hold together.
     #[error("{0}")]
     Rpmdb(RpmdbError),
+    /// What the file says needs more memory than allowed.
+    #[error("what it says needs more than the limit of {limit} bytes")]
+    Weight {
+        /// The limit in bytes.
+        limit: usize,
+    },
     /// The bytes of a kept file could not be read back.
     #[error("kept file could not be read back")]
     Body(#[source] std::io::Error),

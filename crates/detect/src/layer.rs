@@ -13,9 +13,10 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use entries::{Entries, Kind};
 
-use crate::detector::{Candidate, Class, DetectFile, Detected, Detector, run};
+use crate::detector::{Candidate, Class, DetectFile, Detected, Detector, FACTS, run};
 use crate::dispatch::{bit, dispatch};
 use crate::ownership::Digests;
+use crate::path::LONGEST;
 use crate::reuse::Reuse;
 use crate::{DetectError, DetectOptions, RawPath};
 
@@ -155,9 +156,6 @@ impl Default for LayerReader {
 /// Bytes that facts of one file take beside what they say, here and in the overlay, about.
 const FILE: usize = 700;
 
-/// Most bytes that the facts of one layer may take, about.
-const FACTS: usize = 192 << 20;
-
 struct Held {
     entry: u32,
     path: RawPath,
@@ -250,6 +248,7 @@ impl LayerReader {
                 body,
                 addition: None,
             },
+            self.facts,
         );
         // Of a detector that is asked about every file, silence is not kept.
         let asked_always = dispatch().any & bit(detector) != 0;
@@ -289,7 +288,7 @@ impl LayerReader {
                 body: &main.body,
                 addition: addition.map(|one| &one.body),
             };
-            let facts = facts(main.detector, &file);
+            let facts = facts(main.detector, &file, self.facts);
             self.note(
                 main.entry,
                 main.detector,
@@ -300,9 +299,9 @@ impl LayerReader {
     }
 }
 
-/// What a detector makes of a file.
-pub(crate) fn facts(detector: &dyn Detector, file: &DetectFile<'_>) -> Facts {
-    match run(detector, file) {
+/// What a detector makes of a file; that may take so many bytes of memory, about.
+pub(crate) fn facts(detector: &dyn Detector, file: &DetectFile<'_>, limit: usize) -> Facts {
+    match run(detector, file, limit) {
         Ok(found) => Facts::Found(Box::new(found)),
         Err(reason) => Facts::Failed(reason),
     }
@@ -325,8 +324,7 @@ impl LayerVisitor for LayerReader {
                 }
                 Want::Skip
             }
-            // No program can open a path longer than this.
-            EntryKind::File { .. } if entry.path.len() > 4096 => Want::Skip,
+            EntryKind::File { .. } if entry.path.len() > LONGEST => Want::Skip,
             EntryKind::File { size } => {
                 let candidate = Candidate {
                     path: entry.path,

@@ -4,8 +4,8 @@
 //! order of its triggers. So os-release decides (`/etc` before `/usr/lib`, as its manual page
 //! says), then the distributions' own release files, lsb-release, `debian_version`, and last the
 //! sources of apt. A file lower in that order that names another release is a conflict and is
-//! said, unless it is known to speak of the parent: Ubuntu's `debian_version`, Oracle's
-//! `redhat-release`.
+//! said, unless it is known to speak of the parent (Ubuntu's `debian_version`, Oracle's
+//! `redhat-release`) or names the same release more closely.
 //!
 //! Names are Clair 2.x's where Clair had one. CentOS Stream is `centos-stream:9`, as it runs ahead
 //! of RHEL and its packages are not those that `centos:9` advisories would speak of. Rolling
@@ -99,7 +99,7 @@ pub(crate) fn decide(mut stated: Vec<Stated<'_>>) -> Decided {
         if one.detector == "apt-sources" || first.namespace == distribution.namespace {
             continue;
         }
-        if is_parent(&distribution, first) {
+        if is_parent(&distribution, first) || is_finer(&distribution, first) {
             continue;
         }
         let message = format!(
@@ -206,4 +206,12 @@ fn is_parent(parent: &Distribution, of: &Distribution) -> bool {
             || RED_HAT.contains(&parent.id.as_str()) && RED_HAT.contains(&of.id.as_str())
             || parent.id == "debian" && kind(of) == Some(PackageKind::Deb)
             || parent.id == "alpine" && kind(of) == Some(PackageKind::Apk))
+}
+
+/// Whether a release only goes on where another's ends: `2023.6.20241010` is the build of Amazon
+/// Linux 2023 that the image was made from, and no other release.
+fn is_finer(release: &Distribution, of: &Distribution) -> bool {
+    let versions = release.version_id.as_ref().zip(of.version_id.as_ref());
+    let rest = versions.and_then(|(finer, of)| finer.strip_prefix(of.as_str()));
+    release.id == of.id && rest.is_some_and(|rest| rest.starts_with('.'))
 }

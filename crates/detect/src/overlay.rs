@@ -85,14 +85,15 @@ pub fn overlay<L: AsRef<LayerInventory>>(
     }
     let layers: Vec<&LayerInventory> = layers.iter().map(AsRef::as_ref).collect();
     let mut watch = Watch::default();
-    let mut laid = lay(&layers, read, &watch)?;
+    let hidden = options.hidden;
+    let mut laid = lay(&layers, read, &watch, hidden)?;
     // Each round can reveal where further links lead.
     for _ in 0..4 {
         let more = laid.unseen(&watch);
         if !watch.add(more) {
             break;
         }
-        laid = lay(&layers, read, &watch)?;
+        laid = lay(&layers, read, &watch, hidden)?;
     }
     if !laid.history.needs.is_empty() && !last {
         let needs = std::mem::take(&mut laid.history.needs);
@@ -174,10 +175,11 @@ fn lay<'a>(
     layers: &[&'a LayerInventory],
     read: &'a NeedFacts,
     watch: &Watch,
+    hidden: bool,
 ) -> Result<Laid<'a>, DetectError> {
     let mut laid = Laid {
         tree: Tree::new(),
-        history: History::new(layers, read),
+        history: History::new(layers, read, hidden),
         linked: BTreeSet::new(),
         lost: Vec::new(),
         watched: watch

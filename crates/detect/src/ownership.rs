@@ -133,19 +133,21 @@ pub(crate) fn owners<'d>(
     owned: &[&OwnedFiles],
     mut place: impl FnMut(&[u8]) -> Option<(RawPath, Option<&'d Digests>)>,
 ) -> HashMap<RawPath, Owner> {
-    let mut by_name: HashMap<&str, Vec<&Package>> = HashMap::new();
+    let mut by_name: HashMap<&str, &Package> = HashMap::new();
+    let mut by_arch: HashMap<(&str, &str), &Package> = HashMap::new();
     for package in packages {
-        by_name.entry(&package.name).or_default().push(package);
+        by_name.entry(&package.name).or_insert(package);
+        if let Some(arch) = &package.arch {
+            by_arch.entry((&package.name, arch)).or_insert(package);
+        }
     }
     let mut records: BTreeMap<RawPath, Record> = BTreeMap::new();
     for files in owned {
         // A list may outlive its package: dpkg keeps those of packages whose settings remain.
-        let Some(package) = by_name.get(files.package.as_str()).and_then(|packages| {
-            packages
-                .iter()
-                .find(|package| files.arch.is_none() || package.arch == files.arch)
-                .or_else(|| packages.first())
-        }) else {
+        let name = files.package.as_str();
+        let arch = files.arch.as_deref();
+        let of_arch = arch.and_then(|arch| by_arch.get(&(name, arch)));
+        let Some(package) = of_arch.or_else(|| by_name.get(name)) else {
             continue;
         };
         let owner = Owner {

@@ -23,6 +23,7 @@ pub(crate) mod portage;
 pub(crate) mod python;
 pub(crate) mod r;
 pub(crate) mod rpm;
+pub(crate) mod rpm_manifest;
 pub(crate) mod ruby;
 pub(crate) mod rust_binary;
 pub(crate) mod sbom;
@@ -49,8 +50,7 @@ fn push(out: &mut Detected, package: Package) -> Result<(), DetectError> {
     if out.packages.len() >= PACKAGES {
         return Err(DetectError::Malformed("it lists more than 300000 packages"));
     }
-    out.packages.push(package);
-    Ok(())
+    out.push(package)
 }
 
 /// Bytes as text; `None` where they are no UTF-8 or longer than `most`.

@@ -8,6 +8,9 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+/// Longest path that any program can open, in bytes.
+pub(crate) const LONGEST: usize = 4096;
+
 /// A normalised path inside an image.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct RawPath(Box<[u8]>);

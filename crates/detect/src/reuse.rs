@@ -42,18 +42,24 @@ struct State {
 type Key = (&'static str, Vec<u8>, [u8; 32]);
 
 impl Reuse {
-    /// What a detector makes of a file, or made of the same before.
-    pub(crate) fn facts(&self, detector: &'static dyn Detector, file: &DetectFile<'_>) -> Facts {
+    /// What a detector makes of a file, or made of the same before; that may take so many bytes of
+    /// memory, about.
+    pub(crate) fn facts(
+        &self,
+        detector: &'static dyn Detector,
+        file: &DetectFile<'_>,
+        limit: usize,
+    ) -> Facts {
         match self.key(detector, file) {
             Ok(Some(key)) => {
                 if let Some(known) = self.with(|state| state.results.get(&key).cloned()) {
                     return known;
                 }
-                let facts = facts(detector, file);
+                let facts = facts(detector, file, limit);
                 self.with(|state| state.keep(key, &facts));
                 facts
             }
-            _ => facts(detector, file),
+            _ => facts(detector, file, limit),
         }
     }
 
@@ -153,7 +159,7 @@ mod tests {
                 body: &Body::Memory(bytes),
                 addition: None,
             };
-            let facts = reuse.facts(&COUNTING, &file);
+            let facts = reuse.facts(&COUNTING, &file, 1 << 20);
             (format!("{facts:?}"), COUNTING.0.load(Ordering::Relaxed))
         };
         let (first, _) = ask("a/x.jar", 1);

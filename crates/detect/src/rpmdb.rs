@@ -17,7 +17,6 @@ mod bdb;
 mod files;
 mod header;
 mod ndb;
-mod signature;
 mod sqlite;
 
 pub use files::{DigestAlgorithm, File, Files};

@@ -256,6 +256,7 @@ fn read_needs(
             bodies: BTreeMap::new(),
             keep: false,
             database: options.database,
+            facts: options.facts,
         };
         again(image, layer, &mut visitor)?;
     }
@@ -273,6 +274,7 @@ fn read_needs(
                 bodies: BTreeMap::new(),
                 keep: true,
                 database: options.database,
+                facts: options.facts,
             };
             again(image, layer, &mut visitor)?;
             bodies.extend(
@@ -292,6 +294,7 @@ fn read_needs(
                     body,
                     addition,
                 },
+                options.facts,
             ),
             _ => Facts::Failed("it or the file beside it is too large".to_owned()),
         };
@@ -318,6 +321,8 @@ struct Again<'a> {
     keep: bool,
     /// Bytes of a file that is read into memory as a whole.
     database: u64,
+    /// Bytes that what a file says may take, about.
+    facts: usize,
 }
 
 impl Again<'_> {
@@ -369,7 +374,8 @@ impl LayerVisitor for Again<'_> {
                     body,
                     addition: None,
                 };
-                self.read.insert(need.key, facts(detector, &file));
+                self.read
+                    .insert(need.key, facts(detector, &file, self.facts));
             }
         }
     }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use pellucid_model::{Coverage, Inventory, Namespace, PackageEntry, PackageKind};
+use pellucid_model::{
+    Coverage, Inventory, Namespace, PackageEntry, PackageKind, Warning, WarningKind,
+};
 
 use crate::{Products, Sources, end_of_life};
 
@@ -17,8 +19,11 @@ pub(crate) fn of<'a>(
 ) -> Vec<Coverage> {
     let mut counts: BTreeMap<Option<&Namespace>, usize> = BTreeMap::new();
     let mut beyond: BTreeMap<(Option<&Namespace>, &str), usize> = BTreeMap::new();
-    for distribution in &inventory.distributions {
-        counts.insert(Some(&distribution.namespace), 0);
+    // The deciding one alone: of another that a file names the image need not have anything.
+    let decided = inventory.distributions.first();
+    let decided = decided.map(|first| &first.namespace);
+    if decided.is_some() {
+        counts.insert(decided, 0);
     }
     for entry in matched {
         *counts.entry(entry.namespace.as_ref()).or_default() += 1;
@@ -28,9 +33,19 @@ pub(crate) fn of<'a>(
                 .or_default() += 1;
         }
     }
+    let is_unknown = |warning: &Warning| warning.kind == WarningKind::NoDatabase;
+    let unknown = decided.filter(|_| inventory.warnings.iter().any(is_unknown));
     counts
         .into_iter()
         .map(|(namespace, packages)| match namespace {
+            // Whatever else proves single packages of it, there may be others.
+            Some(namespace) if unknown == Some(namespace) => Coverage {
+                namespace: Some(namespace.clone()),
+                packages,
+                snapshots: Vec::new(),
+                note: Some(Coverage::NO_DATABASE.to_owned()),
+                end_of_life: end_of_life(namespace, today),
+            },
             Some(namespace) => {
                 let products = products.get(namespace);
                 let mut known = known(namespace, packages, sources, products, today);

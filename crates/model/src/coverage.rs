@@ -50,8 +50,19 @@ pub struct Coverage {
 }
 
 impl Coverage {
+    /// The note where the image names a distribution and has no database of its packages.
+    pub const NO_DATABASE: &str = "no package database in the image";
+
     /// Whether any advisory data answered.
     pub fn is_covered(&self) -> bool {
         !self.snapshots.is_empty()
+    }
+
+    /// In short, why nothing answered where nothing did.
+    pub fn gap(&self) -> &'static str {
+        match self.note.as_deref() {
+            Some(Self::NO_DATABASE) => Self::NO_DATABASE,
+            _ => "no advisory data",
+        }
     }
 }

@@ -18,6 +18,8 @@ pub enum WarningKind {
     TooLarge,
     /// A link that leads nowhere, in a circle, or out of the image.
     BadLink,
+    /// The image is of a distribution and has no database of its packages: what they are is not known.
+    NoDatabase,
     /// Two files that say different things about the same fact.
     Conflict,
     /// A version that the ecosystem's order cannot place; matching could not be done for it.

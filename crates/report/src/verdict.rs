@@ -16,7 +16,7 @@ pub(crate) fn unanswered(assessment: &Assessment) -> Vec<String> {
         .coverage
         .iter()
         .filter(|covered| !covered.is_covered());
-    open.map(|covered| format!("No answer for {}: no advisory data", name(covered)))
+    open.map(|covered| format!("No answer for {}: {}", name(covered), covered.gap()))
         .collect()
 }
 

@@ -122,6 +122,26 @@ fn a_gate_that_does_not_fail_hides_nothing_that_is_not_covered() {
 }
 
 #[test]
+fn an_image_without_a_package_database_is_not_covered() {
+    let bench = Bench::new();
+    let release = LayerBuilder::new().file("etc/os-release", OS_RELEASE);
+    bench.image(ImageBuilder::new().layer(release));
+    let table = bench.scan(&[]).ended(4);
+    assert!(table.contains("NOT COVERED debian:12"), "{table}");
+    let why = "No answer for debian:12: no package database in the image";
+    assert!(table.contains(why), "{table}");
+    assert!(!table.contains("No vulnerabilities"), "{table}");
+    bench.scan(&["--allow-uncovered"]).ended(0);
+    // A list in the place of the image is all there is.
+    let list = bench.run(&["packages", "image.tar", "-f", "cyclonedx"]);
+    assert_eq!(list.status, 0);
+    bench.file("list.json", list.stdout);
+    bench
+        .run(&["scan", "list.json", "--mirror", "mirror"])
+        .ended(0);
+}
+
+#[test]
 fn an_image_in_which_nothing_is_known_is_not_covered() {
     let bench = Bench::new();
     bench.image(ImageBuilder::new().layer(LayerBuilder::new().file("hello", "world")));

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use pellucid_model::{
-    Image, Inventory, Location, Namespace, Owner, Package, PackageEntry, PackageKind, Repository,
-    Warning, WarningKind,
+    Distribution, Image, Inventory, Location, Namespace, Owner, Package, PackageEntry, PackageKind,
+    Repository, Warning, WarningKind,
 };
 
 use super::Laid;
 use super::history::{Key, Unit};
 use super::tree::NodeKind;
-use crate::detector::{Class, Detected, OwnedFiles};
+use crate::detector::{Class, Detected, OwnedFiles, Trigger};
 use crate::dispatch::{by_name, dispatch};
 use crate::layer::Facts;
 use crate::namespace::{Decided, Stated, decide};
@@ -28,6 +28,7 @@ pub(super) fn answer(
     let mut proofs: BTreeMap<Key<'_>, Vec<(RawPath, usize)>> = BTreeMap::new();
     let mut owned = Vec::new();
     let mut repositories = BTreeMap::new();
+    let mut has_database = false;
     for (place, units) in &laid.history.visible {
         for unit in units {
             if !is_listed(unit.detector.class(), options) {
@@ -37,6 +38,7 @@ pub(super) fn answer(
             let Some(found) = found(laid, place, unit, &mut warnings)? else {
                 continue;
             };
+            has_database |= is_database(unit, found);
             warn(found, place, layer, &mut warnings);
             if let Some(release) = &found.release {
                 stated.push(Stated {
@@ -64,8 +66,16 @@ pub(super) fn answer(
         repositories.entry(cpe).or_insert_with(label);
     }
     let decided = decide(stated);
+    warnings.extend(
+        decided
+            .distributions
+            .first()
+            .filter(|_| !has_database)
+            .map(without_database),
+    );
+    let owners = owners(laid, &proofs, &owned);
     let mut odd = None;
-    let mut entries: BTreeMap<(&Package, &str, bool), Vec<Location>> = BTreeMap::new();
+    let mut entries: BTreeMap<(&Package, &str, bool), Vec<Place<'_>>> = BTreeMap::new();
     for (key, places) in &proofs {
         let since = laid.history.since(key).unwrap_or_default();
         let locations = entries
@@ -73,10 +83,9 @@ pub(super) fn answer(
             .or_default();
         for (index, (place, layer)) in places.iter().enumerate() {
             let layer = if index == 0 { since } else { *layer };
-            locations.push(Location {
-                layer,
-                path: text(place.bytes()),
-            });
+            let path = text(place.bytes());
+            let owner = owners.get(&path).filter(|_| !key.package.kind.is_os());
+            locations.push((Location { layer, path }, owner));
         }
         if key.package.kind.is_os() && !decided.holds(key.package.kind) {
             odd.get_or_insert((key.package.kind, places));
@@ -86,13 +95,14 @@ pub(super) fn answer(
         for (key, gone) in &laid.history.gone {
             let wanted = by_name(key.detector).is_none_or(|one| is_listed(one.class(), options));
             if wanted && !proofs.contains_key(key) {
+                let location = Location {
+                    layer: gone.layer,
+                    path: text(gone.place.bytes()),
+                };
                 entries
                     .entry((key.package, key.detector, true))
                     .or_default()
-                    .push(Location {
-                        layer: gone.layer,
-                        path: text(gone.place.bytes()),
-                    });
+                    .push((location, gone.owner.as_ref()));
             }
         }
     }
@@ -107,7 +117,7 @@ pub(super) fn answer(
         warnings.push(Warning::of_file(WarningKind::Conflict, path, None, message));
     }
     warnings.extend(decided.warnings.iter().cloned());
-    let packages = assemble(entries, &decided, &owners(laid, &proofs, &owned));
+    let packages = assemble(entries, &decided);
     let repositories = repositories
         .into_iter()
         .map(|(name, (path, layer))| Repository {
@@ -199,6 +209,23 @@ fn warn(found: &Detected, place: &RawPath, layer: usize, warnings: &mut Vec<Warn
     }
 }
 
+/// Whether a file is the database of a package manager or a package's record in one, and not only a list
+/// of a package's files.
+fn is_database(unit: &Unit, found: &Detected) -> bool {
+    let is_at = |trigger: &Trigger| matches!(trigger, Trigger::Path(path) if path.as_bytes() == unit.name.bytes());
+    unit.detector.class() == Class::Database
+        && (!found.packages.is_empty() || unit.detector.triggers().iter().any(is_at))
+}
+
+/// Says that nobody knows what packages of its distribution the image has.
+fn without_database(distribution: &Distribution) -> Warning {
+    let namespace = &distribution.namespace;
+    let message = format!("names {namespace}, but the image has no package database");
+    let mut warning = Warning::of_file(WarningKind::NoDatabase, &*distribution.path, None, message);
+    warning.layer = Some(distribution.layer);
+    warning
+}
+
 /// Warnings about links that keep a detector from a file that it knows by its place.
 fn links(laid: &mut Laid<'_>) -> Vec<Warning> {
     let mut warnings = Vec::new();
@@ -268,13 +295,15 @@ fn owners(
         .collect()
 }
 
+/// Where a package is, and the distribution's package whose file proves it there.
+type Place<'a> = (Location, Option<&'a Owner>);
+
 /// What proves a package in one place: where it is installed before where it is only listed.
 type Proof<'a> = (bool, Location, &'a str);
 
 fn assemble(
-    entries: BTreeMap<(&Package, &str, bool), Vec<Location>>,
+    entries: BTreeMap<(&Package, &str, bool), Vec<Place<'_>>>,
     decided: &Decided,
-    owners: &HashMap<String, Owner>,
 ) -> Vec<PackageEntry> {
     // A language's package that two detectors found is one. Places with another owner are another
     // entry: it is matched in another way.
@@ -283,8 +312,7 @@ fn assemble(
         let is_os = package.kind.is_os();
         let apart = if is_os { detector } else { "" };
         let listed = by_name(detector).is_some_and(|one| one.class() == Class::Lock);
-        for location in locations {
-            let owner = owners.get(&location.path).filter(|_| !is_os);
+        for (location, owner) in locations {
             merged
                 .entry((package, apart, hidden, owner))
                 .or_default()

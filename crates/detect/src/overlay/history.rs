@@ -5,14 +5,14 @@
 //! language's package is another one in another place.
 
 use std::collections::hash_map::Entry as MapEntry;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use pellucid_model::Package;
+use pellucid_model::{Owner, Package};
 
 use super::tree::{Content, NodeKind, Tree};
 use super::{NeedFacts, NeedKey, Watch, wanting};
 use crate::RawPath;
-use crate::detector::{Class, Detector};
+use crate::detector::{Class, Detector, OwnedFiles};
 use crate::dispatch::{Set, detectors, dispatch};
 use crate::layer::{Facts, LayerInventory};
 use crate::ownership::Digests;
@@ -35,6 +35,11 @@ impl PartialEq for Unit {
 }
 
 impl Unit {
+    /// Whether packages of it are other ones in another place: those of a language.
+    fn has_place(&self) -> bool {
+        matches!(self.detector.class(), Class::Language | Class::Lock)
+    }
+
     fn key(&self) -> NeedKey {
         NeedKey {
             detector: self.detector.name(),
@@ -67,12 +72,16 @@ pub(super) struct Gone {
     pub(super) layer: usize,
     /// File that had proved it.
     pub(super) place: RawPath,
+    /// The distribution's package whose file that was, where anybody asks.
+    pub(super) owner: Option<Owner>,
 }
 
 /// What was there after each layer.
 pub(super) struct History<'a> {
     layers: Vec<&'a LayerInventory>,
     read: &'a NeedFacts,
+    /// Whether anybody asks for packages that are gone.
+    hidden: bool,
     /// Files that detectors look at, by their real path; after the last layer, those of the image.
     pub(super) visible: BTreeMap<RawPath, Vec<Unit>>,
     packages: HashMap<Key<'a>, Run>,
@@ -83,10 +92,11 @@ pub(super) struct History<'a> {
 }
 
 impl<'a> History<'a> {
-    pub(super) fn new(layers: &[&'a LayerInventory], read: &'a NeedFacts) -> Self {
+    pub(super) fn new(layers: &[&'a LayerInventory], read: &'a NeedFacts, hidden: bool) -> Self {
         Self {
             layers: layers.to_vec(),
             read,
+            hidden,
             visible: BTreeMap::new(),
             packages: HashMap::new(),
             gone: BTreeMap::new(),
@@ -156,6 +166,7 @@ impl<'a> History<'a> {
                 after.extend(now.into_iter().map(|unit| (place.clone(), unit)));
             }
         }
+        let owners = self.owners_of(&before, &after, tree);
         for (place, unit) in &after {
             if self.facts(unit).is_none() {
                 self.needs.insert(unit.key(), unit.name.clone());
@@ -176,16 +187,66 @@ impl<'a> History<'a> {
                 run.get_mut().files -= 1;
                 if run.get().files == 0 {
                     let (key, run) = run.remove_entry();
-                    self.gone.insert(
-                        key,
-                        Gone {
-                            layer: run.since,
-                            place: place.clone(),
-                        },
-                    );
+                    let gone = Gone {
+                        layer: run.since,
+                        owner: owners
+                            .get(place)
+                            .filter(|_| !key.package.kind.is_os())
+                            .cloned(),
+                        place: place.clone(),
+                    };
+                    self.gone.insert(key, gone);
                 }
             }
         }
+    }
+
+    /// Packages of a distribution by the places of those files that a layer took away (`before`) or put
+    /// something else in the place of (`after`), as it was below that layer. The packages that are counted
+    /// are still those of that state.
+    ///
+    /// The tree is that after the layer: a folder's link that went with the files is not known any more.
+    fn owners_of(
+        &self,
+        before: &[(RawPath, Unit)],
+        after: &[(RawPath, Unit)],
+        tree: &mut Tree,
+    ) -> HashMap<RawPath, Owner> {
+        let proofs = before.iter().filter(|(_, unit)| unit.has_place());
+        let files: HashMap<&RawPath, Content> =
+            proofs.map(|(place, unit)| (place, unit.file)).collect();
+        if !self.hidden || files.is_empty() {
+            return HashMap::new();
+        }
+        let changed: HashSet<&RawPath> = after.iter().map(|(place, _)| place).collect();
+        let unchanged = self.visible.iter();
+        let unchanged = unchanged.filter(|(place, _)| !changed.contains(place));
+        let units = unchanged.flat_map(|(_, units)| units);
+        let units = units.chain(before.iter().map(|(_, unit)| unit));
+        let owned: Vec<&OwnedFiles> = units
+            .filter_map(|unit| match self.facts(unit)? {
+                Facts::Found(found) => Some(&found.owned),
+                _ => None,
+            })
+            .flatten()
+            .collect();
+        let mut packages: Vec<&Package> = self
+            .packages
+            .keys()
+            .filter(|key| key.place.is_none())
+            .map(|key| key.package)
+            .collect();
+        packages.sort_unstable();
+        let proofs = files.keys().copied().collect();
+        crate::ownership::owners(&proofs, &packages, &owned, |path| {
+            let mut place = RawPath::new(path);
+            if !files.contains_key(&place) {
+                let located = tree.locate(path, false).ok()?;
+                place = RawPath::new(&tree.place_path(&located));
+            }
+            let digests = self.digests(*files.get(&place)?);
+            Some((place, digests))
+        })
     }
 
     /// The packages that a file proves.
@@ -193,7 +254,7 @@ impl<'a> History<'a> {
         let Some(Facts::Found(found)) = self.facts(unit) else {
             return Vec::new();
         };
-        let place = matches!(unit.detector.class(), Class::Language | Class::Lock).then_some(place);
+        let place = unit.has_place().then_some(place);
         found
             .packages
             .iter()

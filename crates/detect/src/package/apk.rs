@@ -12,6 +12,7 @@ use super::{NAME, TEXT, VERSION, push, value};
 use crate::detector::{
     Candidate, Class, DetectFile, Detected, Detector, OwnedFile, OwnedFiles, Trigger,
 };
+use crate::path::LONGEST;
 use crate::{DetectError, RawPath};
 
 /// The detector.
@@ -23,7 +24,7 @@ impl Detector for Apk {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn class(&self) -> Class {
@@ -65,7 +66,7 @@ impl Detector for Apk {
                 continue;
             };
             let rest = line.bytes.get(2..).unwrap_or_default();
-            record.field(*letter, rest, line.number, line.cut, file);
+            record.field(*letter, rest, (line.number, line.cut), file, out)?;
         }
         any |= record.finish(out)?;
         if text && !any {
@@ -76,7 +77,6 @@ impl Detector for Apk {
 }
 
 /// One record, as far as it is of use.
-#[derive(Default)]
 struct Record {
     /// Line where it begins; 0 for none.
     start: u64,
@@ -84,46 +84,79 @@ struct Record {
     version: Option<String>,
     arch: Option<String>,
     origin: Option<String>,
-    folder: Vec<u8>,
+    /// The folder of the files that follow; `None` where no program could open it.
+    folder: Option<Vec<u8>>,
     /// The file before a checksum, if that file was kept.
     kept: bool,
     files: Vec<OwnedFile>,
     fault: Option<(u64, &'static str)>,
 }
 
+impl Default for Record {
+    fn default() -> Self {
+        Self {
+            start: 0,
+            name: None,
+            version: None,
+            arch: None,
+            origin: None,
+            folder: Some(Vec::new()),
+            kept: false,
+            files: Vec::new(),
+            fault: None,
+        }
+    }
+}
+
 impl Record {
-    fn field(&mut self, letter: u8, rest: &[u8], line: u64, cut: bool, file: &DetectFile<'_>) {
+    fn field(
+        &mut self,
+        letter: u8,
+        rest: &[u8],
+        (line, cut): (u64, bool),
+        file: &DetectFile<'_>,
+        out: &mut Detected,
+    ) -> Result<(), DetectError> {
         let (slot, most) = match letter {
             b'P' => (&mut self.name, NAME),
             b'V' => (&mut self.version, VERSION),
             b'A' => (&mut self.arch, NAME),
             b'o' => (&mut self.origin, NAME),
             b'F' => {
-                self.folder = rest.to_vec();
                 self.kept = false;
-                return;
+                self.folder = (rest.len() <= LONGEST && !cut).then(|| rest.to_vec());
+                if self.folder.is_none() {
+                    self.fault
+                        .get_or_insert((line, "a folder whose path is too long"));
+                }
+                return Ok(());
             }
             b'R' => {
-                let path = match self.folder.as_slice() {
+                self.kept = false;
+                let Some(folder) = &self.folder else {
+                    return Ok(());
+                };
+                if cut || folder.len() + rest.len() >= LONGEST {
+                    return Ok(());
+                }
+                let path = match folder.as_slice() {
                     [] => rest.to_vec(),
                     folder => [folder, b"/", rest].concat(),
                 };
-                self.kept = !cut && file.owns(&path);
-                if self.kept {
-                    self.files.push(OwnedFile {
-                        path: RawPath::new(&path),
-                        digest: None,
-                    });
+                if file.owns(&path) {
+                    let path = RawPath::new(&path);
+                    out.own(&mut self.files, OwnedFile { path, digest: None })?;
+                    self.kept = true;
                 }
-                return;
+                return Ok(());
             }
             b'Z' => {
                 if let Some(last) = self.files.last_mut().filter(|_| self.kept) {
                     last.digest = checksum(rest);
                 }
-                return;
+                return Ok(());
             }
-            _ => return,
+            _ => return Ok(()),
         };
         match value(rest, most).filter(|_| !cut) {
             Some("") => {}
@@ -133,6 +166,7 @@ impl Record {
                     .get_or_insert((line, "a value that is too long or no UTF-8"));
             }
         }
+        Ok(())
     }
 
     /// Ends the record; whether it was a package's.

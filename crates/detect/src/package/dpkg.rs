@@ -313,10 +313,8 @@ fn owned(
         };
         let path = path.strip_prefix(b"/").unwrap_or(path);
         if file.owns(path) {
-            files.push(OwnedFile {
-                path: crate::RawPath::new(path),
-                digest,
-            });
+            let path = crate::RawPath::new(path);
+            out.own(&mut files, OwnedFile { path, digest })?;
         }
     }
     if !files.is_empty() {

@@ -98,8 +98,7 @@ fn desc(file: &DetectFile<'_>, out: &mut Detected) -> Result<(), DetectError> {
             name,
             version: None,
         });
-    out.packages.push(package);
-    Ok(())
+    out.push(package)
 }
 
 fn files(folder: &[u8], file: &DetectFile<'_>, out: &mut Detected) -> Result<(), DetectError> {
@@ -116,10 +115,8 @@ fn files(folder: &[u8], file: &DetectFile<'_>, out: &mut Detected) -> Result<(),
             b"%FILES%" => in_files = true,
             [b'%', .., b'%'] => in_files = false,
             path if in_files && !path.ends_with(b"/") && file.owns(path) => {
-                files.push(OwnedFile {
-                    path: RawPath::new(path),
-                    digest: None,
-                });
+                let path = RawPath::new(path);
+                out.own(&mut files, OwnedFile { path, digest: None })?;
             }
             _ => {}
         }

@@ -83,8 +83,7 @@ impl Detector for Portage {
             Ok(slot) if is_slot(slot) => package.module = Some(slot.to_owned()),
             _ => out.bad_record(1, "no slot; statements about any slot are taken to hold"),
         }
-        out.packages.push(package);
-        Ok(())
+        out.push(package)
     }
 }
 
@@ -139,7 +138,7 @@ fn contents(package: String, file: &DetectFile<'_>, out: &mut Detected) -> Resul
             continue;
         };
         if file.owns(owned.path.bytes()) {
-            files.push(owned);
+            out.own(&mut files, owned)?;
         }
     }
     if !files.is_empty() {

@@ -16,7 +16,8 @@ use super::push;
 use crate::detector::{
     Candidate, Class, DetectFile, Detected, Detector, OwnedFile, OwnedFiles, Trigger,
 };
-use crate::rpmdb::{self, DigestAlgorithm, Header};
+use crate::path::LONGEST;
+use crate::rpmdb::{self, DigestAlgorithm, File, Header, HeaderError};
 use crate::{DetectError, RawPath};
 
 /// The detector.
@@ -30,7 +31,7 @@ impl Detector for Rpm {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn class(&self) -> Class {
@@ -100,24 +101,21 @@ fn package(
     if header.name == "gpg-pubkey" {
         return Ok(());
     }
+    if let Some(fault) = &header.fault {
+        let number = header.number;
+        let fault = fault.clone();
+        let error = HeaderError { number, fault };
+        out.warn(WarningKind::BadRecord, None, error.to_string());
+    }
     let version = evr(header);
     let mut package = Package::new(PackageKind::Rpm, &*header.name, &*version);
     package.arch = header.arch.as_deref().map(str::to_owned);
     package.vendor = header.vendor.as_deref().map(str::to_owned);
     package.module = header.modularity_label.as_deref().map(str::to_owned);
-    package.source = header
-        .source_rpm
-        .as_deref()
-        .and_then(source)
-        .map(|(name, version)| {
-            let same = version == format!("{}-{}", header.version, header.release);
-            SourcePackage {
-                name: name.to_owned(),
-                version: (!same).then(|| version.to_owned()),
-            }
-        })
-        .filter(|source| source.name != package.name || source.version.is_some());
-    let files = owned(header, file, out);
+    let own = format!("{}-{}", header.version, header.release);
+    let source = header.source_rpm.as_deref();
+    package.source = source.and_then(|source| source_of(&package.name, &own, source));
+    let files = owned(header, file, out)?;
     if !files.is_empty() {
         out.owned.push(OwnedFiles {
             package: package.name.clone(),
@@ -135,6 +133,17 @@ fn evr(header: &Header<'_>) -> String {
     }
 }
 
+/// The source package of a package of this name and `version-release`, by the file name of its source
+/// RPM; `None` where it is called like the package.
+pub(super) fn source_of(name: &str, own: &str, source_rpm: &str) -> Option<SourcePackage> {
+    let (source, version) = source(source_rpm)?;
+    let version = (version != own).then(|| version.to_owned());
+    (source != name || version.is_some()).then(|| SourcePackage {
+        name: source.to_owned(),
+        version,
+    })
+}
+
 /// Name, and version with release, of `name-version-release.src.rpm`.
 fn source(file: &str) -> Option<(&str, &str)> {
     let stem = file.strip_suffix(".rpm")?;
@@ -148,15 +157,20 @@ fn source(file: &str) -> Option<(&str, &str)> {
 }
 
 /// Files that other detectors look at.
-fn owned(header: &Header<'_>, file: &DetectFile<'_>, out: &mut Detected) -> Vec<OwnedFile> {
+fn owned(
+    header: &Header<'_>,
+    file: &DetectFile<'_>,
+    out: &mut Detected,
+) -> Result<Vec<OwnedFile>, DetectError> {
+    let mut owned = Vec::new();
     if !crate::dispatch::dispatch().has_languages() {
-        return Vec::new();
+        return Ok(owned);
     }
     let files = match header.files() {
         Ok(files) => files,
         Err(error) => {
             out.warn(WarningKind::BadRecord, None, error.to_string());
-            return Vec::new();
+            return Ok(owned);
         }
     };
     let algorithm = match files.algorithm() {
@@ -165,21 +179,22 @@ fn owned(header: &Header<'_>, file: &DetectFile<'_>, out: &mut Detected) -> Vec<
         DigestAlgorithm::Sha256 => Some("sha256"),
         _ => None,
     };
-    files
-        .filter(|one| !one.is_ghost())
-        .filter_map(|one| {
-            let path = one.path();
-            let path = path.strip_prefix(b"/").unwrap_or(&path);
-            let digest = algorithm
-                .zip(
-                    one.digest
-                        .and_then(|digest| std::str::from_utf8(digest).ok()),
-                )
-                .map(|(algorithm, digest)| format!("{algorithm}:{digest}"));
-            file.owns(path).then(|| OwnedFile {
-                path: RawPath::new(path),
-                digest,
-            })
-        })
-        .collect()
+    let is_open_to_programs = |one: &File<'_>| one.directory.len() + one.name.len() <= LONGEST;
+    let files = files.filter(|one| !one.is_ghost());
+    // Each path is put together anew: a long folder may be that of a million names.
+    for one in files.filter(is_open_to_programs) {
+        let path = one.path();
+        let path = path.strip_prefix(b"/").unwrap_or(&path);
+        if !file.owns(path) {
+            continue;
+        }
+        let digest = one
+            .digest
+            .and_then(|digest| std::str::from_utf8(digest).ok());
+        let digest = algorithm.zip(digest);
+        let digest = digest.map(|(algorithm, digest)| format!("{algorithm}:{digest}"));
+        let path = RawPath::new(path);
+        out.own(&mut owned, OwnedFile { path, digest })?;
+    }
+    Ok(owned)
 }

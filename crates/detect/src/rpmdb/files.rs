@@ -3,8 +3,7 @@
 //! A path is a directory and a name: `BASENAMES` and `DIRINDEXES` run in parallel, an index picks
 //! from `DIRNAMES`, which end in `/`. Packages built by rpm 3 have whole paths in `OLDFILENAMES`.
 //! Digests are hexadecimal, MD5 where no algorithm is named, and empty for what is no regular file.
-//! A ghost belongs to the package without being installed by it; a file may also be left out on
-//! installation (documentation, other languages), which its state tells.
+//! A ghost belongs to the package without being installed by it.
 //!
 //! Directory and name stay apart, as a hostile header could pair one long directory with a million
 //! names: whoever joins them pays for it.
@@ -13,8 +12,6 @@ use super::HeaderFault;
 use super::header::{Strings, Tags};
 
 const OLD_FILE_NAMES: u32 = 1027;
-const FILE_STATES: u32 = 1029;
-const FILE_MODES: u32 = 1030;
 const FILE_DIGESTS: u32 = 1035;
 const FILE_FLAGS: u32 = 1037;
 const DIR_INDEXES: u32 = 1116;
@@ -53,12 +50,8 @@ pub struct File<'a> {
     pub name: &'a [u8],
     /// Digest in hexadecimal; `None` for what is no regular file.
     pub digest: Option<&'a [u8]>,
-    /// Type and permission bits of `st_mode`.
-    pub mode: Option<u16>,
     /// rpm's `RPMFILE_*` bits.
     pub flags: u32,
-    /// rpm's `RPMFILE_STATE_*`, if the database says.
-    pub state: Option<i8>,
 }
 
 impl File<'_> {
@@ -74,15 +67,6 @@ impl File<'_> {
         const GHOST: u32 = 1 << 6;
         self.flags & GHOST != 0
     }
-
-    /// Whether installation left this file out or another package's file replaced it.
-    #[must_use]
-    pub fn is_absent(&self) -> bool {
-        const NORMAL: i8 = 0;
-        const NET_SHARED: i8 = 3;
-        self.state
-            .is_some_and(|state| state != NORMAL && state != NET_SHARED)
-    }
 }
 
 /// The files of a package.
@@ -92,9 +76,7 @@ pub struct Files<'a> {
     directories: Vec<&'a [u8]>,
     directory_of: &'a [[u8; 4]],
     digests: Option<Strings<'a>>,
-    modes: &'a [[u8; 2]],
     flags: &'a [[u8; 4]],
-    states: &'a [u8],
     at: usize,
     algorithm: DigestAlgorithm,
 }
@@ -124,14 +106,12 @@ impl<'a> Iterator for Files<'a> {
             directory: directory.copied().unwrap_or_default(),
             name,
             digest: digest.filter(|digest| !digest.is_empty()),
-            mode: self.modes.get(at).copied().map(u16::from_be_bytes),
             flags: self
                 .flags
                 .get(at)
                 .copied()
                 .map(u32::from_be_bytes)
                 .unwrap_or_default(),
-            state: self.states.get(at).map(|state| state.cast_signed()),
         })
     }
 }
@@ -148,9 +128,7 @@ impl<'a> FileTags<'a> {
             directories: Vec::new(),
             directory_of: &[],
             digests: None,
-            modes: &[],
             flags: &[],
-            states: &[],
             at: 0,
             algorithm: algorithm(tags.number(FILE_DIGEST_ALGORITHM)?),
         };
@@ -181,14 +159,8 @@ impl<'a> FileTags<'a> {
             same_count(FILE_DIGESTS, found, expected)?;
             list.digests = Some(digests);
         }
-        if let Some(modes) = tags.short_numbers(FILE_MODES)? {
-            list.modes = parallel(FILE_MODES, Some(modes), expected)?;
-        }
         if let Some(flags) = tags.numbers(FILE_FLAGS)? {
             list.flags = parallel(FILE_FLAGS, Some(flags), expected)?;
-        }
-        if let Some(states) = tags.bytes(FILE_STATES)? {
-            list.states = parallel(FILE_STATES, Some(states), expected)?;
         }
         Ok(list)
     }

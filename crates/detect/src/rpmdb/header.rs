@@ -24,17 +24,13 @@ const NAME: u32 = 1000;
 const VERSION: u32 = 1001;
 const RELEASE: u32 = 1002;
 const EPOCH: u32 = 1003;
-const INSTALL_TIME: u32 = 1008;
 const VENDOR: u32 = 1011;
-const LICENSE: u32 = 1014;
 const ARCH: u32 = 1022;
 const SOURCE_RPM: u32 = 1044;
 const MODULARITY_LABEL: u32 = 5096;
 
-const INT16: u32 = 3;
 const INT32: u32 = 4;
 const STRING: u32 = 6;
-const BIN: u32 = 7;
 const STRING_ARRAY: u32 = 8;
 const I18N_STRING: u32 = 9;
 
@@ -59,10 +55,9 @@ pub struct Header<'a> {
     pub modularity_label: Option<Cow<'a, str>>,
     /// Who built the package.
     pub vendor: Option<Cow<'a, str>>,
-    /// Licence, as the package writes it.
-    pub license: Option<Cow<'a, str>>,
-    /// When the package was installed, in seconds since 1970.
-    pub install_time: Option<u32>,
+    /// The first of the four before that cannot be read, and so is absent: the package is there all the
+    /// same.
+    pub fault: Option<HeaderFault>,
     tags: Tags<'a>,
     limits: Limits,
 }
@@ -71,8 +66,8 @@ impl<'a> Header<'a> {
     /// Reads a header blob; `number` is what the database calls it.
     ///
     /// # Errors
-    /// [`HeaderError`] if the blob is no header, or one of the tags above is malformed, or name,
-    /// version or release is missing.
+    /// [`HeaderError`] if the blob is no header, or name, epoch, version or release is malformed, or
+    /// missing where every package has it.
     pub fn parse(number: i64, blob: &'a [u8], limits: &Limits) -> Result<Self, HeaderError> {
         Self::read(number, blob, limits).map_err(|fault| HeaderError { number, fault })
     }
@@ -80,18 +75,27 @@ impl<'a> Header<'a> {
     fn read(number: i64, blob: &'a [u8], limits: &Limits) -> Result<Self, HeaderFault> {
         let tags = Tags::of(blob)?;
         let needed = |tag| tags.text(tag)?.ok_or(HeaderFault::MissingTag { tag });
+        let mut fault = None;
+        let mut known = |tag| {
+            let text = tags.text(tag);
+            text.unwrap_or_else(|bad| {
+                fault.get_or_insert(bad);
+                None
+            })
+        };
+        let (arch, source_rpm) = (known(ARCH), known(SOURCE_RPM));
+        let (modularity_label, vendor) = (known(MODULARITY_LABEL), known(VENDOR));
         Ok(Self {
             number,
             name: needed(NAME)?,
             epoch: tags.number(EPOCH)?,
             version: needed(VERSION)?,
             release: needed(RELEASE)?,
-            arch: tags.text(ARCH)?,
-            source_rpm: tags.text(SOURCE_RPM)?,
-            modularity_label: tags.text(MODULARITY_LABEL)?,
-            vendor: tags.text(VENDOR)?,
-            license: tags.text(LICENSE)?,
-            install_time: tags.number(INSTALL_TIME)?,
+            arch,
+            source_rpm,
+            modularity_label,
+            vendor,
+            fault,
             tags,
             limits: *limits,
         })
@@ -108,12 +112,6 @@ impl<'a> Header<'a> {
                 number: self.number,
                 fault,
             })
-    }
-
-    /// Id of the OpenPGP key that signed the package, as its signature claims; nothing is verified.
-    #[must_use]
-    pub fn key_id(&self) -> Option<[u8; 8]> {
-        super::signature::key_id(self.tags)
     }
 }
 
@@ -261,38 +259,12 @@ impl<'a> Tags<'a> {
 
     /// The big-endian numbers of a 32-bit tag.
     pub(super) fn numbers(&self, tag: u32) -> Result<Option<&'a [[u8; 4]]>, HeaderFault> {
-        self.integers(tag, INT32)
-    }
-
-    /// The big-endian numbers of a 16-bit tag.
-    pub(super) fn short_numbers(&self, tag: u32) -> Result<Option<&'a [[u8; 2]]>, HeaderFault> {
-        self.integers(tag, INT16)
-    }
-
-    fn integers<const N: usize>(
-        &self,
-        tag: u32,
-        kind: u32,
-    ) -> Result<Option<&'a [[u8; N]]>, HeaderFault> {
         let Some(entry) = self.entry(tag)? else {
             return Ok(None);
         };
         let numbers = entry.data.as_chunks().0.get(..entry.count);
         match numbers {
-            Some(numbers) if entry.kind == kind => Ok(Some(numbers)),
-            _ => Err(HeaderFault::BadTag { tag }),
-        }
-    }
-
-    /// The bytes of a tag of single bytes, whatever it calls them.
-    pub(super) fn bytes(&self, tag: u32) -> Result<Option<&'a [u8]>, HeaderFault> {
-        const CHAR: u32 = 1;
-        const INT8: u32 = 2;
-        let Some(entry) = self.entry(tag)? else {
-            return Ok(None);
-        };
-        match entry.data.get(..entry.count) {
-            Some(bytes) if matches!(entry.kind, CHAR | INT8 | BIN) => Ok(Some(bytes)),
+            Some(numbers) if entry.kind == INT32 => Ok(Some(numbers)),
             _ => Err(HeaderFault::BadTag { tag }),
         }
     }

@@ -230,7 +230,7 @@ fn loops_end_and_are_said() {
     assert_eq!(packages(&inventory), [""; 0]);
     assert_eq!(
         warnings(&inventory).into_iter().collect::<Vec<_>>(),
-        [("BadLink".into(), 3)]
+        [("BadLink".into(), 3), ("NoDatabase".into(), 1)]
     );
 }
 
@@ -248,6 +248,28 @@ fn a_database_that_is_seen_must_be_readable() {
     let layers = [vec![good(), junk()], vec![Op::White("var/lib/rpm")]];
     assert_eq!(shown(&layers), ["a 1 @0"]);
     assert!(inventory(&[vec![file(STATUS, [0xff; 300])]]).is_err());
+}
+
+#[test]
+fn without_a_database_nobody_knows_the_packages() {
+    const LIST: &str = "var/lib/dpkg/info/a.list";
+    let release = || file("etc/os-release", DEBIAN);
+    let is_said = |layers: &[Vec<Op>]| {
+        let inventory = inventory(layers).unwrap();
+        warnings(&inventory).contains_key("NoDatabase")
+    };
+    assert!(is_said(&[vec![release()]]));
+    // What a package owns is not which package it is.
+    assert!(is_said(&[vec![release(), file(LIST, "/usr/bin/a\n")]]));
+    let there = vec![release(), file(STATUS, status(&["a 1"]))];
+    assert!(!is_said(std::slice::from_ref(&there)));
+    assert!(is_said(&[there, vec![Op::White("var/lib/dpkg")]]));
+    // An empty database is one, and so are a package's own record and a list.
+    assert!(!is_said(&[vec![release(), file(STATUS, "")]]));
+    let record = file("var/lib/dpkg/status.d/a", status(&["a 1"]));
+    assert!(!is_said(&[vec![release(), record]]));
+    // No distribution, nothing to know.
+    assert!(!is_said(&[vec![file("app", "x")]]));
 }
 
 #[test]

@@ -152,6 +152,75 @@ fn apk_pacman_and_portage_own_too() {
     assert_eq!(owned(&[gentoo(MD5), removed]), ["urllib3"]);
 }
 
+#[test]
+fn a_package_that_is_gone_had_its_owner() {
+    let options = DetectOptions {
+        hidden: true,
+        ..DetectOptions::default()
+    };
+    let gone = |layers: &[Vec<Op>]| -> Vec<String> {
+        let inventory = inventory_with(layers, &options).unwrap();
+        let hidden = inventory.packages.iter().filter(|entry| entry.hidden);
+        let hidden = hidden.filter(|entry| !entry.package.kind.is_os());
+        hidden
+            .map(|entry| match &entry.owner {
+                Some(owner) => format!("{} of {}", entry.package.name, owner.version),
+                None => entry.package.name.clone(),
+            })
+            .collect()
+    };
+    let lists = [
+        (LIST, format!("/{PROOF}\n")),
+        (SUMS, format!("{MD5}  {PROOF}\n")),
+    ];
+    let below = debian(&lists);
+    let removed = vec![
+        file(DPKG, status(&["other 1"])),
+        Op::White(LIST),
+        Op::White(SUMS),
+        Op::White("usr/lib/python3"),
+    ];
+    let owned = ["urllib3 of 1.26.12-1"];
+    assert_eq!(gone(&[below.clone(), removed]), owned);
+    // The database is the same layer's, and says something of the newer version.
+    let upgraded = vec![
+        file(DPKG, status(&["python3-urllib3 2.0.1-1"])),
+        file(PROOF, METADATA.replace("1.26.12", "2.0.1")),
+        file(SUMS, format!("{}  {PROOF}\n", "0".repeat(32))),
+    ];
+    assert_eq!(gone(&[below.clone(), upgraded]), owned);
+    // A recorded path leads through a link of the layer below.
+    let linked = [(
+        SUMS,
+        format!("{MD5}  {}\n", PROOF.replace("usr/lib/", "lib/")),
+    )];
+    let linked = [vec![Op::Link("lib", "usr/lib")], debian(&linked)].concat();
+    assert_eq!(gone(&[linked, vec![Op::White(PROOF)]]), owned);
+    // What was replaced before it went belonged to nobody.
+    let replaced = vec![file(PROOF, METADATA.replace("1.26.12", "2.0.1"))];
+    let layers = [below, replaced, vec![Op::White(PROOF)]];
+    assert_eq!(gone(&layers), [owned[0], "urllib3"]);
+}
+
+#[test]
+fn many_lists_of_one_name_take_time_in_line_with_their_number() {
+    let mut installed = String::new();
+    for number in 0..40_000 {
+        installed.push_str(&format!(
+            "P:a\nV:{number}\nA:{number:06}\nF:usr/share\nR:x.jar\n\n"
+        ));
+    }
+    let folder = PROOF.strip_suffix("/METADATA").unwrap();
+    installed.push_str(&format!(
+        "P:a\nV:2\nA:last\nF:{folder}\nR:METADATA\nZ:{SHA1}\n\n"
+    ));
+    let layer = vec![
+        file("lib/apk/db/installed", installed),
+        file(PROOF, METADATA),
+    ];
+    assert_eq!(owned(&[layer]), ["urllib3 of a 2"]);
+}
+
 const SHA1: &str = "Q1PGffIQUyFO2hALYWwcpdZl3USCw=";
 
 #[test]

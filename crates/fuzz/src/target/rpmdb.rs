@@ -17,10 +17,9 @@ fn look(header: &Header<'_>) {
     if let Ok(files) = header.files() {
         let _ = files.algorithm();
         for file in files.take(10_000) {
-            let _ = (file.path(), file.is_ghost(), file.is_absent());
+            let _ = (file.path(), file.is_ghost());
         }
     }
-    let _ = header.key_id();
 }
 
 /// Reads a database.

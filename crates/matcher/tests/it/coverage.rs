@@ -1,7 +1,9 @@
 //! Which data answered, or that none did.
 
 use pellucid_matcher::{Source, Sources, find};
-use pellucid_model::{Distribution, Namespace, Owner, Package, PackageEntry, PackageKind};
+use pellucid_model::{
+    Distribution, Namespace, Owner, Package, PackageEntry, PackageKind, Warning, WarningKind,
+};
 use pellucid_version::Range;
 
 use crate::fixture::{OPTIONS, advisory, affected, deb, entry, inventory, snapshot, sources};
@@ -134,6 +136,46 @@ fn every_namespace_is_covered_or_said_not_to_be() {
     assert_eq!(matched.findings.len(), 3);
 }
 
+fn distribution(namespace: &str) -> Distribution {
+    let namespace = Namespace::from(namespace);
+    Distribution {
+        id: namespace.distribution().to_owned(),
+        namespace,
+        version_id: None,
+        codename: None,
+        pretty_name: None,
+        id_like: Vec::new(),
+        cpe: None,
+        path: "etc/os-release".to_owned(),
+        layer: 0,
+    }
+}
+
+#[test]
+fn a_distribution_without_a_database_is_not_covered() {
+    let snapshot = snapshot(
+        "debian",
+        &[advisory("CVE-1", vec![affected("a", Range::all())])],
+    );
+    let sources = sources(&[snapshot]);
+    let mut inventory = inventory(vec![in_namespace(Some("debian:12"))]);
+    // What another file names, and the image has nothing of, is no line.
+    inventory.distributions = vec![distribution("debian:12"), distribution("ubuntu:24.04")];
+    let covered = find(&inventory, &sources, &OPTIONS).unwrap().coverage;
+    assert_eq!(covered.len(), 1);
+    assert!(covered[0].is_covered());
+    let kind = WarningKind::NoDatabase;
+    inventory
+        .warnings
+        .push(Warning::of_file(kind, "etc/os-release", None, "none"));
+    let matched = find(&inventory, &sources, &OPTIONS).unwrap();
+    let note = matched.coverage[0].note.as_deref();
+    assert_eq!(note, Some("no package database in the image"));
+    assert!(!matched.coverage[0].is_covered());
+    // What something else proves is matched all the same.
+    assert_eq!(matched.findings.len(), 1);
+}
+
 #[test]
 fn a_distribution_without_packages_and_owned_packages_without_data_are_named() {
     let mut inventory = inventory(vec![PackageEntry {
@@ -145,17 +187,7 @@ fn a_distribution_without_packages_and_owned_packages_without_data_are_named() {
         }),
         ..entry(deb("a", "1"))
     }]);
-    inventory.distributions.push(Distribution {
-        namespace: Namespace::from("debian:12"),
-        id: "debian".to_owned(),
-        version_id: None,
-        codename: None,
-        pretty_name: None,
-        id_like: Vec::new(),
-        cpe: None,
-        path: "etc/os-release".to_owned(),
-        layer: 0,
-    });
+    inventory.distributions = vec![distribution("debian:12")];
     let matched = find(&inventory, &Sources::new(), &OPTIONS).unwrap();
     let told: Vec<_> = matched
         .coverage

@@ -62,7 +62,8 @@ fn head(text: &mut String, assessment: &Assessment) {
         let name = short(verdict::name(covered));
         if !covered.is_covered() {
             text.push_str(&format!(
-                "> **No answer for {name}: no advisory data.**\n\n"
+                "> **No answer for {name}: {}.**\n\n",
+                covered.gap()
             ));
         }
         if let Some(end) = covered.end_of_life.as_ref().filter(|end| end.past) {

@@ -7,7 +7,7 @@ import struct
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-EPOCH, VENDOR, ARCH, SOURCE, MODULE = 1003, 1011, 1022, 1044, 5096
+EPOCH, VENDOR, LICENSE, ARCH, SOURCE, MODULE = 1003, 1011, 1014, 1022, 1044, 5096
 
 
 def header(name, version, release, **tags):
@@ -55,6 +55,8 @@ ROWS = [
 write("sqlite", ROWS)
 write("malformed", [b"\0\0\0\1", ROWS[0], struct.pack(">II", 0xFFFFFFFF, 0xFFFFFFFF)])
 write("log", ROWS[:1], ROWS[1:3])
+# A vendor that is no text, and a licence that nobody reads.
+write("odd_tags", [header("bash", "5.1.8", "6.el9", **{f"t{VENDOR}": 7, f"t{LICENSE}": 7}), ROWS[1]])
 os.makedirs(os.path.join(HERE, "junk/root/usr/lib/sysimage/rpm"), exist_ok=True)
 with open(os.path.join(HERE, "junk/root/usr/lib/sysimage/rpm/Packages.db"), "wb") as file:
     file.write(b"no database" * 100)

@@ -54,14 +54,6 @@ impl Blob {
         self.tag(tag, 4, numbers.len(), &bytes)
     }
 
-    pub(crate) fn shorts(self, tag: u32, numbers: &[u16]) -> Self {
-        let bytes: Vec<u8> = numbers
-            .iter()
-            .flat_map(|number| number.to_be_bytes())
-            .collect();
-        self.tag(tag, 3, numbers.len(), &bytes)
-    }
-
     /// A tag nobody reads, to make the header `bytes` longer.
     pub(crate) fn padded(self, bytes: usize) -> Self {
         self.tag(1005, 7, bytes, &vec![b'x'; bytes])

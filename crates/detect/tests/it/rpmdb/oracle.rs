@@ -13,7 +13,7 @@ for n in $(seq 1 300); do echo $n > %{buildroot}/usr/share/acme/$n; done\n\
 touch %{buildroot}/etc/ghost\n%files\n/usr/share/acme\n%ghost /etc/ghost\n%files -n tiny\n";
 
 const QUERY: &str = "%{NAME}|%{EPOCH}|%{VERSION}|%{RELEASE}|%{ARCH}|%{SOURCERPM}|%{VENDOR}|\
-%{MODULARITYLABEL}|%{INSTALLTIME}\\n[file %{FILENAMES} %{FILEDIGESTS} %{FILEMODES:octal} %{FILEFLAGS}\\n]";
+%{MODULARITYLABEL}\\n[file %{FILENAMES} %{FILEDIGESTS} %{FILEFLAGS}\\n]";
 
 /// Standard output, or `None` if the program is not there or fails.
 fn output(program: &str, args: &[&str]) -> Option<String> {
@@ -32,7 +32,7 @@ fn listing(database: &[u8]) -> Vec<String> {
         let or_none = |text: Option<&str>| text.unwrap_or("(none)").to_owned();
         let number = |number: Option<u32>| number.map_or("(none)".to_owned(), |n| n.to_string());
         lines.push(format!(
-            "{}|{}|{}|{}|{}|{}|{}|{}|{}",
+            "{}|{}|{}|{}|{}|{}|{}|{}",
             header.name,
             number(header.epoch),
             header.version,
@@ -41,16 +41,11 @@ fn listing(database: &[u8]) -> Vec<String> {
             or_none(header.source_rpm.as_deref()),
             or_none(header.vendor.as_deref()),
             or_none(header.modularity_label.as_deref()),
-            number(header.install_time),
         ));
         for file in header.files().unwrap() {
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
             let (path, digest) = (text(&file.path()), text(file.digest.unwrap_or_default()));
-            lines.push(format!(
-                "file {path} {digest} {:o} {}",
-                file.mode.unwrap(),
-                file.flags
-            ));
+            lines.push(format!("file {path} {digest} {}", file.flags));
         }
     })
     .unwrap();

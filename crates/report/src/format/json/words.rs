@@ -86,6 +86,7 @@ impl Words for WarningKind {
         (Self::BadRecord, "bad-record"),
         (Self::TooLarge, "too-large"),
         (Self::BadLink, "bad-link"),
+        (Self::NoDatabase, "no-database"),
         (Self::Conflict, "conflict"),
         (Self::BadVersion, "bad-version"),
         (Self::DetectorFailed, "detector-failed"),
