@@ -70,10 +70,10 @@ pub(crate) fn subjects(package: &Package) -> [Subject<'_>; 2] {
     })
 }
 
-/// The source's version. That of a source RPM is without epoch, as its file's name has none and as feeds
-/// state versions of source RPMs: upstreams leave the epoch off or get it wrong, and packages may have
-/// another than their source.
-fn source_version(package: &Package) -> &str {
+/// The source's version, as statements about sources are compared with it. That of a source RPM is without epoch,
+/// as its file's name has none and as feeds state versions of source RPMs: upstreams leave the epoch off or
+/// get it wrong, and packages may have another than their source.
+pub fn source_version(package: &Package) -> &str {
     let version = package.source_version();
     match version.split_once(':') {
         Some((_, rest)) if package.kind == PackageKind::Rpm => rest,

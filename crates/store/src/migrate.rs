@@ -39,6 +39,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "introduced_pending",
         include_str!("../migrations/0006_introduced_pending.sql"),
     ),
+    (
+        7,
+        "made_over",
+        include_str!("../migrations/0007_made_over.sql"),
+    ),
 ];
 
 /// Made by whoever comes first; the loser of a race is told that it exists.

@@ -35,8 +35,39 @@ pub struct StoredVulnerability {
     pub vulnerability: Vulnerability,
     /// Meaning of the feed's record that it stood in for when it was written.
     pub feed_meaning: Option<String>,
+    /// Fixes of that record: those that differ are a caller's. `None` where there was none, and for what was
+    /// written before they were kept.
+    pub feed_fixes: Option<Vec<Fix>>,
     /// When it was written, in seconds since 1970.
     pub created_at: i64,
+}
+
+impl StoredVulnerability {
+    /// It beside what the feeds say under its name now: fixes that no caller touched are theirs, and so is
+    /// [`Vulnerability::detail`]. Where they say nothing any more it is as it was written.
+    #[must_use]
+    pub fn beside(&self, feed: Option<&Vulnerability>) -> Vulnerability {
+        let own = &self.vulnerability;
+        let Some(feed) = feed else {
+            return own.clone();
+        };
+        let of = |fixes: &[Fix], name: &str| {
+            let mut fixes = fixes.iter();
+            let fix = fixes.find(|fix| fix.feature == name);
+            fix.map(|fix| fix.version.clone())
+        };
+        let before = self.feed_fixes.as_deref().unwrap_or(&feed.fixed_in);
+        let is_touched = |fix: &&Fix| of(&own.fixed_in, &fix.feature) != of(before, &fix.feature);
+        let touched = own.fixed_in.iter().filter(is_touched);
+        let rest = feed.fixed_in.iter().filter(|fix| !is_touched(fix));
+        let mut fixed_in: Vec<Fix> = touched.chain(rest).cloned().collect();
+        fixed_in.sort_unstable();
+        Vulnerability {
+            fixed_in,
+            detail: feed.detail.clone(),
+            ..own.clone()
+        }
+    }
 }
 
 /// What a feed says under the name of a vulnerability that is being edited.
@@ -146,7 +177,7 @@ impl Store {
             .query_long(&VULNERABILITY_HISTORY, values)
             .await?;
         rows.into_iter()
-            .map(|mut row| Ok((read(&mut row)?, row.opt_int(11)?)))
+            .map(|mut row| Ok((read(&mut row)?, row.opt_int(12)?)))
             .collect()
     }
 
@@ -264,20 +295,25 @@ async fn apply(
         &namespace.version_format,
         name,
     );
-    let Some(new) = new else {
+    let Some(mut new) = new else {
         return Ok(End::Discard(Edited::Unknown));
     };
+    new.detail = feed.and_then(|feed| feed.vulnerability.detail.clone());
     if old.as_ref().is_some_and(|old| same(old, &new)) {
         return Ok(End::Discard(Edited::Unchanged));
     }
     let namespace = number(tx, namespace).await?;
-    if let Some(live) = live {
+    if let Some(live) = &live {
         tx.query(&VULNERABILITY_END, &[Value::from(live.id.0)])
             .await?;
     }
-    let fixes = serde_json::to_string(&new.fixed_in).map_err(|_| StoreError::Damaged {
-        what: "list of fixes",
-    })?;
+    let fixes = encoded(&new.fixed_in)?;
+    let feed_fixes = match feed {
+        Some(feed) => Some(feed.vulnerability.fixed_in.clone()),
+        // They may speak of it again.
+        None => live.and_then(|live| live.feed_fixes),
+    };
+    let feed_fixes = feed_fixes.as_deref().map(encoded).transpose()?;
     let values = [
         Value::from(namespace),
         Value::from(name),
@@ -287,6 +323,7 @@ async fn apply(
         Value::from(new.metadata.as_deref()),
         Value::from(fixes),
         Value::from(feed.map(|feed| feed.meaning.as_str())),
+        Value::from(feed_fixes),
     ];
     let row = tx.one(&VULNERABILITY_INSERT, &values).await?;
     let id = VulnerabilityId(
@@ -360,6 +397,12 @@ async fn change(tx: &mut Tx) -> Result<(), StoreError> {
     Ok(())
 }
 
+fn encoded(fixes: &[Fix]) -> Result<String, StoreError> {
+    serde_json::to_string(fixes).map_err(|_| StoreError::Damaged {
+        what: "list of fixes",
+    })
+}
+
 /// The live row, and what a caller sees under this name: that row, else the feed's record.
 async fn standing(
     tx: &mut Tx,
@@ -370,7 +413,7 @@ async fn standing(
     let key = [Value::from(namespace), Value::from(name)];
     if let Some(mut row) = tx.one(&VULNERABILITY_LIVE, &key).await? {
         let live = read(&mut row)?;
-        let vulnerability = live.vulnerability.clone();
+        let vulnerability = live.beside(feed.map(|feed| &feed.vulnerability));
         return Ok((Some(live), Some(vulnerability)));
     }
     let Some(feed) = feed else {
@@ -396,10 +439,12 @@ fn read(row: &mut Row) -> Result<StoredVulnerability, StoreError> {
         .text(6)?
         .parse()
         .map_err(|_| StoreError::Damaged { what: "severity" })?;
-    let fixed_in: Vec<Fix> =
-        serde_json::from_str(&row.text(8)?).map_err(|_| StoreError::Damaged {
+    let fixes = |text: &str| -> Result<Vec<Fix>, StoreError> {
+        serde_json::from_str(text).map_err(|_| StoreError::Damaged {
             what: "list of fixes",
-        })?;
+        })
+    };
+    let fixed_in = fixes(&row.text(8)?)?;
     Ok(StoredVulnerability {
         id: VulnerabilityId(row.int(0)?),
         vulnerability: Vulnerability {
@@ -415,5 +460,6 @@ fn read(row: &mut Row) -> Result<StoredVulnerability, StoreError> {
         },
         feed_meaning: row.opt_text(9)?,
         created_at: row.int(10)?,
+        feed_fixes: row.opt_text(11)?.as_deref().map(fixes).transpose()?,
     })
 }

@@ -8,13 +8,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use pellucid_matcher::{MatchError, MatchOptions, find};
-use pellucid_model::{Affected, FixState, Namespace, PackageKind, Severity};
+use pellucid_model::{FixState, Namespace, PackageKind, Severity};
 use pellucid_snapshot::{Snapshot, SnapshotError, diff};
 use pellucid_store::{Feature, NewNotification, Repositories, Store, StoreError, Vulnerability};
 
+use super::found::{FindError, Found};
 use super::written::{Index, Written};
-use super::{feed, inventory};
+use super::{feed, found};
 use crate::snapshots::View;
 
 /// Packages whose features are matched at a time.
@@ -27,8 +27,8 @@ pub(crate) enum ChangesError {
     Store(#[from] StoreError),
     #[error("a snapshot cannot be read")]
     Snapshot(#[from] SnapshotError),
-    #[error("the packages cannot be matched")]
-    Match(#[from] MatchError),
+    #[error("what is found in the packages cannot be told")]
+    Find(#[from] FindError),
     #[error("the comparison was given up")]
     Stopped,
 }
@@ -109,11 +109,6 @@ pub(crate) async fn installed(
         .collect())
 }
 
-/// The statements of the feed's advisory behind a notification; `None` where a caller wrote it.
-pub(crate) fn said(vulnerability: &Vulnerability) -> Option<Vec<Affected>> {
-    serde_json::from_str(vulnerability.detail.as_deref()?).ok()
-}
-
 /// Packages of which another thing is said, by namespace.
 fn packages(
     old: Arc<Snapshot>,
@@ -140,7 +135,7 @@ fn packages(
 }
 
 /// What an answer says of a vulnerability in a package, without words.
-type Said = (Severity, Option<String>, FixState);
+type Said = (Severity, Option<String>, Option<FixState>);
 
 /// Ids of the vulnerabilities that are found differently. Blocks.
 fn differing(
@@ -148,7 +143,7 @@ fn differing(
     before: &View,
     after: &View,
     written: &Index,
-) -> Result<BTreeSet<String>, ChangesError> {
+) -> Result<BTreeSet<String>, FindError> {
     // Layers whose packages came from other repositories are matched with other statements.
     let mut sets: BTreeMap<Option<&Repositories>, Vec<&Arc<Feature>>> = BTreeMap::new();
     for feature in features {
@@ -171,50 +166,21 @@ fn findings(
     features: &[&Arc<Feature>],
     view: &View,
     written: &Index,
-) -> Result<BTreeMap<(usize, String), Said>, ChangesError> {
-    let inventory = inventory::of(features.iter().map(|feature| &***feature));
-    let namespaces: BTreeSet<&Namespace> = inventory
-        .packages
-        .iter()
-        .filter_map(|entry| entry.namespace.as_ref())
-        .collect();
-    let sources = view.sources(namespaces.into_iter());
-    let options = MatchOptions {
-        hidden: false,
-        undetermined: false,
-        today: 0,
-    };
-    let mut found = BTreeMap::new();
-    for finding in find(&inventory, &sources, &options)?.findings {
-        let Some(feature) = features.get(finding.package) else {
-            continue;
-        };
-        if is_told_by_callers(view, written, &feature.namespace.name, &finding.id)? {
-            continue;
+) -> Result<BTreeMap<(usize, String), Said>, FindError> {
+    let features: Vec<&Feature> = features.iter().map(|feature| &***feature).collect();
+    let found = found::vulnerabilities(&features, view, written)?.into_iter();
+    let said = found.map(|(place, found)| match found {
+        Found::Feed(finding, words) => {
+            let severity = words.map_or(finding.severity, |words| words.severity);
+            let said = (severity, finding.fixed_version, Some(finding.fix_state));
+            ((place, finding.id), said)
         }
-        found.insert(
-            (finding.package, finding.id),
-            (finding.severity, finding.fixed_version, finding.fix_state),
-        );
-    }
-    Ok(found)
-}
-
-/// Whether answers go by what a caller wrote of a name, or hide what feeds say.
-fn is_told_by_callers(
-    view: &View,
-    written: &Index,
-    namespace: &str,
-    name: &str,
-) -> Result<bool, SnapshotError> {
-    if written.named(namespace, name).is_some() {
-        return Ok(true);
-    }
-    let Some(meaning) = written.hidden(namespace, name) else {
-        return Ok(false);
-    };
-    let advisory = feed::advisory(view, namespace, name)?;
-    Ok(advisory.is_some_and(|it| feed::of_advisory(&it, namespace, name).meaning == meaning))
+        Found::Caller(written, fixed) => (
+            (place, written.name.clone()),
+            (written.severity, fixed, None),
+        ),
+    });
+    Ok(said.collect())
 }
 
 /// Both sides of each vulnerability. Blocks.
@@ -224,23 +190,16 @@ fn sides(
     before: &View,
     after: &View,
     written: &Index,
-) -> Result<Vec<NewNotification>, ChangesError> {
-    let side = |view: &View, name: &str| -> Result<Option<Vulnerability>, ChangesError> {
-        if is_told_by_callers(view, written, namespace, name)? {
+) -> Result<Vec<NewNotification>, SnapshotError> {
+    let side = |view: &View, name: &str| -> Result<Option<Vulnerability>, SnapshotError> {
+        if let Some(stored) = written.named(namespace, name) {
+            return feed::beside(view, stored).map(Some);
+        }
+        if feed::is_hidden(view, written, namespace, name)? {
             return Ok(None);
         }
         let advisory = feed::advisory(view, namespace, name)?;
-        Ok(advisory.map(|advisory| {
-            let mut told = feed::of_advisory(&advisory, namespace, name).vulnerability;
-            let mut said = advisory.affected;
-            for statement in &mut said {
-                // Words change without a meaning.
-                statement.note = None;
-            }
-            said.sort();
-            told.detail = serde_json::to_string(&said).ok();
-            told
-        }))
+        Ok(advisory.map(|it| feed::of_advisory(&it, namespace, name).vulnerability))
     };
     let mut told = Vec::with_capacity(ids.len());
     for id in ids {

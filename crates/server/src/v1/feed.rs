@@ -1,8 +1,8 @@
 //! A feed's advisory in the words of Clair's API.
 
-use pellucid_model::{Advisory, Namespace, Status};
+use pellucid_model::{Advisory, Affected, Namespace, Status};
 use pellucid_snapshot::SnapshotError;
-use pellucid_store::{FeedRecord, Fix, Vulnerability};
+use pellucid_store::{FeedRecord, Fix, StoredVulnerability, Vulnerability};
 use pellucid_version::Scheme;
 use sha2::{Digest as _, Sha256};
 
@@ -66,17 +66,41 @@ pub(crate) fn is_hidden(
     written: &Index,
     namespace: &str,
     name: &str,
-) -> Result<bool, ApiError> {
+) -> Result<bool, SnapshotError> {
     let Some(meaning) = written.hidden(namespace, name) else {
         return Ok(false);
     };
-    Ok(record(view, namespace, name)?.is_some_and(|record| record.meaning == meaning))
+    let advisory = advisory(view, namespace, name)?;
+    Ok(advisory.is_some_and(|it| of_advisory(&it, namespace, name).meaning == meaning))
+}
+
+/// A written record beside what the feeds of a view say under its name.
+pub(crate) fn beside(
+    view: &View,
+    stored: &StoredVulnerability,
+) -> Result<Vulnerability, SnapshotError> {
+    let one = &stored.vulnerability;
+    let advisory = advisory(view, &one.namespace, &one.name)?;
+    let feed = advisory.map(|it| of_advisory(&it, &one.namespace, &one.name).vulnerability);
+    Ok(stored.beside(feed.as_ref()))
+}
+
+/// The feed's statements behind a vulnerability of [`of_advisory`]; `None` where a caller alone speaks of it.
+pub(crate) fn said(vulnerability: &Vulnerability) -> Option<Vec<Affected>> {
+    serde_json::from_str(vulnerability.detail.as_deref()?).ok()
 }
 
 /// An advisory as the API's vulnerability of a namespace, with what decides whether it changes.
 pub(crate) fn of_advisory(advisory: &Advisory, namespace: &str, name: &str) -> FeedRecord {
-    let vulnerability = vulnerability(advisory, namespace, name);
+    let mut vulnerability = vulnerability(advisory, namespace, name);
     let meaning = meaning(&vulnerability, advisory);
+    let mut said = advisory.affected.clone();
+    for statement in &mut said {
+        // Words change without a meaning.
+        statement.note = None;
+    }
+    said.sort();
+    vulnerability.detail = serde_json::to_string(&said).ok();
     FeedRecord {
         vulnerability,
         meaning,
@@ -85,10 +109,27 @@ pub(crate) fn of_advisory(advisory: &Advisory, namespace: &str, name: &str) -> F
 
 /// An advisory as the API's vulnerability of a namespace.
 pub(crate) fn vulnerability(advisory: &Advisory, namespace: &str, name: &str) -> Vulnerability {
+    Vulnerability {
+        namespace: namespace.to_owned(),
+        version_format: format::of_namespace(namespace)
+            .unwrap_or_default()
+            .to_owned(),
+        name: name.to_owned(),
+        description: advisory.description.clone(),
+        link: link(&advisory.links),
+        severity: advisory.severity,
+        metadata: None,
+        fixed_in: fixes(&advisory.affected, namespace),
+        detail: None,
+    }
+}
+
+/// Statements as Clair's fixes, sorted.
+pub(crate) fn fixes(said: &[Affected], namespace: &str) -> Vec<Fix> {
     let format = format::of_namespace(namespace).unwrap_or_default();
     let order = format::scheme(format).unwrap_or(Scheme::Dpkg);
     let mut fixed_in: Vec<Fix> = Vec::new();
-    for affected in &advisory.affected {
+    for affected in said {
         if matches!(
             affected.status,
             Status::NotAffected | Status::UnderInvestigation
@@ -114,19 +155,8 @@ pub(crate) fn vulnerability(advisory: &Advisory, namespace: &str, name: &str) ->
         }
     }
     fixed_in.sort();
-    Vulnerability {
-        namespace: namespace.to_owned(),
-        version_format: format.to_owned(),
-        name: name.to_owned(),
-        description: advisory.description.clone(),
-        link: link(&advisory.links),
-        severity: advisory.severity,
-        metadata: None,
-        fixed_in,
-        detail: None,
-    }
+    fixed_in
 }
-
 /// A hash over everything that decides whom an advisory concerns, and how much.
 fn meaning(shown: &Vulnerability, advisory: &Advisory) -> String {
     let text = serde_json::to_vec(&(shown, &advisory.affected)).unwrap_or_default();

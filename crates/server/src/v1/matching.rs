@@ -1,21 +1,21 @@
 //! The features of a layer, and the vulnerabilities of each: feeds' advisories and written ones as
 //! one.
 //!
-//! A written vulnerability stands in for the feeds' of the same name in its namespace; a feed's one
-//! that somebody deleted is hidden while it means the same.
+//! A written vulnerability stands in for the feeds' of the same name in its namespace, in words and in the fixes
+//! that its callers changed; a feed's one that somebody deleted is hidden while it means the same.
 
-use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use pellucid_matcher::{MatchOptions, find};
-use pellucid_model::{Finding, Namespace};
-use pellucid_store::EffectiveFeature;
+use pellucid_model::Finding;
+use pellucid_store::{EffectiveFeature, Vulnerability as Stored};
 
 use super::error::ApiError;
+use super::found::Found;
 use super::nvd::Nvd;
+use super::vulnerabilities::shown as shown_of;
 use super::wire::{Feature, Vulnerability};
 use super::written::Index;
-use super::{feed, inventory};
+use super::{feed, found};
 use crate::snapshots::View;
 
 /// The features by name, without vulnerabilities.
@@ -29,10 +29,23 @@ pub(crate) fn with_vulnerabilities(
     view: &View,
     written: &Index,
 ) -> Result<Vec<Feature>, ApiError> {
-    let mut found = from_feeds(effective, view, written)?;
-    for (index, one) in effective.iter().enumerate() {
-        let more = from_callers(one, written);
-        found.entry(index).or_default().extend(more);
+    let features: Vec<&_> = effective.iter().map(|one| &*one.feature).collect();
+    let all = found::vulnerabilities(&features, view, written).map_err(|error| {
+        tracing::error!(error = &error as &dyn std::error::Error, "matching failed");
+        ApiError::internal("the advisory data cannot be read")
+    })?;
+    let nvd = Nvd::of(view);
+    let mut found: BTreeMap<usize, Vec<Vulnerability>> = BTreeMap::new();
+    for (index, one) in all {
+        let Some(feature) = features.get(index) else {
+            continue;
+        };
+        let namespace = feature.namespace.name.as_str();
+        let one = match one {
+            Found::Feed(finding, words) => of_feed(*finding, words, namespace, &nvd)?,
+            Found::Caller(written, fixed) => by_caller(written, fixed.unwrap_or_default()),
+        };
+        found.entry(index).or_default().push(one);
     }
     Ok(merged(effective, |index| {
         found.remove(&index).unwrap_or_default()
@@ -70,49 +83,16 @@ fn merged(
     features
 }
 
-fn from_feeds(
-    effective: &[EffectiveFeature],
-    view: &View,
-    written: &Index,
-) -> Result<BTreeMap<usize, Vec<Vulnerability>>, ApiError> {
-    let inventory = inventory::of(effective.iter().map(|one| &*one.feature));
-    let namespaces: BTreeSet<&Namespace> = inventory
-        .packages
-        .iter()
-        .filter_map(|entry| entry.namespace.as_ref())
-        .collect();
-    let sources = view.sources(namespaces.into_iter());
-    let options = MatchOptions {
-        hidden: false,
-        undetermined: false,
-        today: 0,
-    };
-    let matched = find(&inventory, &sources, &options).map_err(|error| {
-        tracing::error!(error = &error as &dyn std::error::Error, "matching failed");
-        ApiError::internal("the advisory data cannot be read")
-    })?;
-    let nvd = Nvd::of(view);
-    let mut found: BTreeMap<usize, Vec<Vulnerability>> = BTreeMap::new();
-    for finding in matched.findings {
-        let Some(one) = effective.get(finding.package) else {
-            continue;
-        };
-        let namespace = one.feature.namespace.name.as_str();
-        if written.named(namespace, &finding.id).is_some()
-            || feed::is_hidden(view, written, namespace, &finding.id)?
-        {
-            continue;
-        }
-        let package = finding.package;
-        found
-            .entry(package)
-            .or_default()
-            .push(of_feed(finding, namespace, &nvd)?);
+fn of_feed(
+    finding: Finding,
+    words: Option<&Stored>,
+    namespace: &str,
+    nvd: &Nvd,
+) -> Result<Vulnerability, ApiError> {
+    let fixed_by = finding.fixed_version.unwrap_or_default();
+    if let Some(words) = words {
+        return Ok(by_caller(words, fixed_by));
     }
-    Ok(found)
-}
-
-fn of_feed(finding: Finding, namespace: &str, nvd: &Nvd) -> Result<Vulnerability, ApiError> {
     Ok(Vulnerability {
         metadata: nvd.metadata(&finding.id)?,
         link: feed::link(&finding.links),
@@ -120,37 +100,14 @@ fn of_feed(finding: Finding, namespace: &str, nvd: &Nvd) -> Result<Vulnerability
         namespace: namespace.to_owned(),
         description: finding.description,
         severity: finding.severity.name().to_owned(),
-        fixed_by: finding.fixed_version.unwrap_or_default(),
+        fixed_by,
         fixed_in: Vec::new(),
     })
 }
 
-/// What callers wrote about a feature, and which of it affects its version.
-fn from_callers(one: &EffectiveFeature, written: &Index) -> Vec<Vulnerability> {
-    let feature = &one.feature;
-    let scheme = feature.package.kind.scheme();
-    written
-        .about(&feature.namespace.name, &feature.name)
-        .filter(|(_, fixed)| {
-            fixed.is_none_or(|fixed| {
-                // A version that cannot be placed is affected rather than safe.
-                scheme
-                    .compare(&feature.version, fixed)
-                    .map_or(true, |order| order == Ordering::Less)
-            })
-        })
-        .map(|(stored, fixed)| {
-            let one = &stored.vulnerability;
-            Vulnerability {
-                name: one.name.clone(),
-                namespace: one.namespace.clone(),
-                description: one.description.clone(),
-                link: one.link.clone(),
-                severity: one.severity.name().to_owned(),
-                metadata: one.metadata.clone(),
-                fixed_by: fixed.unwrap_or_default().to_owned(),
-                fixed_in: Vec::new(),
-            }
-        })
-        .collect()
+fn by_caller(written: &Stored, fixed_by: String) -> Vulnerability {
+    Vulnerability {
+        fixed_by,
+        ..shown_of(written, false)
+    }
 }

@@ -4,12 +4,12 @@
 //! themselves, not those that inherit it. Old and New are paged side by side; -1 in a token is a
 //! side that is done.
 
+use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
 
 use http::StatusCode;
 use pellucid_matcher::Products;
-use pellucid_model::{Affected, Namespace};
+use pellucid_model::Namespace;
 use pellucid_store::{
     FeatureVersion, FeatureVersionId, IntroducingLayer, LayerId, Notification, Repositories,
     Vulnerability as Stored,
@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::ApiError;
 use super::json::Object;
+use super::standing::{Standing, Verdict};
 use super::vulnerabilities::shown;
 use super::{Asked, changes, feed, inventory, json, page};
 use crate::app::App;
@@ -156,45 +157,20 @@ async fn side(
 
 /// The feature versions that a vulnerability affects.
 async fn affected(app: &App, vulnerability: &Stored) -> Result<Vec<FeatureVersionId>, ApiError> {
-    if let Some(said) = changes::said(vulnerability) {
-        // A feed's advisory: it may speak of sources, architectures and ranges, as Clair's fixes
-        // cannot.
-        let names: BTreeSet<String> = said.iter().map(|it| it.package.clone()).collect();
-        let names = changes::installed(&app.store, &vulnerability.namespace, &names).await?;
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let known = app
-            .store
-            .feature_versions_about(&vulnerability.namespace, &names)
-            .await?;
-        let (namespace, view) = (vulnerability.namespace.clone(), app.snapshots.view());
-        let work = move || affected_by(&said, &namespace, &known, &view);
-        let done = tokio::task::spawn_blocking(work).await;
-        return done.map_err(|_| ApiError::internal("matching failed"))?;
-    }
-    let mut affected = Vec::new();
-    for fix in &vulnerability.fixed_in {
-        let known = app
-            .store
-            .feature_versions_named(&vulnerability.namespace, &fix.feature)
-            .await?;
-        for one in known {
-            let scheme = one.feature.package.kind.scheme();
-            let is_affected = fix.version.as_deref().is_none_or(|fixed| {
-                scheme
-                    .compare(&one.feature.version, fixed)
-                    .map_or(true, |order| order.is_lt())
-            });
-            if is_affected {
-                affected.push(one.id);
-            }
-        }
-    }
-    Ok(affected)
+    let standing = Standing::of(vulnerability);
+    let namespace = vulnerability.namespace.as_str();
+    let names = changes::installed(&app.store, namespace, &standing.names()).await?;
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let known = app.store.feature_versions_about(namespace, &names).await?;
+    let (namespace, view) = (namespace.to_owned(), app.snapshots.view());
+    let work = move || affected_by(&standing, &namespace, &known, &view);
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|_| ApiError::internal("matching failed"))?
 }
 
-/// Which of these the statements of a feed's advisory affect, each with the repositories it has. Blocks.
+/// Which of these a vulnerability affects, each with the repositories it has. Blocks.
 fn affected_by(
-    said: &[Affected],
+    standing: &Standing,
     namespace: &str,
     known: &[FeatureVersion],
     view: &View,
@@ -204,16 +180,25 @@ fn affected_by(
     let mut products: BTreeMap<Option<&Repositories>, Products> = BTreeMap::new();
     let mut affected = Vec::new();
     for one in known {
-        let set = one.feature.repositories.as_deref();
-        let products = match products.entry(set) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(place) => {
-                let inventory = inventory::without_packages(set);
-                let of = Products::of(&namespace, &inventory, &sources);
-                place.insert(of.map_err(feed::damaged)?)
+        let by_feed = |products: &Products| {
+            pellucid_matcher::affects(&standing.said, &one.feature.package, products)
+        };
+        let is_affected = match standing.by_callers(&one.feature) {
+            Some(verdict) => matches!(verdict, Verdict::Affected(_)),
+            None if standing.said.is_empty() => false,
+            None => {
+                let set = one.feature.repositories.as_deref();
+                by_feed(match products.entry(set) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(place) => {
+                        let inventory = inventory::without_packages(set);
+                        let of = Products::of(&namespace, &inventory, &sources);
+                        place.insert(of.map_err(feed::damaged)?)
+                    }
+                })
             }
         };
-        if pellucid_matcher::affects(said, &one.feature.package, products) {
+        if is_affected {
             affected.push(one.id);
         }
     }

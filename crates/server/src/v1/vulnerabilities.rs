@@ -149,7 +149,9 @@ fn collect(
                             Ok(Some(_))
                         )
                     });
-                if is_covered || feed::is_hidden(view, written, namespace, name)? {
+                if is_covered
+                    || feed::is_hidden(view, written, namespace, name).map_err(feed::damaged)?
+                {
                     continue;
                 }
                 let mut one = feed::vulnerability(&advisory, namespace, name);
@@ -291,14 +293,16 @@ pub(crate) async fn current(
     namespace: &str,
     name: &str,
 ) -> Result<Option<Stored>, ApiError> {
-    if let Some(stored) = app.store.vulnerability(namespace, name).await? {
-        return Ok(Some(stored.vulnerability));
-    }
     let view = app.snapshots.view();
+    let record = feed::record(&view, namespace, name)?;
+    if let Some(stored) = app.store.vulnerability(namespace, name).await? {
+        let feed = record.as_ref().map(|record| &record.vulnerability);
+        return Ok(Some(stored.beside(feed)));
+    }
     let Some(FeedRecord {
         vulnerability,
         meaning,
-    }) = feed::record(&view, namespace, name)?
+    }) = record
     else {
         return Ok(None);
     };

@@ -3,10 +3,12 @@
 //! The database numbers its changes, and every layer is read together with that number; so one
 //! comparison says whether the index in memory is the present one.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use pellucid_store::{Store, StoreError, StoredVulnerability};
+use pellucid_store::{Feature, Store, StoreError, StoredVulnerability};
+
+use super::standing::normal;
 
 /// The index, made again when it is out of date.
 #[derive(Default)]
@@ -14,9 +16,6 @@ pub(crate) struct Written {
     index: RwLock<Arc<Index>>,
     loading: tokio::sync::Mutex<()>,
 }
-
-/// Which vulnerability names a feature, and the version it says is fixed.
-type Fix = (usize, Option<String>);
 
 /// Everything written, by what one looks for.
 #[derive(Default)]
@@ -26,7 +25,7 @@ pub(crate) struct Index {
     generation: Option<u64>,
     vulnerabilities: Vec<StoredVulnerability>,
     by_name: HashMap<String, HashMap<String, usize>>,
-    by_feature: HashMap<String, HashMap<String, Vec<Fix>>>,
+    by_feature: HashMap<String, HashMap<String, Vec<usize>>>,
     hidden: HashMap<String, HashMap<String, String>>,
 }
 
@@ -82,8 +81,8 @@ impl Index {
             names.insert(one.name.clone(), at);
             let features = index.by_feature.entry(one.namespace.clone()).or_default();
             for fix in &one.fixed_in {
-                let fixes = features.entry(fix.feature.clone()).or_default();
-                fixes.push((at, fix.version.clone()));
+                let name = normal(&one.namespace, &fix.feature).into_owned();
+                features.entry(name).or_default().push(at);
             }
         }
         for hidden in overlay.hidden {
@@ -115,17 +114,20 @@ impl Index {
             .filter(move |stored| stored.vulnerability.namespace == namespace)
     }
 
-    /// What is written about a feature, each with the first version that is not affected.
-    pub(crate) fn about(
-        &self,
-        namespace: &str,
-        feature: &str,
-    ) -> impl Iterator<Item = (&StoredVulnerability, Option<&str>)> {
-        self.by_feature
-            .get(namespace)
-            .and_then(|features| features.get(feature))
+    /// What is written under a name of a feature or of its source; what it says of it is another question
+    /// ([`super::standing`]).
+    pub(crate) fn about(&self, feature: &Feature) -> impl Iterator<Item = &StoredVulnerability> {
+        let namespace = feature.namespace.name.as_str();
+        let mut found: BTreeSet<usize> = BTreeSet::new();
+        if let Some(features) = self.by_feature.get(namespace) {
+            let package = &feature.package;
+            for name in [&feature.name, &package.name, package.source_name()] {
+                let known = features.get(normal(namespace, name).as_ref());
+                found.extend(known.into_iter().flatten());
+            }
+        }
+        found
             .into_iter()
-            .flatten()
-            .filter_map(|(at, version)| Some((self.vulnerabilities.get(*at)?, version.as_deref())))
+            .filter_map(|at| self.vulnerabilities.get(at))
     }
 }

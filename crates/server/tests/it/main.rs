@@ -16,6 +16,7 @@ mod errors;
 mod fetch;
 mod golden;
 mod layers;
+mod overrides;
 mod products;
 mod quay;
 mod replicas;

@@ -140,6 +140,8 @@ async fn the_schema_before_is_migrated_once_and_its_writers_go_on() {
              ALTER TABLE notification DROP COLUMN feed, DROP COLUMN held;
              DROP TABLE repository_set, introduced_pending;
              ALTER TABLE feature_version DROP COLUMN repositories;
+             ALTER TABLE layer DROP COLUMN below;
+             ALTER TABLE vulnerability DROP COLUMN feed_fixes;
              DELETE FROM schema_version WHERE version > 1",
         )
         .await

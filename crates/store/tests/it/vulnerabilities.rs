@@ -253,6 +253,29 @@ pub(crate) async fn overlay_over_a_feed(fixture: Fixture) {
         panic!("{overlay:?}")
     };
     assert_eq!(stored.feed_meaning.as_deref(), Some("m1"));
+    // Of what the override did not touch, the feed's fixes hold, whatever it says later.
+    let of_feed = vec![fixed("openssl", Some("1")), fixed("zlib", None)];
+    assert_eq!(stored.feed_fixes, Some(of_feed));
+    let mut later = feed("CVE-1", "m2").unwrap().vulnerability;
+    later.fixed_in = vec![
+        fixed("bash", None),
+        fixed("openssl", Some("1.1")),
+        fixed("zlib", Some("9")),
+    ];
+    let beside = stored.beside(Some(&later));
+    assert_eq!(
+        beside.fixed_in,
+        [
+            fixed("bash", None),
+            fixed("openssl", Some("2")),
+            fixed("zlib", Some("9"))
+        ]
+    );
+    assert_eq!(
+        (beside.description.as_str(), beside.detail.as_deref()),
+        ("ours", Some("ranges"))
+    );
+    assert_eq!(stored.beside(None), stored.vulnerability);
     assert!(overlay.hidden.is_empty());
     let told_of = store
         .notifications(NotificationId(0), 9)
