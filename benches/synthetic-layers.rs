@@ -148,6 +148,7 @@ async fn image(store: &Store, namespace: &Arc<pellucid_store::Namespace>, number
             engine_version: 3,
             digest: &digest,
             analysis_version: "synthetic",
+            below: None,
             analysis: &analysis,
             features: &features,
         };

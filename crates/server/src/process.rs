@@ -161,10 +161,11 @@ pub(crate) async fn process(app: &App, layer: &Incoming) -> Result<(), ProcessEr
     let parent_name = match &known {
         Some(known) => {
             let chain = app.store.chain(&layer.name).await?;
-            let is_current = chain.last().is_some_and(|own| {
+            let is_current = chain.split_last().is_some_and(|(own, below)| {
                 let (stored, ours) = (&own.analysis_version, &app.scanner.analysis_version);
+                let is_same = || stored == ours && own.below == pellucid_store::below(below, ours);
                 own.engine_version >= ENGINE_VERSION
-                    && (stored == ours || pellucid_store::is_newer_analysis(stored, ours))
+                    && (pellucid_store::is_newer_analysis(stored, ours) || is_same())
             });
             if is_current {
                 tracing::debug!("layer content has already been processed in the past");
@@ -230,6 +231,7 @@ async fn analyse(app: &App, layer: &Incoming, chain: &[ChainLink]) -> Result<(),
         .fetch_add(read.bytes, Ordering::Relaxed);
     tracing::debug!(feature_count = shown.features.len(), "detected features");
     let digest = read.digest.to_string();
+    let below = pellucid_store::below(chain, &app.scanner.analysis_version);
     let stored = NewLayer {
         name: &layer.name,
         parent: chain.last().map(|parent| parent.id),
@@ -237,6 +239,7 @@ async fn analyse(app: &App, layer: &Incoming, chain: &[ChainLink]) -> Result<(),
         engine_version: ENGINE_VERSION,
         digest: &digest,
         analysis_version: &app.scanner.analysis_version,
+        below: below.as_deref(),
         analysis: &read.analysis.encoded,
         features: &shown.features,
     };

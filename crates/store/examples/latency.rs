@@ -62,6 +62,7 @@ async fn main() {
                 engine_version: 3,
                 digest: &name,
                 analysis_version: "1",
+                below: None,
                 analysis: &analysis,
                 features: &features,
             })

@@ -12,6 +12,8 @@ mod storing;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use sha2::{Digest as _, Sha256};
+
 use crate::effective::{Effective, decode_ids};
 use crate::engine::End;
 use crate::feature::{Feature, FeatureVersionId, Namespace};
@@ -42,6 +44,8 @@ pub struct NewLayer<'a> {
     pub digest: &'a str,
     /// Version of the detectors that made the analysis, see [`is_newer_analysis`].
     pub analysis_version: &'a str,
+    /// What the layers below are, as [`below`] tells it of the chain that this one was laid over.
+    pub below: Option<&'a str>,
     /// What the bytes alone say; opaque here, shared by layers of one digest and analysis version.
     pub analysis: &'a [u8],
     /// Everything visible in the layer with its chain below it. Order and duplicates do not matter.
@@ -60,6 +64,24 @@ pub fn is_newer_analysis(version: &str, than: &str) -> bool {
     numbers(version) > numbers(than)
 }
 
+/// What the layers below a layer of this analysis version are: `None` where they are all of the same version and
+/// were laid over such ones, else a hash over what they are. Where it is another one now than when the layer was
+/// stored, what the layer shows is out of date, though its own bytes were read by the present detectors.
+#[must_use]
+pub fn below(chain: &[ChainLink], analysis_version: &str) -> Option<String> {
+    let is_alike =
+        |link: &ChainLink| link.analysis_version == analysis_version && link.below.is_none();
+    if chain.iter().all(is_alike) {
+        return None;
+    }
+    let mut hash = Sha256::new();
+    for link in chain {
+        let below = link.below.as_deref().unwrap_or_default();
+        hash.update(format!("{} {below}\n", link.analysis_version));
+    }
+    Some(hex::encode(hash.finalize()))
+}
+
 /// What became of [`Store::add_layer`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Added {
@@ -74,8 +96,8 @@ pub enum Added {
 pub enum Replaced {
     /// It has the new analysis, under the number that it had.
     Replaced(LayerId),
-    /// It was analysed by a newer engine version, or by this one with the same or newer detectors, and
-    /// is as it was.
+    /// It was analysed by a newer engine version, or by this one with newer detectors, or the same over the
+    /// same layers, and is as it was.
     Kept,
     /// There is no layer of this name.
     Missing,
@@ -127,6 +149,8 @@ pub struct ChainLink {
     pub digest: String,
     /// Version of the detectors that made the analysis.
     pub analysis_version: String,
+    /// What was below it when it was stored: see [`below`].
+    pub below: Option<String>,
     /// What its bytes alone say.
     pub analysis: Arc<[u8]>,
 }
@@ -240,6 +264,7 @@ impl Store {
                     engine_version: engine_version(row.int(3)?)?,
                     digest: row.text(4)?,
                     analysis_version: row.text(5)?,
+                    below: row.opt_text(7)?,
                     analysis: known
                         .get(&analysis)
                         .cloned()
@@ -287,7 +312,7 @@ impl Store {
     }
 
     /// Gives a layer its new analysis, where an older engine version or other detectors, no newer ones,
-    /// analysed it. Name, number and parent stay; layers above keep what they have until they are
+    /// analysed it, or where it was laid over other analyses of the layers below. Name, number and parent stay; layers above keep what they have until they are
     /// analysed again themselves.
     /// `layer.parent` is not read.
     ///

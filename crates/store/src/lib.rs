@@ -40,7 +40,8 @@ pub use error::StoreError;
 pub use feature::{Feature, FeatureVersionId, Namespace};
 pub use feature_versions::{FeatureVersion, IntroducingLayer};
 pub use layers::{
-    Added, ChainLink, EffectiveFeature, LayerId, LayerView, NewLayer, Replaced, is_newer_analysis,
+    Added, ChainLink, EffectiveFeature, LayerId, LayerView, NewLayer, Replaced, below,
+    is_newer_analysis,
 };
 pub use leases::{Lease, LeaseHolder};
 pub use notifications::{NewNotification, Notification, NotificationId};

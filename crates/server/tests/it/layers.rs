@@ -230,6 +230,7 @@ async fn a_chain_has_an_end() {
             engine_version: 3,
             digest: &name,
             analysis_version: "1",
+            below: None,
             analysis: b"",
             features: &[],
         };

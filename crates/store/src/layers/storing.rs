@@ -25,6 +25,7 @@ struct Head {
     engine_version: u32,
     digest: Value,
     analysis_version: String,
+    below: Option<String>,
 }
 
 impl Head {
@@ -35,6 +36,7 @@ impl Head {
             engine_version: layer.engine_version,
             digest: Value::from(layer.digest),
             analysis_version: layer.analysis_version.to_owned(),
+            below: layer.below.map(str::to_owned),
         }
     }
 }
@@ -183,6 +185,7 @@ async fn insert(
         Value::from(lists.removed),
         layer.digest.clone(),
         Value::from(layer.analysis_version.as_str()),
+        Value::from(layer.below.as_deref()),
     ];
     let introduced =
         (!lists.introduced.is_empty()).then(|| Value::from(encode_ids(&lists.introduced)));
@@ -225,7 +228,9 @@ pub(super) async fn replace(
     let engine = engine_version(row.int(1)?)?;
     let head = &layer.head;
     let stored = row.text(4)?;
-    let is_kept = |ours: &str| stored == ours || is_newer_analysis(&stored, ours);
+    let below = row.opt_text(5)?;
+    let is_kept =
+        |ours: &str| is_newer_analysis(&stored, ours) || stored == ours && below == head.below;
     let is_as_good = engine == head.engine_version && is_kept(&head.analysis_version);
     if is_as_good || engine > head.engine_version {
         return Ok(End::Discard((Replaced::Kept, Fresh::default())));
@@ -238,6 +243,7 @@ pub(super) async fn replace(
         Value::from(columns.analysis),
         Value::from(columns.lists.features),
         Value::from(columns.lists.removed),
+        Value::from(head.below.as_deref()),
     ];
     let introduced = list(columns.lists.introduced.iter().map(|one| (*one, id)));
     let steps = [

@@ -73,6 +73,7 @@ pub(crate) fn layer<'a>(
         engine_version: 3,
         digest: name,
         analysis_version: "1",
+        below: None,
         analysis: name.as_bytes(),
         features,
     }

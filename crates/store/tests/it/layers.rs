@@ -5,6 +5,7 @@ use std::sync::Arc;
 use pellucid_model::{Package, PackageKind, SourcePackage};
 use pellucid_store::{
     Added, Feature, FeatureVersionId, LayerId, NewLayer, Replaced, Repositories, Store, StoreError,
+    below,
 };
 
 use crate::fixture::{Fixture, add, debian, feature, layer, shown};
@@ -353,6 +354,61 @@ pub(crate) async fn repositories_stand_with_features(fixture: Fixture) {
     let expected = [("?", "0"), ("", "1"), ("main", "2"), ("eus+main", "3")];
     let expected = expected.map(|(names, layers)| (names.to_owned(), layers.to_owned()));
     assert_eq!(introduced, expected);
+}
+
+/// The layer as detectors of version 2 read it, over these.
+fn newer<'a>(layer: NewLayer<'a>, below: &'a Option<String>) -> NewLayer<'a> {
+    NewLayer {
+        analysis_version: "2",
+        below: below.as_deref(),
+        ..layer
+    }
+}
+
+/// Layers that were analysed over what older detectors found below, in whichever order they come again.
+pub(crate) async fn layers_below_are_replaced(fixture: Fixture) {
+    let store = &fixture.store;
+    let (old, new) = ([feature("a", "1")], [feature("a", "1"), feature("b", "1")]);
+    let debian = debian();
+    let below = async |parent: &str| below(&store.chain(parent).await.unwrap(), "2");
+    let base = add(store, "base", None, &old).await;
+    let over_old = below("base").await;
+    assert!(over_old.is_some());
+    let middle = newer(layer("middle", Some(base), Some(&debian), &old), &over_old);
+    let Added::Inserted(id) = store.add_layer(middle).await.unwrap() else {
+        panic!("middle was there")
+    };
+    let over_middle = below("middle").await;
+    let top = newer(layer("top", Some(id), Some(&debian), &old), &over_middle);
+    assert!(matches!(
+        store.add_layer(top).await.unwrap(),
+        Added::Inserted(_)
+    ));
+    // Nothing below has changed.
+    assert_eq!(store.replace_layer(middle).await.unwrap(), Replaced::Kept);
+    assert_eq!(store.replace_layer(top).await.unwrap(), Replaced::Kept);
+
+    let replaced = async |layer: NewLayer<'_>| {
+        let replaced = store.replace_layer(layer).await.unwrap();
+        assert!(matches!(replaced, Replaced::Replaced(_)), "{layer:?}");
+        assert_eq!(store.replace_layer(layer).await.unwrap(), Replaced::Kept);
+    };
+    let again = |name| layer(name, None, Some(&debian), &new);
+    replaced(newer(again("base"), &None)).await;
+    // The upper one comes first: it is laid over the present base, but who added what follows from the one
+    // between, which comes later.
+    let over_new = below("middle").await;
+    assert!(over_new.is_some() && over_new != over_middle);
+    replaced(newer(again("top"), &over_new)).await;
+    assert_eq!(shown(store, "top").await, ["a 1 base", "b 1 top"]);
+    assert_eq!(below("base").await, None);
+    replaced(newer(again("middle"), &None)).await;
+    assert_eq!(below("middle").await, None);
+    replaced(newer(again("top"), &None)).await;
+    assert_eq!(shown(store, "top").await, ["a 1 base", "b 1 base"]);
+    // An older replica leaves all of it alone.
+    let old = layer("top", None, Some(&debian), &old);
+    assert_eq!(store.replace_layer(old).await.unwrap(), Replaced::Kept);
 }
 
 /// Other detectors, though the engine calls itself the same.

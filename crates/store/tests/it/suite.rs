@@ -31,6 +31,7 @@ const CASES: &[(&str, Case)] = &[
     ("other_detectors", |f| {
         Box::pin(layers::other_detectors_replace(f))
     }),
+    ("below", |f| Box::pin(layers::layers_below_are_replaced(f))),
     ("repositories", |f| {
         Box::pin(layers::repositories_stand_with_features(f))
     }),

@@ -4,7 +4,7 @@ WITH RECURSIVE chain (id, parent_id, depth) AS (
   UNION ALL
   SELECT l.id, l.parent_id, c.depth + 1 FROM layer l JOIN chain c ON l.id = c.parent_id
 )
-SELECT l.id, l.name, n.name, l.engine_version, a.digest, a.version, a.id
+SELECT l.id, l.name, n.name, l.engine_version, a.digest, a.version, a.id, l.below
 FROM chain c
 JOIN layer l ON l.id = c.id
 JOIN analysis a ON a.id = l.analysis_id

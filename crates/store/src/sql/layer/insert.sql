@@ -2,8 +2,9 @@
 -- the same statement leaves word of what the layer brings in, so that it can be a transaction by itself.
 /*postgres WITH stored AS ( */
 INSERT INTO layer
-  (name, parent_id, namespace_id, engine_version, analysis_id, features, removed, created_at)
-SELECT ?1, ?2, ?3, ?4, a.id, ?5, ?6, unixepoch()
+  (name, parent_id, namespace_id, engine_version, analysis_id, features, removed, below,
+   created_at)
+SELECT ?1, ?2, ?3, ?4, a.id, ?5, ?6, ?9, unixepoch()
 FROM analysis a
 WHERE a.digest = ?7 AND a.version = ?8
 ON CONFLICT (name) DO NOTHING
@@ -11,9 +12,9 @@ RETURNING id
 /*postgres
 ), brought AS (
   INSERT INTO introduced_pending (layer_id, feature_versions)
-  SELECT stored.id, CAST(?9 AS BYTEA)
+  SELECT stored.id, CAST(?10 AS BYTEA)
   FROM stored
-  WHERE CAST(?9 AS BYTEA) IS NOT NULL
+  WHERE CAST(?10 AS BYTEA) IS NOT NULL
 )
 SELECT id FROM stored
 */

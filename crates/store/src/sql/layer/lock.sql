@@ -1,5 +1,5 @@
 -- Nobody else may change the row before this transaction ends.
-SELECT l.id, l.engine_version, l.parent_id, l.analysis_id, a.version
+SELECT l.id, l.engine_version, l.parent_id, l.analysis_id, a.version, l.below
 FROM layer l
 JOIN analysis a ON a.id = l.analysis_id
 WHERE l.name = ?1
