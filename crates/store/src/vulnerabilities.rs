@@ -77,6 +77,15 @@ pub struct FeedRecord {
     pub vulnerability: Vulnerability,
     /// A hash of what it means: a deleted record comes back when this changes.
     pub meaning: String,
+    /// The same as releases before wrote it, where that differs: what they hid stays hidden.
+    pub former_meaning: Option<String>,
+}
+
+impl FeedRecord {
+    /// Whether this is what somebody deleted.
+    pub fn is_hidden_by(&self, hidden: &str) -> bool {
+        self.meaning == hidden || self.former_meaning.as_deref() == Some(hidden)
+    }
 }
 
 /// A feed's record that a caller deleted.
@@ -420,7 +429,7 @@ async fn standing(
         return Ok((None, None));
     };
     let hidden = match tx.one(&HIDDEN_VULNERABILITY_GET, &key).await? {
-        Some(mut row) => row.text(0)? == feed.meaning,
+        Some(mut row) => feed.is_hidden_by(&row.text(0)?),
         None => false,
     };
     Ok((None, (!hidden).then(|| feed.vulnerability.clone())))

@@ -4,6 +4,7 @@ use pellucid_model::{Advisory, Affected, Namespace, Status};
 use pellucid_snapshot::SnapshotError;
 use pellucid_store::{FeedRecord, Fix, StoredVulnerability, Vulnerability};
 use pellucid_version::Scheme;
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::error::ApiError;
@@ -71,7 +72,7 @@ pub(crate) fn is_hidden(
         return Ok(false);
     };
     let advisory = advisory(view, namespace, name)?;
-    Ok(advisory.is_some_and(|it| of_advisory(&it, namespace, name).meaning == meaning))
+    Ok(advisory.is_some_and(|it| of_advisory(&it, namespace, name).is_hidden_by(meaning)))
 }
 
 /// A written record beside what the feeds of a view say under its name.
@@ -90,10 +91,11 @@ pub(crate) fn said(vulnerability: &Vulnerability) -> Option<Vec<Affected>> {
     serde_json::from_str(vulnerability.detail.as_deref()?).ok()
 }
 
-/// An advisory as the API's vulnerability of a namespace, with what decides whether it changes.
+/// An advisory as the API's vulnerability of a namespace, with a hash over whom it concerns and how severe it
+/// is, and what it says of that as detail. Releases before hashed its words too.
 pub(crate) fn of_advisory(advisory: &Advisory, namespace: &str, name: &str) -> FeedRecord {
     let mut vulnerability = vulnerability(advisory, namespace, name);
-    let meaning = meaning(&vulnerability, advisory);
+    let former_meaning = hash(&(&vulnerability, &advisory.affected));
     let mut said = advisory.affected.clone();
     for statement in &mut said {
         // Words change without a meaning.
@@ -102,8 +104,9 @@ pub(crate) fn of_advisory(advisory: &Advisory, namespace: &str, name: &str) -> F
     said.sort();
     vulnerability.detail = serde_json::to_string(&said).ok();
     FeedRecord {
+        meaning: hash(&(advisory.severity, &said)),
+        former_meaning: Some(former_meaning),
         vulnerability,
-        meaning,
     }
 }
 
@@ -157,10 +160,8 @@ pub(crate) fn fixes(said: &[Affected], namespace: &str) -> Vec<Fix> {
     fixed_in.sort();
     fixed_in
 }
-/// A hash over everything that decides whom an advisory concerns, and how much.
-fn meaning(shown: &Vulnerability, advisory: &Advisory) -> String {
-    let text = serde_json::to_vec(&(shown, &advisory.affected)).unwrap_or_default();
-    hex::encode(Sha256::digest(text))
+fn hash(of: &impl Serialize) -> String {
+    hex::encode(Sha256::digest(serde_json::to_vec(of).unwrap_or_default()))
 }
 
 /// A snapshot that cannot be read, as a caller sees it.
@@ -170,4 +171,50 @@ pub(crate) fn damaged(error: SnapshotError) -> ApiError {
         "a snapshot cannot be read"
     );
     ApiError::internal("the advisory data cannot be read")
+}
+
+#[cfg(test)]
+mod tests {
+    use pellucid_model::{NameKind, Severity};
+    use pellucid_version::Range;
+
+    use super::*;
+
+    #[test]
+    fn a_meaning_is_whom_it_concerns_and_how_severe_it_is() {
+        let statement = |package: &str| Affected {
+            namespace: Namespace::from("debian:12"),
+            package: package.to_owned(),
+            name_kind: NameKind::Source,
+            status: Status::Affected,
+            ranges: vec![Range::before("1".to_owned())],
+            versions: Vec::new(),
+            severity: None,
+            arches: Vec::new(),
+            module: None,
+            cpes: Vec::new(),
+            note: None,
+        };
+        let mut advisory = Advisory::new("CVE-2024-1");
+        advisory.affected = vec![statement("a"), statement("b")];
+        let record = |advisory: &Advisory| of_advisory(advisory, "debian:12", "CVE-2024-1");
+        let first = record(&advisory);
+        // As a release before this rule wrote it of this advisory.
+        assert!(
+            first.is_hidden_by("865be7ab26edd69d5c972d1f6b65425cde033c6c5752bb6760e9211d19efdd2e")
+        );
+
+        advisory.affected.reverse();
+        advisory.affected[0].note = Some("looked at again".to_owned());
+        advisory.description = "in other words".to_owned();
+        advisory.links.push("https://example.org".to_owned());
+        assert!(record(&advisory).is_hidden_by(&first.meaning));
+        assert!(!first.is_hidden_by(&record(&advisory).former_meaning.unwrap()));
+
+        advisory.severity = Severity::Low;
+        assert!(!record(&advisory).is_hidden_by(&first.meaning));
+        advisory.severity = Severity::Unknown;
+        advisory.affected.pop();
+        assert!(!record(&advisory).is_hidden_by(&first.meaning));
+    }
 }

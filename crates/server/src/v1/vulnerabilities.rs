@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use pellucid_model::{Namespace as Space, Severity};
-use pellucid_store::{Edit, FeedRecord, Fix, FixEdit, Namespace, Vulnerability as Stored};
+use pellucid_store::{Edit, Fix, FixEdit, Namespace, Vulnerability as Stored};
 use serde::{Deserialize, Serialize};
 
 use super::error::ApiError;
@@ -122,25 +122,14 @@ fn collect(
     let nvd = Nvd::of(view);
     for (number, source) in sources.iter().enumerate().skip(first) {
         loop {
-            let room = limit - list.len();
-            if room == 0 {
-                let after = after.unwrap_or_default();
-                return Ok(Some(From::Feed {
-                    source: number,
-                    after,
-                }));
-            }
+            // One more than there is room for: a page that leads to another says that there is something.
+            let count = (limit - list.len() + 1).min(AT_ONCE);
             let advisories = source
                 .snapshot
-                .list(
-                    source.namespace.as_str(),
-                    after.as_deref(),
-                    room.min(AT_ONCE),
-                )
+                .list(source.namespace.as_str(), after.as_deref(), count)
                 .map_err(feed::damaged)?;
-            let is_end = advisories.len() < room.min(AT_ONCE);
+            let is_end = advisories.len() < count;
             for advisory in advisories {
-                after = Some(advisory.id.clone());
                 let name = advisory.id.as_str();
                 let is_covered = written.named(namespace, name).is_some()
                     || sources.iter().take(number).any(|before| {
@@ -152,11 +141,19 @@ fn collect(
                 if is_covered
                     || feed::is_hidden(view, written, namespace, name).map_err(feed::damaged)?
                 {
+                    after = Some(advisory.id);
                     continue;
+                }
+                if list.len() == limit {
+                    return Ok(Some(From::Feed {
+                        source: number,
+                        after: after.unwrap_or_default(),
+                    }));
                 }
                 let mut one = feed::vulnerability(&advisory, namespace, name);
                 nvd.enrich(&mut one)?;
                 list.push(|it| shown(&one, false).write(it));
+                after = Some(advisory.id);
             }
             if is_end {
                 break;
@@ -299,16 +296,13 @@ pub(crate) async fn current(
         let feed = record.as_ref().map(|record| &record.vulnerability);
         return Ok(Some(stored.beside(feed)));
     }
-    let Some(FeedRecord {
-        vulnerability,
-        meaning,
-    }) = record
-    else {
+    let Some(record) = record else {
         return Ok(None);
     };
     let written = written(app).await?;
-    let is_hidden = written.hidden(namespace, name) == Some(meaning.as_str());
-    Ok(Some(vulnerability).filter(|_| !is_hidden))
+    let hidden = written.hidden(namespace, name);
+    let is_hidden = hidden.is_some_and(|hidden| record.is_hidden_by(hidden));
+    Ok(Some(record.vulnerability).filter(|_| !is_hidden))
 }
 
 /// Applies an edit; the feeds' record of the name goes along, for what is kept of it.

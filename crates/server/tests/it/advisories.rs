@@ -219,7 +219,12 @@ async fn what_is_hidden_comes_back_when_the_feed_changes_it() {
     server.ended().await.unwrap();
     let mut changed = advisory(4);
     changed.severity = Severity::Critical;
-    publish(&folder, &[advisory(3), changed]);
+    // Other words are no other meaning.
+    let mut reworded = advisory(3);
+    reworded.description = "the same in other words".to_owned();
+    reworded.links = vec!["https://example.org/moved".to_owned()];
+    reworded.affected[0].note = Some("looked at again".to_owned());
+    publish(&folder, &[reworded, changed]);
     let second = Service::within(folder, config(), Options::default()).await;
     assert_eq!(
         found(&second).await,
@@ -282,6 +287,41 @@ async fn a_list_is_paged_through_feeds_and_written_ones() {
     ] {
         assert_eq!(service.get(&target).await.error(), message);
     }
+}
+
+#[tokio::test]
+async fn no_page_leads_to_an_empty_one() {
+    let service = service().await;
+    // The pages of a list, each as its length.
+    let pages = async |limit: usize| {
+        let mut lengths = Vec::new();
+        let mut page = String::new();
+        loop {
+            let target = format!("{SPACE}?limit={limit}{page}");
+            let answer = service.get(&target).await.json();
+            lengths.push(answer["Vulnerabilities"].as_array().map_or(0, Vec::len));
+            match answer["NextPage"].as_str() {
+                Some(next) => page = format!("&page={next}"),
+                None => return lengths,
+            }
+        }
+    };
+    assert_eq!(pages(2).await, [2, 2]);
+    assert_eq!(pages(4).await, [4]);
+    // The rest is hidden, and the last one of all is written.
+    for name in ["CVE-2024-3", "CVE-2024-4"] {
+        let deleted = service.ask("DELETE", &format!("{SPACE}/{name}"), "").await;
+        assert_eq!(deleted.status, 200);
+    }
+    assert_eq!(pages(1).await, [1, 1]);
+    assert_eq!(pages(2).await, [2]);
+    let low = json!({"Vulnerability": {"Severity": "Low"}}).to_string();
+    let put = service
+        .ask("PUT", &format!("{SPACE}/CVE-2024-2"), &low)
+        .await;
+    assert_eq!(put.status, 200);
+    assert_eq!(pages(1).await, [1, 1]);
+    assert_eq!(pages(2).await, [2]);
 }
 
 #[tokio::test]

@@ -42,6 +42,7 @@ fn feed(name: &str, meaning: &str) -> Option<FeedRecord> {
             detail: Some("ranges".to_owned()),
         },
         meaning: meaning.to_owned(),
+        former_meaning: Some(format!("former {meaning}")),
     })
 }
 
@@ -310,6 +311,13 @@ pub(crate) async fn overlay_over_a_feed(fixture: Fixture) {
         (hidden.name.as_str(), hidden.meaning.as_str()),
         ("CVE-1", "m1")
     );
+    // An earlier release wrote another hash.
+    let mut earlier = feed("CVE-1", "m3").unwrap();
+    earlier.former_meaning = Some("m1".to_owned());
+    let deleted = store
+        .delete_vulnerability("debian:12", "CVE-1", Some(earlier))
+        .await;
+    assert!(!deleted.unwrap());
     let set = Edit::SetFix(affected("openssl", "3"));
     assert_eq!(
         edit(store, "CVE-1", set.clone(), feed("CVE-1", "m1")).await,
