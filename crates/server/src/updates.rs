@@ -212,7 +212,7 @@ impl Updates {
         let now = self.store.now().await?;
         let (due, next) = self.due(now).await?;
         if due.is_empty() {
-            self.note_last().await?;
+            self.note_last(now).await?;
             let until = Duration::from_secs(u64::try_from(next - now).unwrap_or(0));
             return Ok(until.clamp(Duration::from_secs(1), LOOK));
         }
@@ -244,7 +244,7 @@ impl Updates {
         let mut next = i64::MAX;
         for key in self.keys().await? {
             let state = rows.get(&key).map(|row| KeyState::read(&row.state));
-            let at = state.map_or(0, |state| state.next_at);
+            let at = state.map_or(0, |state| self.due_at(&key, &state, now));
             if at <= now {
                 due.push((at, key));
             } else {
@@ -255,6 +255,10 @@ impl Updates {
         Ok((due.into_iter().map(|(_, key)| key).collect(), next))
     }
 
+    fn due_at(&self, key: &str, state: &KeyState, now: i64) -> i64 {
+        state.due_at(now, self.interval(key).0.as_secs())
+    }
+
     /// Takes the lease of a key, and with it what other replicas know; `None` if another has it, or
     /// had it a moment ago.
     async fn claim(&self, key: &str, now: i64) -> Result<Option<Lease>, SettleError> {
@@ -263,7 +267,8 @@ impl Updates {
         };
         let row = self.store.snapshot(key).await?;
         let state = row.as_ref().map(|row| KeyState::read(&row.state));
-        if state.as_ref().is_some_and(|state| state.next_at > now) {
+        let due = state.as_ref().map(|state| self.due_at(key, state, now));
+        if due.is_some_and(|due| due > now) {
             self.store.release_lease(&lease).await?;
             return Ok(None);
         }
@@ -372,18 +377,19 @@ impl Updates {
 
     /// Sets `updater/last`, which Clair's clients read, once nothing is due any more: a feed that
     /// fails for ever does not keep it from moving.
-    async fn note_last(&self) -> Result<(), StoreError> {
+    async fn note_last(&self, now: i64) -> Result<(), StoreError> {
         let rows = self.rows().await?;
         let checked = rows
             .values()
-            .filter_map(|row| KeyState::read(&row.state).checked_at)
+            .filter_map(|row| KeyState::read(&row.state).checked(now))
             .max();
         let Some(checked) = checked else {
             return Ok(());
         };
         let known = self.store.value("updater/last").await?;
         let known = known.and_then(|text| text.parse::<i64>().ok());
-        if known.is_none_or(|known| known < checked) {
+        // One that lies ahead was written while the clock was.
+        if known.is_none_or(|known| known < checked || known > now) {
             let text = checked.to_string();
             self.store.set_value("updater/last", Some(&text)).await?;
         }

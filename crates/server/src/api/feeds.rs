@@ -101,9 +101,10 @@ pub(super) async fn list(app: &App) -> Result<Reply, ApiError> {
 
 /// One word for how a key is. What is in use stays in use whichever it is.
 fn word(state: &KeyState, now: i64, interval: u64) -> &'static str {
-    let is_old = state.checked_at.is_some_and(|checked| {
-        interval > 0 && now.saturating_sub(checked) > 3 * i64::try_from(interval).unwrap_or(0)
-    });
+    let is_old = state.checked_at.is_some()
+        && state.checked(now).is_none_or(|checked| {
+            interval > 0 && now.saturating_sub(checked) > 3 * i64::try_from(interval).unwrap_or(0)
+        });
     if state.status.quarantined.is_some() {
         "quarantined"
     } else if state.failures > 0 {

@@ -306,3 +306,50 @@ async fn replicas_share_the_work_and_the_snapshots() {
         service.server.ended().await.unwrap();
     }
 }
+
+/// The clock was ahead when a key was last updated, and by one that died: that is not believed.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_written_while_the_clock_was_ahead_stops_no_update() {
+    let folder = tempfile::tempdir().unwrap();
+    let mirror = Mirror::new(folder.path());
+    mirror.debian(tracker(&[("CVE-1", "bash", "5.2-3")]));
+    let data = tempfile::tempdir().unwrap();
+    let path = data.path().join("pellucid.sqlite");
+    let ahead = {
+        let store = Store::open(&Database::Sqlite { path }).await.unwrap();
+        let ahead = store.now().await.unwrap() + 365 * 24 * 3600;
+        let day = Duration::from_secs(24 * 3600 - 1);
+        let lease = store.acquire_lease("feed/debian", "one", day).await;
+        let lease = lease.unwrap().unwrap();
+        let state = serde_json::json!({
+            "next_at": ahead + 3600, "tried_at": ahead, "checked_at": ahead
+        });
+        let state = state.to_string();
+        let set = store.set_snapshot_state("debian", &state, &lease).await;
+        set.unwrap();
+        assert!(store.release_lease(&lease).await.unwrap());
+        let last = ahead.to_string();
+        store.set_value("updater/last", Some(&last)).await.unwrap();
+        ahead
+    };
+    let config = following(folder.path().to_str().unwrap());
+    let service = Service::within(data, config, Options::default()).await;
+    let feeds = until(&service, "/api/v1/feeds", |it| {
+        feed(it, "debian")["state"] == "current" && !digest(it).is_empty()
+    })
+    .await;
+    assert!(feed(&feeds, "debian")["last_checked"].as_i64().unwrap() < ahead);
+    let store = store(&service).await;
+    let last = async || {
+        let last = store.value("updater/last").await.unwrap();
+        last.and_then(|last| last.parse::<i64>().ok()).unwrap()
+    };
+    let wait = async {
+        while last().await >= ahead {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), wait)
+        .await
+        .unwrap();
+}

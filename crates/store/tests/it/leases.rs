@@ -42,6 +42,12 @@ pub(crate) async fn one_holds_a_lease(fixture: Fixture) {
         ("one", held.token, held.until)
     );
 
+    // Taken while the clock was a year ahead, by one that died: nobody waits for that year.
+    let year = Duration::from_secs(365 * 24 * 3600);
+    let lost = store.acquire_lease("lost", "one", year).await.unwrap();
+    let found = replica.acquire_lease("lost", "two", LONG).await.unwrap();
+    assert!(found.unwrap().token > lost.unwrap().token);
+
     // Run out, and not taken by another: it may be held again.
     assert!(store.renew_lease(&mut held, Duration::ZERO).await.unwrap());
     assert_eq!(store.lease_holder("updater").await.unwrap(), None);
