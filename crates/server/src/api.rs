@@ -9,7 +9,6 @@ mod notifications;
 use std::sync::Arc;
 
 use http::{HeaderValue, Method, Request, StatusCode, header};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use pellucid_store::StoreError;
 use serde::Serialize;
@@ -118,7 +117,7 @@ fn sent(status: StatusCode, body: &impl Serialize) -> Reply {
     let mut reply = reply::empty(status);
     let mut text = serde_json::to_vec(body).unwrap_or_default();
     text.push(b'\n');
-    *reply.body_mut() = Full::new(text.into());
+    *reply.body_mut() = text.into();
     let kind = HeaderValue::from_static("application/json");
     reply.headers_mut().insert(header::CONTENT_TYPE, kind);
     reply

@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::{HeaderValue, Method, Request, StatusCode, header};
-use http_body_util::Full;
 use hyper::body::Incoming;
 
 use crate::app::Started;
@@ -45,7 +44,7 @@ pub(crate) async fn handle(
         "/readyz" => ready(&started, &phase).await,
         "/metrics" => {
             let mut reply = reply::empty(StatusCode::OK);
-            *reply.body_mut() = Full::new(started.metrics().into());
+            *reply.body_mut() = started.metrics().into();
             let kind = HeaderValue::from_static("text/plain; version=0.0.4");
             reply.headers_mut().insert(header::CONTENT_TYPE, kind);
             reply

@@ -1,7 +1,7 @@
 //! Listeners and connections.
 //!
 //! Time bounds every state a connection can be in without a request: a header that does not come, a
-//! handshake that does not end. Stopping takes no new connections, lets requests end, then closes.
+//! handshake that does not end, an answer that is not taken. Stopping takes no new connections, lets requests end, then closes.
 
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::Peer;
 use crate::metrics::Metrics;
+use crate::patient::Patient;
 use crate::reply::Reply;
 use crate::tls::{self, Tls};
 
@@ -31,6 +32,8 @@ const HEADER: Duration = Duration::from_secs(75);
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Bytes of a request's header.
 const HEADER_BYTES: usize = 64 << 10;
+/// Time in which the other end has to take something of what is sent to it.
+const STALLED: Duration = Duration::from_secs(60);
 /// Requests at once on one HTTP/2 connection.
 const STREAMS: u32 = 128;
 /// Connections at once; further ones wait to be taken.
@@ -180,7 +183,7 @@ async fn connection<S, H, F>(
         let reply = handle(peer.clone(), request);
         async move { Ok::<_, std::convert::Infallible>(reply.await) }
     });
-    let stream = TokioIo::new(stream);
+    let stream = TokioIo::new(Patient::new(stream, STALLED));
     let ended = match speaks {
         Speaks::Http1 => {
             let mut builder = http1::Builder::new();

@@ -3,9 +3,10 @@
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, SERVER};
 use http::{Response, StatusCode};
-use http_body_util::Full;
 
-pub(crate) type Reply = Response<Full<Bytes>>;
+use crate::body::Body;
+
+pub(crate) type Reply = Response<Body>;
 
 /// The `Server` header of Clair.
 pub(crate) const CLAIR: HeaderValue = HeaderValue::from_static("clair");
@@ -17,7 +18,7 @@ const NOSNIFF: (HeaderName, HeaderValue) = (
 
 /// An answer of this status without a body.
 pub(crate) fn empty(status: StatusCode) -> Reply {
-    let mut reply = Response::new(Full::default());
+    let mut reply = Response::new(Body::default());
     *reply.status_mut() = status;
     reply
 }
@@ -32,7 +33,7 @@ pub(crate) fn empty_from_clair(status: StatusCode) -> Reply {
 /// A plain text, as Go's `http.Error` sends it.
 pub(crate) fn text(status: StatusCode, text: &'static str) -> Reply {
     let mut reply = empty(status);
-    *reply.body_mut() = Full::new(Bytes::from_static(text.as_bytes()));
+    *reply.body_mut() = text.into();
     let (name, value) = NOSNIFF;
     reply.headers_mut().insert(CONTENT_TYPE, TEXT);
     reply.headers_mut().insert(name, value);
@@ -56,9 +57,10 @@ pub(crate) fn method_not_allowed(allowed: &'static str) -> Reply {
 /// newline and compression.
 pub(crate) fn timed_out() -> Reply {
     let mut reply = empty(StatusCode::SERVICE_UNAVAILABLE);
-    *reply.body_mut() = Full::new(Bytes::from_static(
+    *reply.body_mut() = Bytes::from_static(
         br#"{"Error":{"Message":"Clair failed to respond within the configured timeout window.","Type":"Timeout"}}"#,
-    ));
+    )
+    .into();
     reply.headers_mut().insert(CONTENT_TYPE, TEXT);
     reply
 }

@@ -30,7 +30,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Method, Request, StatusCode, header};
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
 use crate::app::{App, Peer};
@@ -260,7 +260,7 @@ fn refused(denied: &Denied, gzip: bool) -> Reply {
 
 fn metrics(app: &App) -> Reply {
     let mut reply = reply::empty(StatusCode::OK);
-    *reply.body_mut() = Full::new(app.metrics.text(app.auth.mode()).into());
+    *reply.body_mut() = app.metrics.text(app.auth.mode()).into();
     let kind = HeaderValue::from_static("text/plain; version=0.0.4");
     reply.headers_mut().insert(header::CONTENT_TYPE, kind);
     reply
@@ -287,7 +287,7 @@ pub(crate) fn rendered(gzip: bool, write: impl FnOnce(&mut Object<'_>)) -> Bytes
 /// An answer of bytes that [`rendered`] made.
 pub(crate) fn sent(status: StatusCode, gzip: bool, body: Bytes) -> Reply {
     let mut reply = reply::empty_from_clair(status);
-    *reply.body_mut() = Full::new(body);
+    *reply.body_mut() = body.into();
     let headers = reply.headers_mut();
     let kind = HeaderValue::from_static("application/json;charset=utf-8");
     headers.insert(header::CONTENT_TYPE, kind);

@@ -4,7 +4,6 @@
 //! that would be right without a doubled or trailing slash, or in lower case, is redirected there.
 
 use http::{HeaderValue, Method, StatusCode, header};
-use http_body_util::Full;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::auth::Scope;
@@ -134,7 +133,7 @@ fn redirect(route: &Route, query: Option<&str>, method: &Method) -> Reply {
             .replace('<', "&lt;")
             .replace('"', "&#34;");
         let body = format!("<a href=\"{shown}\">Moved Permanently</a>.\n\n");
-        *reply.body_mut() = Full::new(body.into());
+        *reply.body_mut() = body.into();
         let kind = HeaderValue::from_static("text/html; charset=utf-8");
         reply.headers_mut().insert(header::CONTENT_TYPE, kind);
     }

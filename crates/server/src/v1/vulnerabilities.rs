@@ -88,7 +88,7 @@ pub(crate) async fn list(
         }
     };
     let done = if limit > AT_ONCE {
-        app.lister.run(work).await
+        app.lister.list(work).await
     } else {
         tokio::task::spawn_blocking(work).await.ok()
     };
