@@ -72,7 +72,7 @@ pub(super) fn yaml(config: &Config) -> String {
             out.plain(2, "renotifyinterval", notifier.renotifyinterval);
             if let Some(http) = &notifier.http {
                 out.line(2, "http:");
-                out.text(3, "endpoint", http.endpoint.as_deref().unwrap_or_default());
+                out.url(3, "endpoint", http.endpoint.as_deref());
                 out.text(
                     3,
                     "servername",
@@ -113,20 +113,12 @@ pub(super) fn yaml(config: &Config) -> String {
     out.line(0, "feeds:");
     let follow = feeds.follow.iter().flatten();
     out.list(1, "follow", follow.map(|name| quoted(name)));
-    match feeds.mirror.as_deref() {
-        // Credentials.
-        Some(mirror) if mirror.contains('@') => out.secret(1, "mirror", Some(mirror)),
-        mirror => out.text(1, "mirror", mirror.unwrap_or_default()),
-    }
+    out.url(1, "mirror", feeds.mirror.as_deref());
     out.secret(1, "proxy", feeds.proxy.as_deref());
     if !feeds.mirrors.is_empty() {
         out.line(1, "mirrors:");
         for (name, mirror) in &feeds.mirrors {
-            if mirror.contains('@') {
-                out.secret(2, name, Some(mirror));
-            } else {
-                out.plain(2, &quoted(name), quoted(mirror));
-            }
+            out.url(2, &quoted(name), Some(mirror));
         }
     }
     if !feeds.intervals.is_empty() {
@@ -170,6 +162,10 @@ impl Out {
         }
     }
 
+    fn url(&mut self, depth: usize, key: &str, value: Option<&str>) {
+        self.text(depth, key, &without_secrets(value.unwrap_or_default()));
+    }
+
     fn path(&mut self, depth: usize, key: &str, path: &Option<PathBuf>) {
         if let Some(path) = path {
             self.text(depth, key, &path.display().to_string());
@@ -191,4 +187,60 @@ impl Out {
 /// A YAML scalar in double quotes, which JSON's are too.
 fn quoted(text: &str) -> String {
     serde_json::to_string(text).unwrap_or_default()
+}
+
+/// A URL with `***` for its user and for the values of its query; a path is as it is. What cannot be taken
+/// apart and may hold a password is `***` as a whole.
+fn without_secrets(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return if url.contains('@') { "***" } else { url }.to_owned();
+    };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, rest) = rest.split_at(end);
+    // A password may hold a slash that nobody escaped.
+    if rest.contains('@') {
+        return "***".to_owned();
+    }
+    let rest = rest.split('#').next().unwrap_or_default();
+    let (path, query) = match rest.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (rest, None),
+    };
+    let host = match authority.rsplit_once('@') {
+        Some((_, host)) => format!("***@{host}"),
+        None => authority.to_owned(),
+    };
+    let query = query.map(|query| {
+        let pairs = query.split('&').map(|pair| match pair.split_once('=') {
+            Some((name, _)) => format!("{name}=***"),
+            None => "***".to_owned(),
+        });
+        format!("?{}", pairs.collect::<Vec<_>>().join("&"))
+    });
+    format!("{scheme}://{host}{path}{}", query.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_secrets;
+
+    #[test]
+    fn a_url_is_printed_without_its_secrets() {
+        for (url, printed) in [
+            ("", ""),
+            ("/srv/mirror", "/srv/mirror"),
+            ("https://example.com", "https://example.com"),
+            ("https://example.com/a/b", "https://example.com/a/b"),
+            (
+                "https://user:pa@ss@example.com:8443/notify?token=abc&plain&x=1=2#y",
+                "https://***@example.com:8443/notify?token=***&***&x=***",
+            ),
+            ("https://example.com?key", "https://example.com?***"),
+            ("https://user:pa/ss@example.com/", "***"),
+            ("https://user:pa?ss@example.com/", "***"),
+            ("user:password@example.com/x", "***"),
+        ] {
+            assert_eq!(without_secrets(url), printed, "{url}");
+        }
+    }
 }

@@ -46,7 +46,7 @@ clair:
     attempts: 3
     renotifyinterval: 2h
     http:
-      endpoint: https://quay.example.com/secscan/notify
+      endpoint: https://someone:hunter2@quay.example.com/secscan/notify?token=hunter2
       servername:
       cafile:
       keyfile:
@@ -73,6 +73,8 @@ fn clairs_file_is_read_as_it_is() {
         !printed.contains("hunter2") && !printed.contains("AAAA"),
         "{printed}"
     );
+    let endpoint = "endpoint: \"https://***@quay.example.com/secscan/notify?token=***\"";
+    assert!(printed.contains(endpoint), "{printed}");
     // What is printed is a configuration itself.
     parse(&printed.replace(
         "\"***\"",
