@@ -75,10 +75,15 @@ async fn ready(started: &Started, phase: &Phase) -> Reply {
     ) {
         (false, true) => {
             // Clair answered before its first update too; so this is said, not refused.
-            return match started.app().is_none_or(|app| app.snapshots.is_empty()) {
-                true => reply::text(StatusCode::OK, "ok\nthere is no advisory data yet\n"),
-                false => reply::text(StatusCode::OK, "ok\n"),
+            let snapshots = started.app().map(|app| &app.snapshots);
+            let said = match snapshots {
+                Some(snapshots) if snapshots.has_damaged() => {
+                    "ok\nadvisory data is damaged: see /api/v1/feeds\n"
+                }
+                Some(snapshots) if !snapshots.is_empty() => "ok\n",
+                _ => "ok\nthere is no advisory data yet\n",
             };
+            return reply::text(StatusCode::OK, said);
         }
         (true, true) => "the server is stopping\n",
         (false, false) => "the database does not answer\n",

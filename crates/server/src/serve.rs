@@ -138,7 +138,7 @@ impl Server {
             path: data_dir.clone(),
             source,
         })?;
-        let snapshots = Snapshots::of(Arc::new(Catalog::open(&data_dir)?))?;
+        let snapshots = Snapshots::of(Arc::new(Catalog::open(&data_dir)?));
         let api_listener = bind(&config.api_addresses(), api.port)?;
         let health_listener = bind(&config.health_addresses(), api.healthport)?;
         let address = |listener: &tokio::net::TcpListener, port| {

@@ -2,8 +2,11 @@
 //!
 //! A view is a frozen choice of snapshots: whoever holds one gets answers of one moment. Its number
 //! is part of the key of every cached answer, so that a swap makes all of them new.
+//!
+//! A snapshot whose file cannot be opened is as one that is not there: the others answer, and it is fetched
+//! anew (`updates`).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -23,6 +26,8 @@ pub struct Snapshots {
 struct Inner {
     catalog: Arc<Catalog>,
     current: RwLock<Arc<View>>,
+    /// Keys whose current snapshot cannot be opened.
+    damaged: RwLock<BTreeSet<String>>,
     next: AtomicU64,
 }
 
@@ -36,18 +41,19 @@ pub(crate) struct View {
 
 impl Snapshots {
     /// The snapshots that a catalog now names.
-    ///
-    /// # Errors
-    /// One of them is damaged.
-    pub fn of(catalog: Arc<Catalog>) -> Result<Self, SnapshotError> {
-        let view = View::of(&catalog, 1)?;
-        Ok(Self {
+    pub fn of(catalog: Arc<Catalog>) -> Self {
+        let (view, damaged) = View::of(&catalog, 1, None);
+        for (key, error) in &damaged {
+            unusable(key, error);
+        }
+        Self {
             inner: Arc::new(Inner {
                 catalog,
                 current: RwLock::new(Arc::new(view)),
+                damaged: RwLock::new(damaged.into_keys().collect()),
                 next: AtomicU64::new(2),
             }),
-        })
+        }
     }
 
     /// The catalog they come from.
@@ -55,15 +61,27 @@ impl Snapshots {
         &self.inner.catalog
     }
 
-    /// Reads the catalog again, and swaps if it names other snapshots. Says whether it did. Blocks
-    /// on files.
+    /// Reads the catalog again, and swaps if it names other snapshots. Says whether it did. Of a key whose
+    /// snapshot is damaged, what was in use stays in use. Blocks on files.
     ///
     /// # Errors
-    /// A snapshot is damaged; what was in use stays in use.
+    /// The manifest is damaged; what was in use stays in use.
     pub fn refresh(&self) -> Result<bool, SnapshotError> {
         self.inner.catalog.reload()?;
-        let view = View::of(&self.inner.catalog, self.inner.next.fetch_add(1, Relaxed))?;
         let before = self.view();
+        let number = self.inner.next.fetch_add(1, Relaxed);
+        let (view, damaged) = View::of(&self.inner.catalog, number, Some(&before));
+        let known = std::mem::replace(
+            &mut *self
+                .inner
+                .damaged
+                .write()
+                .unwrap_or_else(PoisonError::into_inner),
+            damaged.keys().cloned().collect(),
+        );
+        for (key, error) in damaged.iter().filter(|(key, _)| !known.contains(*key)) {
+            unusable(key, error);
+        }
         if view.digests().eq(before.digests()) {
             return Ok(false);
         }
@@ -74,6 +92,20 @@ impl Snapshots {
             .unwrap_or_else(PoisonError::into_inner);
         *current = Arc::new(view);
         Ok(true)
+    }
+
+    /// Whether the current snapshot of a key cannot be opened.
+    pub(crate) fn is_damaged(&self, key: &str) -> bool {
+        let damaged = self.inner.damaged.read();
+        damaged
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(key)
+    }
+
+    /// Whether any current snapshot cannot be opened.
+    pub(crate) fn has_damaged(&self) -> bool {
+        let damaged = self.inner.damaged.read();
+        !damaged.unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// Whether there is any advisory data.
@@ -91,21 +123,45 @@ impl Snapshots {
     }
 }
 
+fn unusable(key: &str, error: &SnapshotError) {
+    tracing::error!(
+        feed.key = key,
+        error = error as &dyn std::error::Error,
+        "the snapshot of {key} cannot be opened: what it covers is not covered until it is fetched again"
+    );
+}
+
 impl View {
-    fn of(catalog: &Catalog, number: u64) -> Result<Self, SnapshotError> {
+    /// The current snapshots, and those that cannot be opened: of these what was in use before stays.
+    fn of(
+        catalog: &Catalog,
+        number: u64,
+        before: Option<&Self>,
+    ) -> (Self, BTreeMap<String, SnapshotError>) {
         let mut current = BTreeMap::new();
+        let mut damaged = BTreeMap::new();
         for key in catalog.entries().into_keys() {
-            if let (Some(snapshot), Some(reference)) =
-                (catalog.current(&key)?, catalog.reference(&key))
-            {
-                current.insert(key, (snapshot, reference.fetched_at));
+            match catalog.current(&key) {
+                Ok(None) => {}
+                Ok(Some(snapshot)) => {
+                    if let Some(reference) = catalog.reference(&key) {
+                        current.insert(key, (snapshot, reference.fetched_at));
+                    }
+                }
+                Err(error) => {
+                    if let Some(known) = before.and_then(|before| before.current.get(&key)) {
+                        current.insert(key.clone(), known.clone());
+                    }
+                    damaged.insert(key, error);
+                }
             }
         }
-        Ok(Self {
+        let view = Self {
             number,
             current,
             by_namespace: Mutex::default(),
-        })
+        };
+        (view, damaged)
     }
 
     /// This view, but for the snapshot of one key; `None` is none.

@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use pellucid_model::Namespace;
+use pellucid_snapshot::Stored;
 use pellucid_store::{Lease, PublishedSnapshot, Store, StoreError};
 use pellucid_updater::{FetchOptions, Outcome, UpdateProgress, Updated};
 use tokio::sync::mpsc;
@@ -256,7 +257,17 @@ impl Updates {
     }
 
     fn due_at(&self, key: &str, state: &KeyState, now: i64) -> i64 {
+        // What was up to date is not there any more. A failure is tried again like any other.
+        if state.failures == 0 && self.snapshots.is_damaged(key) {
+            return 0;
+        }
         state.due_at(now, self.interval(key).0.as_secs())
+    }
+
+    /// What the catalog holds of a key and can open.
+    fn local(&self, key: &str) -> Option<Stored> {
+        let entry = self.snapshots.catalog().entry(key)?;
+        entry.current.filter(|_| !self.snapshots.is_damaged(key))
     }
 
     /// Takes the lease of a key, and with it what other replicas know; `None` if another has it, or
@@ -363,6 +374,10 @@ impl Updates {
     async fn record(&self, ended: &Ended, lease: &Lease) -> Result<(), SettleError> {
         let key = ended.key.as_str();
         self.metrics.updated(key, ended.failed, ended.took);
+        if self.snapshots.is_damaged(key) {
+            // It may be whole now.
+            self.swap().await?;
+        }
         let now = self.store.now().await?;
         let row = self.store.snapshot(key).await?;
         let mut state = row
@@ -433,8 +448,8 @@ impl Updates {
         let keys: BTreeSet<&String> = rows.keys().chain(local.keys()).collect();
         for key in keys {
             let row = rows.get(key);
-            let own = local.get(key).and_then(|entry| entry.current.as_ref());
-            let done = match self.which_is_ahead(own, row) {
+            let own = self.local(key);
+            let done = match self.which_is_ahead(own.as_ref(), row) {
                 Ahead::Neither => Ok(()),
                 Ahead::Row => match row {
                     Some(row) => self.catch_up(row, &KeyState::read(&row.state)).await,

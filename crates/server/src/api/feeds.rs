@@ -72,7 +72,10 @@ pub(super) async fn list(app: &App) -> Result<Reply, ApiError> {
         let held = held.iter().find(|held| held.feed == key);
         feeds.push(Feed {
             feed: key.split('/').next().unwrap_or_default().to_owned(),
-            state: word(&state, now, interval),
+            state: match app.snapshots.is_damaged(&key) {
+                true => "damaged",
+                false => word(&state, now, interval),
+            },
             snapshot: state
                 .stored
                 .as_ref()

@@ -54,7 +54,7 @@ impl Updates {
         is_new: bool,
     ) -> Result<(), SettleError> {
         let catalog = self.snapshots.catalog();
-        let local = catalog.entry(key).and_then(|entry| entry.current);
+        let local = self.local(key);
         let ahead = self.which_is_ahead(local.as_ref(), row.as_ref());
         let is_ahead = ahead == Ahead::Catalog || is_new && ahead == Ahead::Row;
         let Some(local) = local.filter(|_| is_ahead) else {
@@ -158,11 +158,19 @@ impl Updates {
         let in_catalog = self.snapshots.catalog().directory().join("snapshots");
         let paths = [in_catalog.join(&name), kept.clone()];
         let open = tokio::task::spawn_blocking(move || {
-            let path = paths.into_iter().find(|path| path.exists())?;
-            Some(Snapshot::open(path, digest).map(Arc::new))
+            let paths = paths.into_iter().filter(|path| path.exists());
+            let mut opened = paths.map(|path| Snapshot::open(path, digest));
+            // A damaged one may be whole elsewhere, and cannot be compared with.
+            opened.find_map(|opened| match opened {
+                Ok(snapshot) => Some(Arc::new(snapshot)),
+                Err(error) => {
+                    super::told(&error, "a published snapshot cannot be opened");
+                    None
+                }
+            })
         });
         if let Some(found) = open.await.map_err(|_| SettleError::Stopped)? {
-            return Ok(Some(found?));
+            return Ok(Some(found));
         }
         if !self.shared || row.chunks == 0 {
             return Ok(None);

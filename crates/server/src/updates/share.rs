@@ -84,7 +84,7 @@ impl Updates {
     ) -> Result<(), SettleError> {
         let catalog = self.snapshots.catalog();
         let key = row.key.as_str();
-        let local = catalog.entry(key).and_then(|entry| entry.current);
+        let local = self.local(key);
         let status = state.status.clone();
         match self.which_is_ahead(local.as_ref(), Some(row)) {
             Ahead::Catalog => return Ok(()),

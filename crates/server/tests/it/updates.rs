@@ -1,15 +1,18 @@
 //! Feeds followed by the running service, and the notifications that come of it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
+use pellucid_model::Namespace;
 use pellucid_server::{Config, GoDuration, Options};
+use pellucid_snapshot::Catalog;
 use pellucid_store::{Database, NotificationId, Store};
-use pellucid_testkit::Mirror;
 use pellucid_testkit::postgres::PostgresServer;
+use pellucid_testkit::{LayerBuilder, Mirror};
 use serde_json::Value;
 
-use crate::advisories::{advisory, publish};
+use crate::advisories::{advisory, publish, publish_as};
 use crate::service::{LayerServer, Service, config, debian, ok};
 
 /// Debian's tracker: each CVE with its package and the version that fixes it, `-` for none.
@@ -352,4 +355,90 @@ async fn what_was_written_while_the_clock_was_ahead_stops_no_update() {
     tokio::time::timeout(Duration::from_secs(60), wait)
         .await
         .unwrap();
+}
+
+/// Cuts the file of a key's current snapshot short.
+fn damage(folder: &Path, key: &str) {
+    let catalog = Catalog::open(folder).unwrap();
+    let path = catalog.current(key).unwrap().unwrap().path().to_owned();
+    let half = std::fs::metadata(&path).unwrap().len() / 2;
+    let file = std::fs::File::options().write(true).open(&path).unwrap();
+    file.set_len(half).unwrap();
+}
+
+async fn covered(service: &Service, layer: &str) -> bool {
+    let target = format!("/v1/layers/{layer}?vulnerabilities");
+    let answer = service.get(&target).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    !answer.headers.contains_key("pellucid-not-covered")
+}
+
+async fn post(service: &Service) {
+    let path = service.layer("base", debian(&[("bash", "5.2-2")]));
+    assert_eq!(service.post_layer("debian", &path, "").await.status, 201);
+    let alpine = LayerBuilder::new()
+        .file("etc/alpine-release", "3.20.1\n")
+        .file("lib/apk/db/installed", "P:bash\nV:5.2.1-r0\n\n");
+    let path = service.layer("other", alpine);
+    assert_eq!(service.post_layer("alpine", &path, "").await.status, 201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_snapshot_stops_no_other_and_is_fetched_again() {
+    let data = tempfile::tempdir().unwrap();
+    let mut other = advisory(3);
+    other.affected[0].namespace = Namespace::from("alpine:v3.20");
+    publish_as("alpine/v3.20", &data, &[other], 1);
+    publish(&data, &[advisory(3)]);
+    damage(data.path(), "debian");
+    let folder = tempfile::tempdir().unwrap();
+    let mirror = Mirror::new(folder.path());
+    let config = following(folder.path().to_str().unwrap());
+    let service = Service::within(data, config, Options::default()).await;
+    post(&service).await;
+    assert!(covered(&service, "alpine").await);
+    assert!(!covered(&service, "debian").await);
+    until(&service, "/api/v1/feeds", |it| {
+        feed(it, "debian")["state"] == "damaged" && feed(it, "debian")["failures"] != 0
+    })
+    .await;
+    // It may shrink, where what is here cannot be read.
+    mirror.debian(tracker(&[("CVE-1", "bash", "5.2-3")]));
+    until(&service, "/api/v1/feeds", |it| {
+        feed(it, "debian")["state"] == "current"
+    })
+    .await;
+    assert!(covered(&service, "debian").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_snapshot_is_taken_from_the_database() {
+    let postgres = match PostgresServer::start() {
+        Ok(postgres) => postgres,
+        Err(reason) => return println!("skipped: damaged: {reason}"),
+    };
+    let data = tempfile::tempdir().unwrap();
+    publish(&data, &[advisory(3)]);
+    let config = crate::service::on_postgres(&postgres.source());
+    let service = Service::within(data, config.clone(), Options::default()).await;
+    until(&service, "/api/v1/feeds", |it| !digest(it).is_empty()).await;
+    let Service { folder, server } = service;
+    server.stop();
+    server.ended().await.unwrap();
+    damage(folder.path(), "debian");
+    let service = Service::within(folder, config, Options::default()).await;
+    post(&service).await;
+    // Nothing is fetched here.
+    let wait = async {
+        while !covered(&service, "debian").await {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), wait)
+        .await
+        .unwrap();
+    until(&service, "/api/v1/feeds", |it| {
+        feed(it, "debian")["state"] != "damaged"
+    })
+    .await;
 }
