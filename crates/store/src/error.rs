@@ -21,6 +21,16 @@ pub enum StoreError {
         /// Newest version this release has a migration for.
         known: i64,
     },
+    /// Clair's tables are where ours would be, and no schema of our own can be had beside them.
+    #[error(
+        "the database holds Clair's tables, and the schema \"pellucid\" for ours cannot be used: {reason}; make \
+         it (CREATE SCHEMA pellucid AUTHORIZATION user) and let the user have it as search_path (ALTER ROLE user \
+         SET search_path = pellucid), or name another database"
+    )]
+    Schema {
+        /// What is in the way.
+        reason: String,
+    },
     /// The connection string cannot be understood.
     #[error("the database source is not understood: {reason}")]
     Source {

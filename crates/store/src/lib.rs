@@ -103,7 +103,7 @@ impl Store {
             Database::Postgres {
                 source,
                 max_connections,
-            } => Engine::Postgres(engine::Postgres::open(source, *max_connections)?),
+            } => Engine::Postgres(engine::Postgres::open(source, *max_connections).await?),
         };
         migrate::run(&engine).await?;
         Ok(Self {

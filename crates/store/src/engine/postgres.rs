@@ -3,6 +3,9 @@
 //! No LOCK TABLE, no LISTEN/NOTIFY, no advisory locks, no planner settings: the same statements run
 //! on CockroachDB and YugabyteDB, and behind a connection pooler that keeps prepared statements.
 //!
+//! Where Clair's tables are, ours are in a schema of their own beside them, so that Clair's configuration is enough
+//! to start with. Nothing of Clair's is read or changed.
+//!
 //! A transaction that is dropped before its end (a caller that went away) costs its connection: it
 //! is closed, and the server rolls back.
 
@@ -30,6 +33,16 @@ const PATIENCE: Duration = Duration::from_millis(1500);
 const ANSWER: Duration = Duration::from_secs(10);
 /// How often a transaction is tried when the server asks to try again.
 const TRIES: u32 = 10;
+
+/// The schema of our tables where Clair's stand in the way.
+const OWN: &str = "pellucid";
+/// Whether our tables, those of our own schema, and Clair's are there, and whether the schema is.
+const FOUND: &str = "SELECT to_regclass('schema_version') IS NOT NULL,
+  to_regclass('pellucid.schema_version') IS NOT NULL,
+  to_regclass('vulnerability_fixedin_feature') IS NOT NULL,
+  to_regnamespace('pellucid') IS NOT NULL";
+const MAKE: &str = "CREATE SCHEMA IF NOT EXISTS pellucid";
+const CURRENT: &str = "SELECT current_schema()::TEXT IS NOT DISTINCT FROM 'pellucid'";
 
 pub(crate) struct Postgres {
     pool: Pool,
@@ -71,8 +84,66 @@ enum Trouble {
 }
 
 impl Postgres {
-    pub(crate) fn open(text: &str, max_connections: usize) -> Result<Self, StoreError> {
+    /// Connects once, to see where our tables are to be.
+    pub(crate) async fn open(text: &str, max_connections: usize) -> Result<Self, StoreError> {
         let source = source::parse(text)?;
+        let opened = Self::of(source, max_connections)?;
+        let [is_ours, is_own, is_clairs, is_made] = opened.answers(FOUND).await?;
+        if is_ours || !is_own && !is_clairs {
+            return Ok(opened);
+        }
+        if !is_made && let Err(error) = opened.make_schema().await {
+            // Another replica may have been first.
+            let [.., is_made] = opened.answers::<4>(FOUND).await?;
+            if !is_made {
+                return Err(error);
+            }
+        }
+        drop(opened);
+        let mut source = source::parse(text)?;
+        let options = source.config.get_options().unwrap_or_default();
+        let options = format!("{options} -c search_path={OWN}");
+        source.config.options(options.trim());
+        let opened = Self::of(source, max_connections)?;
+        let [is_current] = opened.answers(CURRENT).await?;
+        if !is_current {
+            return Err(StoreError::Schema {
+                reason: "the setting search_path does not reach the server".to_owned(),
+            });
+        }
+        Ok(opened)
+    }
+
+    async fn make_schema(&self) -> Result<(), StoreError> {
+        let held = self.connection().await?;
+        let made = tokio::time::timeout(ANSWER, held.object.batch_execute(MAKE)).await;
+        match made.map_err(|_| silent("schema"))? {
+            Ok(()) => Ok(()),
+            Err(error) => Err(match fatal("schema", error) {
+                StoreError::Postgres { source, .. } => StoreError::Schema {
+                    reason: words(&source),
+                },
+                other => other,
+            }),
+        }
+    }
+
+    /// Asks for a row of yes and no.
+    async fn answers<const N: usize>(&self, question: &str) -> Result<[bool; N], StoreError> {
+        let name = "schema";
+        let held = self.connection().await?;
+        let row = tokio::time::timeout(ANSWER, held.object.query_one(question, &[])).await;
+        let row = row
+            .map_err(|_| silent(name))?
+            .map_err(|error| fatal(name, error))?;
+        let mut answers = [false; N];
+        for (at, answer) in answers.iter_mut().enumerate() {
+            *answer = row.try_get(at).map_err(|error| fatal(name, error))?;
+        }
+        Ok(answers)
+    }
+
+    fn of(source: source::Source, max_connections: usize) -> Result<Self, StoreError> {
         let config = ManagerConfig {
             recycling_method: RecyclingMethod::Fast,
         };

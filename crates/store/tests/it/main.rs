@@ -2,6 +2,7 @@
 //! started.
 #![expect(clippy::unwrap_used, reason = "a panic is a test's report")]
 
+mod clair;
 mod crash;
 mod deliveries;
 mod fixture;
