@@ -24,6 +24,8 @@ pub(crate) struct Key {
     pub(crate) layer: i64,
     /// Generation of the database.
     pub(crate) generation: u64,
+    /// Which server may have answered for it.
+    pub(crate) epoch: u64,
     /// Number of the view of the snapshots.
     pub(crate) view: u64,
     /// Whether vulnerabilities are asked for, beside features.

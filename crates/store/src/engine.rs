@@ -42,6 +42,15 @@ pub(crate) enum Tx {
 pub(crate) type Work<'t, T> = BoxFuture<'t, Result<End<T>, StoreError>>;
 
 impl Engine {
+    /// Another number after each connection that was made: behind a new one may be another server, which took over
+    /// without the last commits. What was learned before is not known to be there.
+    pub(crate) fn epoch(&self) -> u64 {
+        match self {
+            Self::Sqlite(_) => 0,
+            Self::Postgres(postgres) => postgres.epoch(),
+        }
+    }
+
     /// Runs one statement outside any transaction.
     pub(crate) async fn query(
         &self,

@@ -130,7 +130,8 @@ impl Store {
 impl Inner {
     /// The feature versions of these numbers, in their order; those not in memory by one query.
     pub(crate) async fn features(&self, ids: &[i64]) -> Result<Vec<Arc<Feature>>, StoreError> {
-        let known = self.features.features(ids);
+        let epoch = self.engine.epoch();
+        let known = self.features.features(ids, epoch);
         if known.iter().all(Option::is_some) {
             return Ok(known.into_iter().flatten().collect());
         }
@@ -138,7 +139,7 @@ impl Inner {
             .engine
             .query_long(&FEATURE_VERSION_GET, vec![missing(ids, &known)])
             .await?;
-        self.complete(ids, known, rows)
+        self.complete(ids, known, rows, epoch)
     }
 
     /// As [`Self::features`], inside a transaction; only for numbers that a committed row refers to.
@@ -147,14 +148,15 @@ impl Inner {
         tx: &mut Tx,
         ids: &[i64],
     ) -> Result<Vec<Arc<Feature>>, StoreError> {
-        let known = self.features.features(ids);
+        let epoch = self.engine.epoch();
+        let known = self.features.features(ids, epoch);
         if known.iter().all(Option::is_some) {
             return Ok(known.into_iter().flatten().collect());
         }
         let rows = tx
             .query(&FEATURE_VERSION_GET, &[missing(ids, &known)])
             .await?;
-        self.complete(ids, known, rows)
+        self.complete(ids, known, rows, epoch)
     }
 
     fn complete(
@@ -162,9 +164,10 @@ impl Inner {
         ids: &[i64],
         known: Vec<Option<Arc<Feature>>>,
         rows: Vec<Row>,
+        epoch: u64,
     ) -> Result<Vec<Arc<Feature>>, StoreError> {
         let fresh = self.read(rows)?;
-        self.features.learn_features(&fresh);
+        self.features.learn_features(&fresh, epoch);
         let fresh: HashMap<i64, Arc<Feature>> = fresh.into_iter().collect();
         ids.iter()
             .zip(known)
@@ -203,10 +206,10 @@ impl Inner {
         &self,
         tx: &mut Tx,
         features: &[Feature],
+        identities: &[Identity],
         namespaces: &HashMap<String, i64>,
     ) -> Result<(Vec<i64>, Vec<(Identity, i64)>), StoreError> {
-        let identities: Vec<Identity> = features.iter().map(Feature::identity).collect();
-        let known = self.features.ids(&identities);
+        let known = self.features.ids(identities, self.engine.epoch());
         let mut wanted: HashMap<Identity, &Feature> = HashMap::new();
         for ((identity, feature), known) in identities.iter().zip(features).zip(&known) {
             if known.is_none() {

@@ -23,7 +23,7 @@ use crate::statements::{
 };
 use crate::value::{Value, list};
 use crate::{Store, StoreError};
-use storing::{Known, Owned};
+use storing::Owned;
 
 /// Number of a layer. Later layers have higher ones; a deleted layer's is not used again.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -120,6 +120,8 @@ pub struct LayerView {
     pub generation: u64,
     /// Likewise the number of changes to vulnerabilities written by hand ([`Store::overlay`]).
     pub overlay: u64,
+    /// Likewise which server may have answered ([`Store::epoch`]).
+    pub epoch: u64,
     features: Arc<[u8]>,
 }
 
@@ -178,6 +180,7 @@ impl Store {
             features: row.blob(4)?.into(),
             generation: row.int(5)?.unsigned_abs(),
             overlay: row.int(6)?.unsigned_abs(),
+            epoch: self.inner.engine.epoch(),
         }))
     }
 
@@ -224,11 +227,12 @@ impl Store {
             .engine
             .query(&LAYER_CHAIN, &[Value::from(name)])
             .await?;
+        let epoch = self.inner.engine.epoch();
         let mut links = Vec::with_capacity(rows.len());
         let mut known: HashMap<i64, Arc<[u8]>> = HashMap::new();
         for mut row in rows {
             let analysis = row.int(6)?;
-            if let Some(data) = self.inner.analyses.get(analysis) {
+            if let Some(data) = self.inner.analyses.get(analysis, epoch) {
                 known.insert(analysis, data);
             }
             links.push((row, analysis));
@@ -246,7 +250,7 @@ impl Store {
                 .await?
             {
                 let (id, data) = (row.int(0)?, Arc::from(row.blob(1)?));
-                self.inner.analyses.learn(id, &data);
+                self.inner.analyses.learn(id, &data, epoch);
                 known.insert(id, data);
             }
         }
@@ -279,21 +283,6 @@ impl Store {
     /// # Errors
     /// [`StoreError::ParentUnknown`] when the parent is not there (any more); the database is away.
     pub async fn add_layer(&self, layer: NewLayer<'_>) -> Result<Added, StoreError> {
-        if let Some(known) = Known::of(&self.inner, &layer) {
-            let (inner, known) = (Arc::clone(&self.inner), Arc::new(known));
-            let added = self
-                .inner
-                .engine
-                .write(move |tx| {
-                    let (inner, known) = (Arc::clone(&inner), Arc::clone(&known));
-                    Box::pin(async move { storing::add_known(&inner, tx, &known).await })
-                })
-                .await?;
-            if let Some(id) = added {
-                self.inner.unindexed.notify_one();
-                return Ok(Added::Inserted(id));
-            }
-        }
         let (inner, owned) = (Arc::clone(&self.inner), Arc::new(Owned::new(layer)));
         let outcome = self
             .inner

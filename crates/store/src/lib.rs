@@ -144,6 +144,12 @@ impl Store {
         Ok(row.int(0)?.unsigned_abs())
     }
 
+    /// Another number where another server may have taken over, without the last commits: numbers of rows, and
+    /// [`Self::generation`], may mean other things then.
+    pub fn epoch(&self) -> u64 {
+        self.inner.engine.epoch()
+    }
+
     /// What time the database has, in seconds since 1970: the one clock of all replicas.
     ///
     /// # Errors

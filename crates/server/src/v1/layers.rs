@@ -66,6 +66,7 @@ pub(crate) async fn get(app: &Arc<App>, name: &str, asked: &Asked) -> Result<Rep
     let key = Key {
         layer: layer.id.0,
         generation: layer.generation,
+        epoch: layer.epoch,
         view: view.number,
         vulnerabilities,
         gzip: asked.gzip,

@@ -21,6 +21,8 @@ pub(crate) struct Written {
 #[derive(Default)]
 pub(crate) struct Index {
     number: Option<u64>,
+    /// Which server of the database may have said it.
+    epoch: u64,
     /// Generation of the database before it was read, where that was asked for.
     generation: Option<u64>,
     vulnerabilities: Vec<StoredVulnerability>,
@@ -32,7 +34,10 @@ pub(crate) struct Index {
 impl Written {
     /// The index as of a change's number, or a later one.
     pub(crate) async fn at(&self, store: &Store, number: u64) -> Result<Arc<Index>, StoreError> {
-        let is_current = |index: &Index| index.number.is_some_and(|known| known >= number);
+        let epoch = store.epoch();
+        let is_current = |index: &Index| {
+            index.epoch == epoch && index.number.is_some_and(|known| known >= number)
+        };
         self.unless(store, is_current, None).await
     }
 
@@ -40,7 +45,9 @@ impl Written {
     /// whether anything changed.
     pub(crate) async fn latest(&self, store: &Store) -> Result<Arc<Index>, StoreError> {
         let generation = store.generation().await?;
-        let is_current = |index: &Index| index.generation == Some(generation);
+        let epoch = store.epoch();
+        let is_current =
+            |index: &Index| index.epoch == epoch && index.generation == Some(generation);
         self.unless(store, is_current, Some(generation)).await
     }
 
@@ -61,8 +68,12 @@ impl Written {
         if let Some(index) = known() {
             return Ok(index);
         }
+        let epoch = store.epoch();
         let overlay = store.overlay().await?;
-        let index = Arc::new(Index::of(overlay, generation));
+        let index = Arc::new(Index {
+            epoch,
+            ..Index::of(overlay, generation)
+        });
         *self.index.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&index);
         Ok(index)
     }

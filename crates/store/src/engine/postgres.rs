@@ -11,10 +11,11 @@
 
 use std::error::Error as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use deadpool_postgres::{
-    Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts,
+    Hook, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts,
 };
 use futures_util::future::{try_join, try_join_all};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -48,6 +49,8 @@ pub(crate) struct Postgres {
     pool: Pool,
     /// A turn for each connection. Those who wait for theirs wait here, where a thousand of them take little room.
     turns: Arc<Semaphore>,
+    /// Raised for each connection that is made.
+    made: Arc<AtomicU64>,
 }
 
 /// A connection of the pool, with the turn that it is held for.
@@ -149,6 +152,7 @@ impl Postgres {
         };
         let manager = Manager::from_config(source.config, tls::connector(&source.tls)?, config);
         let max_connections = max_connections.max(1);
+        let made = Arc::new(AtomicU64::new(0));
         let pool = Pool::builder(manager)
             .max_size(max_connections)
             .runtime(Runtime::Tokio1)
@@ -157,12 +161,24 @@ impl Postgres {
                 create: Some(PATIENCE),
                 recycle: Some(PATIENCE),
             })
+            .post_create(Hook::sync_fn({
+                let made = Arc::clone(&made);
+                move |_, _| {
+                    made.fetch_add(1, Ordering::AcqRel);
+                    Ok(())
+                }
+            }))
             .build()
             .map_err(|error| StoreError::Source {
                 reason: error.to_string(),
             })?;
         let turns = Arc::new(Semaphore::new(max_connections));
-        Ok(Self { pool, turns })
+        Ok(Self { pool, turns, made })
+    }
+
+    /// As [`super::Engine::epoch`].
+    pub(crate) fn epoch(&self) -> u64 {
+        self.made.load(Ordering::Acquire)
     }
 
     async fn connection(&self) -> Result<Held, StoreError> {

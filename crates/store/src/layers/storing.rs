@@ -47,6 +47,7 @@ pub(super) struct Owned {
     namespace: Option<Namespace>,
     analysis: Value,
     features: Vec<Feature>,
+    identities: Vec<Identity>,
 }
 
 impl Owned {
@@ -56,6 +57,7 @@ impl Owned {
             namespace: layer.namespace.cloned(),
             analysis: Value::from(layer.analysis),
             features: layer.features.to_vec(),
+            identities: layer.features.iter().map(Feature::identity).collect(),
         }
     }
 
@@ -70,31 +72,24 @@ impl Owned {
 }
 
 /// A layer of which the numbers of all it refers to are in memory, but for its parent and its analysis.
-pub(super) struct Known {
-    head: Head,
+pub(super) struct Known<'a> {
+    layer: &'a Owned,
     namespace: Option<i64>,
     ids: Vec<i64>,
-    /// To be compared with the parent's; empty where there is none.
-    features: Vec<Feature>,
 }
 
-impl Known {
-    pub(super) fn of(inner: &Inner, layer: &NewLayer<'_>) -> Option<Self> {
-        let namespace = match layer.namespace {
+impl<'a> Known<'a> {
+    pub(super) fn of(inner: &Inner, layer: &'a Owned) -> Option<Self> {
+        let epoch = inner.engine.epoch();
+        let namespace = match &layer.namespace {
             None => None,
-            Some(namespace) => Some(inner.namespaces.id(namespace)?),
+            Some(namespace) => Some(inner.namespaces.id(namespace, epoch)?),
         };
-        let identities: Vec<Identity> = layer.features.iter().map(Feature::identity).collect();
-        let ids = inner.features.ids(&identities);
-        let features = match layer.parent {
-            None => Vec::new(),
-            Some(_) => layer.features.to_vec(),
-        };
+        let ids = inner.features.ids(&layer.identities, epoch);
         Some(Self {
-            head: Head::of(layer),
+            layer,
             namespace,
             ids: ids.into_iter().collect::<Option<_>>()?,
-            features,
         })
     }
 }
@@ -119,22 +114,24 @@ struct Columns {
 pub(super) struct Fresh {
     features: Vec<(Identity, i64)>,
     namespaces: Vec<(Namespace, i64)>,
+    epoch: u64,
 }
 
 impl Inner {
     pub(super) fn learn(&self, fresh: Fresh) {
-        self.features.learn_ids(&fresh.features);
-        self.namespaces.learn(fresh.namespaces);
+        self.features.learn_ids(&fresh.features, fresh.epoch);
+        self.namespaces.learn(fresh.namespaces, fresh.epoch);
     }
 }
 
-/// Stores a layer by one statement. `None` if it is not stored: there is one of its name, or what its
-/// bytes say is not in the database.
-pub(super) async fn add_known(
+/// Stores a layer by one statement, which is committed. `None` if it is not stored: there is one of its name, or
+/// what its bytes say is not in the database.
+async fn add_known(
     inner: &Inner,
     tx: &mut Tx,
-    layer: &Known,
-) -> Result<End<Option<LayerId>>, StoreError> {
+    known: &Known<'_>,
+) -> Result<Option<LayerId>, StoreError> {
+    let layer = known.layer;
     let below = match layer.head.parent {
         None => None,
         Some(parent) => {
@@ -142,13 +139,8 @@ pub(super) async fn add_known(
             Some(shown_below(parent, row)?)
         }
     };
-    let lists = visible(inner, tx, &layer.features, &layer.ids, below).await?;
-    Ok(
-        match insert(tx, &layer.head, layer.namespace, lists, true).await? {
-            Some(id) => End::Commit(Some(id)),
-            None => End::Discard(None),
-        },
-    )
+    let lists = visible(inner, tx, &layer.features, &known.ids, below).await?;
+    insert(tx, &layer.head, known.namespace, lists, true).await
 }
 
 pub(super) async fn add(
@@ -156,6 +148,12 @@ pub(super) async fn add(
     tx: &mut Tx,
     layer: &Owned,
 ) -> Result<End<Option<(LayerId, Fresh)>>, StoreError> {
+    // Here, where there is a connection: behind another one nothing may be known.
+    if let Some(known) = Known::of(inner, layer)
+        && let Some(id) = add_known(inner, tx, &known).await?
+    {
+        return Ok(End::Commit(Some((id, Fresh::default()))));
+    }
     let columns = columns(inner, tx, layer, layer.head.parent).await?;
     let (namespace, fresh) = (columns.namespace, columns.fresh);
     Ok(
@@ -268,6 +266,7 @@ async fn columns(
     layer: &Owned,
     parent: Option<LayerId>,
 ) -> Result<Columns, StoreError> {
+    let epoch = inner.engine.epoch();
     // Neighbours mostly share theirs.
     let mut wanted: Vec<&Namespace> = layer.namespace.iter().collect();
     for feature in &layer.features {
@@ -299,11 +298,14 @@ async fn columns(
             .copied()
     };
     let namespace = layer.namespace.as_ref().and_then(number);
-    let (ids, features) = inner.intern(tx, &layer.features, &namespaces).await?;
+    let (ids, features) = inner
+        .intern(tx, &layer.features, &layer.identities, &namespaces)
+        .await?;
     let own = layer.namespace.clone().zip(namespace);
     let fresh = Fresh {
         features,
         namespaces: own.into_iter().collect(),
+        epoch,
     };
     Ok(Columns {
         namespace,

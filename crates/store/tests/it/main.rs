@@ -5,6 +5,7 @@
 mod clair;
 mod crash;
 mod deliveries;
+mod failover;
 mod fixture;
 mod layers;
 mod leases;
