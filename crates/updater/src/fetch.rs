@@ -347,6 +347,22 @@ impl FetchedFile {
         Ok(file)
     }
 
+    /// The bytes as upstream serves them, where the mirror that they are from has others.
+    pub(crate) fn restored(&self) -> Result<Option<Vec<u8>>, FetchError> {
+        if self.located.base.is_none() {
+            return Ok(None);
+        }
+        let url = self.located.place.to_string();
+        let damaged = |source| FetchError::Damaged {
+            url: url.clone(),
+            source,
+        };
+        let limit = self.request.limit;
+        let body = unpack(self.raw().map_err(damaged)?, self.download.bytes, limit);
+        let body = body.map_err(|error| unpack_error(error, &url, limit))?;
+        Ok(Some(self.located.restore(body)))
+    }
+
     /// What to remember of it.
     pub(crate) fn validators(&self) -> Validators {
         self.download.validators.clone()

@@ -387,7 +387,10 @@ fn keep(file: &FetchedFile, waiting: &Path) -> Result<(String, Needed), FetchErr
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).map_err(io_error(parent))?;
     }
-    let mut from = file.raw().map_err(io_error(&path))?;
+    let mut from: Box<dyn io::Read> = match file.restored()? {
+        Some(body) => Box::new(io::Cursor::new(body)),
+        None => Box::new(file.raw().map_err(io_error(&path))?),
+    };
     let mut copy = || -> io::Result<(u64, String)> {
         let mut to = Hashing {
             file: File::create(&path)?,

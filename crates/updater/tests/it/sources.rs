@@ -279,3 +279,48 @@ async fn what_a_feed_no_longer_names_leaves_the_mirror() {
     let list = std::fs::read_to_string(folder.path().join("MANIFEST.tsv")).unwrap();
     assert!(!list.contains("/one/"), "{list}");
 }
+
+#[tokio::test]
+async fn a_mirror_of_a_mirror_has_what_upstream_serves() {
+    const LIST: &str = "http://repo.us-west-2.amazonaws.com/2018.03/updates/x86_64/mirror.list";
+    const BASE: &str = "http://repo.us-west-2.amazonaws.com/2018.03/updates/one/x86_64";
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, body: &str| std::fs::write(folder.path().join(name), body).unwrap();
+    std::fs::create_dir_all(folder.path().join("2018.03/updates/x86_64")).unwrap();
+    put(
+        "2018.03/updates/x86_64/mirror.list",
+        "@BASE@/2018.03/updates/one/x86_64\n",
+    );
+    put(
+        "repomd.xml",
+        r#"<repomd><data type="updateinfo"><location href="repodata/u.xml"/></data></repomd>"#,
+    );
+    put(
+        "u.xml",
+        include_str!("../../../feeds/tests/data/amazon/al1/core/updateinfo.xml"),
+    );
+    put(
+        "MANIFEST.tsv",
+        &format!(
+            "url\tfile\tdecode\n\
+             {LIST}\t2018.03/updates/x86_64/mirror.list\tbase-subst\n\
+             {BASE}/repodata/repomd.xml\trepomd.xml\t-\n\
+             {BASE}/repodata/u.xml\tu.xml\t-\n"
+        ),
+    );
+    let options = |mirror: &std::path::Path| FetchOptions {
+        mirror: Some(mirror.to_str().unwrap().to_owned()),
+        offline: true,
+        ..FetchOptions::default()
+    };
+    let keys = ["amazon/2018.03".to_owned()];
+    let copy = tempfile::tempdir().unwrap();
+    for _ in 0..2 {
+        let copied = mirror(&keys, copy.path(), &options(folder.path()), &()).await;
+        assert_eq!(copied.unwrap().remove(0).result.unwrap().files, 3);
+    }
+    let data = tempfile::tempdir().unwrap();
+    let catalog = Catalog::open(data.path()).unwrap();
+    let outcome = update(&keys, &catalog, &options(copy.path()), &()).await;
+    assert!(outcome[0].result.is_ok(), "{outcome:?}");
+}
