@@ -15,7 +15,6 @@ mod hostile;
 mod layer;
 mod lazy;
 mod limits;
-
 mod moved;
 mod registry;
 mod seen;
