@@ -13,6 +13,7 @@ Needs Python 3.11 and zstd(1); nothing else.
 """
 import bz2, csv, datetime, gzip, io, json, lzma, pathlib, re, sqlite3, subprocess, sys, tarfile, zipfile
 import xml.etree.ElementTree as ElementTree
+from urllib.parse import unquote
 
 CVE = re.compile(r"CVE-\d{4}-\d{4,}")
 
@@ -308,6 +309,7 @@ def redhat(mirror, _):
         for one in tree.get("relationships", ()):
             parents[one["full_product_name"]["product_id"]] = (one["product_reference"], one["relates_to_product_reference"])
         vulnerability = document["vulnerabilities"][0]
+        binaries, sources = set(), []
         for group, ids in vulnerability.get("product_status", {}).items():
             for one in ids:
                 component, platform = parents.get(one, (None, None))
@@ -320,13 +322,16 @@ def redhat(mirror, _):
                 release = next((m[1] for m in (re.match(r"el(\d+)", f) for f in fields[4:]) if m), None)
                 if release is None and fields[3].startswith(("enterprise_linux", "rhel_")) and len(fields) > 4:
                     release = fields[4].split(".")[0]
-                if release is None or not release.isdigit() or not 4 <= int(release) <= 20:
+                if fields[3] == "hummingbird":
+                    namespace = "hummingbird"
+                elif release is None or not release.isdigit() or not 4 <= int(release) <= 20:
                     continue
+                else:
+                    namespace = "rhel:" + release
                 purl = helpers.get(component, {}).get("purl")
-                versioned = False
+                version = None
                 if purl and purl.startswith("pkg:rpm/"):
-                    package = purl.split("?")[0].split("/")[2].split("@")[0].replace("%2B", "+").replace("%2b", "+")
-                    versioned = "@" in purl.split("?")[0]
+                    package, _, version = unquote(purl.split("?")[0].split("/")[2]).partition("@")
                     source = "arch=src" in purl
                 elif purl and not (purl.startswith("pkg:rpmmod/") and "/" in component):
                     continue
@@ -336,10 +341,19 @@ def redhat(mirror, _):
                         continue
                 else:
                     continue
-                if source and versioned or group == "fixed" and not versioned:
+                if group == "fixed" and not version:
                     continue
+                if source and version:  # stands for its binaries where they are listed
+                    if group == "fixed":
+                        sources.append((cpe, version, namespace, package))
+                    continue
+                if group == "fixed":
+                    binaries.add((cpe, version))
                 if group in ("fixed", "known_affected", "under_investigation", "known_not_affected"):
-                    yield "rhel:" + release, vulnerability["cve"], package
+                    yield namespace, vulnerability["cve"], package
+        for cpe, version, namespace, package in sources:
+            if (cpe, version) not in binaries:
+                yield namespace, vulnerability["cve"], package
 
 
 def redhat_repositories(mirror, _):
