@@ -104,7 +104,8 @@ pub fn overlay<L: AsRef<LayerInventory>>(
                 .collect(),
         ));
     }
-    answer::answer(image, &mut laid, options).map(|inventory| Overlaid::Done(Box::new(inventory)))
+    answer::answer(image, &mut laid, watch.is_short, options)
+        .map(|inventory| Overlaid::Done(Box::new(inventory)))
 }
 
 /// Places that matter only because links lead there.
@@ -114,23 +115,28 @@ struct Watch {
     files: BTreeMap<RawPath, BTreeMap<RawPath, Set>>,
     /// The same for folders.
     folders: BTreeMap<RawPath, BTreeMap<RawPath, Set>>,
+    /// Whether there were more places than are watched.
+    is_short: bool,
 }
 
 impl Watch {
-    /// Most places.
-    const LIMIT: usize = 10_000;
+    /// Most files: a store of packages, as pnpm keeps one, holds all that an image has as links to it.
+    const FILES: usize = 100_000;
+    /// Most folders, each of which is asked for every name.
+    const FOLDERS: usize = 10_000;
 
     /// Adds places; whether there were new ones.
     fn add(&mut self, more: Self) -> bool {
         let before = (self.files.clone(), self.folders.clone());
-        for (place, names) in more.files {
-            if self.files.len() < Self::LIMIT || self.files.contains_key(&place) {
-                self.files.entry(place).or_default().extend(names);
-            }
-        }
-        for (place, names) in more.folders {
-            if self.folders.len() < Self::LIMIT || self.folders.contains_key(&place) {
-                self.folders.entry(place).or_default().extend(names);
+        let limits = [Self::FILES, Self::FOLDERS];
+        let own = [&mut self.files, &mut self.folders];
+        for ((places, more), limit) in own.into_iter().zip([more.files, more.folders]).zip(limits) {
+            for (place, names) in more {
+                if places.len() < limit || places.contains_key(&place) {
+                    places.entry(place).or_default().extend(names);
+                } else {
+                    self.is_short = true;
+                }
             }
         }
         before.0 != self.files || before.1 != self.folders
@@ -467,4 +473,34 @@ fn folder_set(path: &[u8]) -> Set {
         .iter()
         .filter(|(folder, _)| *folder == path)
         .fold(0, |set, (_, of)| set | of)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_places_than_are_watched_are_not_forgotten() {
+        let places = |from: usize, to: usize| {
+            let place = |number| {
+                (
+                    RawPath::new(format!("{number:06}").as_bytes()),
+                    BTreeMap::new(),
+                )
+            };
+            (from..to).map(place).collect()
+        };
+        let mut watch = Watch::default();
+        let whole = Watch {
+            files: places(0, Watch::FILES),
+            ..Watch::default()
+        };
+        assert!(watch.add(whole.clone()) && !watch.is_short);
+        assert!(!watch.add(whole) && !watch.is_short);
+        let one = Watch {
+            files: places(Watch::FILES, Watch::FILES + 1),
+            ..Watch::default()
+        };
+        assert!(!watch.add(one) && watch.is_short);
+    }
 }

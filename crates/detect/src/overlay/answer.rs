@@ -21,9 +21,21 @@ use crate::{DetectError, DetectOptions, RawPath};
 pub(super) fn answer(
     image: &Image,
     laid: &mut Laid<'_>,
+    is_short: bool,
     options: &DetectOptions,
 ) -> Result<Inventory, DetectError> {
     let mut warnings = links(laid);
+    if is_short {
+        warnings.push(Warning {
+            kind: WarningKind::TooLarge,
+            layer: None,
+            path: None,
+            line: None,
+            message: "links lead to more files or folders than are looked at: packages at the others are \
+                      missing"
+                .to_owned(),
+        });
+    }
     let mut stated = Vec::new();
     let mut proofs: BTreeMap<Key<'_>, Vec<(RawPath, usize)>> = BTreeMap::new();
     let mut owned = Vec::new();

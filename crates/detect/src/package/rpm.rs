@@ -48,6 +48,11 @@ impl Detector for Rpm {
             Trigger::Path("usr/lib/sysimage/rpm/Packages.db"),
             Trigger::Path("usr/lib/sysimage/rpm/rpmdb.sqlite"),
             Trigger::Path("usr/lib/sysimage/rpm/rpmdb.sqlite-wal"),
+            // Of ostree.
+            Trigger::Path("usr/share/rpm/Packages"),
+            Trigger::Path("usr/share/rpm/Packages.db"),
+            Trigger::Path("usr/share/rpm/rpmdb.sqlite"),
+            Trigger::Path("usr/share/rpm/rpmdb.sqlite-wal"),
         ]
     }
 

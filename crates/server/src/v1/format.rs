@@ -141,6 +141,7 @@ pub(crate) fn is_package_database(path: &[u8]) -> bool {
         b"lib/apk/db/installed",
         b"var/lib/rpm/",
         b"usr/lib/sysimage/rpm/",
+        b"usr/share/rpm/",
     ]
     .iter()
     .any(|prefix| path.starts_with(prefix))
