@@ -119,10 +119,13 @@ fn is_there(wanted: &PackageUrl<'_>, own: &PackageUrl<'_>, entry: &PackageEntry)
     let wanted_vendor = vendor(wanted).unwrap_or_default();
     match wanted.qualifiers().get("distro") {
         Some(distro) => {
-            Release::of_purl(&wanted_vendor, distro)
-                .namespace()
-                .as_ref()
-                == Some(namespace)
+            // What pellucid writes of a name that no tool would is its own all the same.
+            let written = own.qualifiers().get("distro");
+            written.is_some_and(|own| own.eq_ignore_ascii_case(distro))
+                || Release::of_purl(&wanted_vendor, distro)
+                    .namespace()
+                    .as_ref()
+                    == Some(namespace)
         }
         None => {
             vendor(wanted) == vendor(own)
