@@ -9,7 +9,7 @@ use pellucid_model::{
 
 use super::Laid;
 use super::history::{Key, Unit};
-use super::tree::NodeKind;
+use super::tree::{Content, NodeKind};
 use crate::detector::{Class, Detected, OwnedFiles, Trigger};
 use crate::dispatch::{by_name, dispatch};
 use crate::layer::Facts;
@@ -301,10 +301,28 @@ fn owners(
         let digests = history.digests(*content);
         Some((RawPath::new(&tree.place_path(&place)), digests))
     });
-    owners
-        .into_iter()
-        .map(|(path, owner)| (text(path.bytes()), owner))
-        .collect()
+    // A file of several names has one owner: ostree keeps what packages own under names of its own too.
+    let mut content = |path: &RawPath| {
+        let place = tree.locate(path.bytes(), false).ok()?;
+        match tree.at(&place).and_then(|id| tree.kind(id))? {
+            NodeKind::File(content) => Some(*content),
+            _ => None,
+        }
+    };
+    let mut of_content: HashMap<Content, Owner> = HashMap::new();
+    if owners.len() < proved.len() {
+        for (path, owner) in &owners {
+            of_content.extend(content(path).map(|content| (content, owner.clone())));
+        }
+    }
+    let others = proved.iter().filter(|path| !owners.contains_key(**path));
+    let others: Vec<(String, Owner)> = others
+        .filter(|_| !of_content.is_empty())
+        .filter_map(|path| Some((text(path.bytes()), of_content.get(&content(path)?)?.clone())))
+        .collect();
+    let named = owners.into_iter();
+    let named = named.map(|(path, owner)| (text(path.bytes()), owner));
+    named.chain(others).collect()
 }
 
 /// Where a package is, and the distribution's package whose file proves it there.

@@ -36,6 +36,18 @@ const SUMS: &str = "var/lib/dpkg/info/python3-urllib3.md5sums";
 const OWNED: &str = "urllib3 of python3-urllib3 1.26.12-1";
 
 #[test]
+fn a_file_of_two_names_has_one_owner() {
+    const OTHER: &str = "srv/objects/urllib3-1.26.12.dist-info/METADATA";
+    let layer = vec![
+        file(DPKG, status(&["python3-urllib3 1.26.12-1"])),
+        file(LIST, format!("/{PROOF}\n")),
+        file(OTHER, METADATA),
+        Op::Hard(PROOF, OTHER),
+    ];
+    assert_eq!(owned(&[layer]), [OWNED]);
+}
+
+#[test]
 fn dpkg_owns_what_its_lists_name() {
     let list = format!("/.\n/usr\n/{PROOF}\n");
     let sums = format!("{MD5}  {PROOF}\n");
