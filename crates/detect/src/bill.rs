@@ -198,8 +198,8 @@ struct Bill {
 #[derive(Default)]
 struct Component {
     purl: Option<Purl>,
-    /// A purl is there, but of no known type or without a version.
-    unread: bool,
+    /// Whether it states a purl, be that one that can be read or not.
+    has_purl: bool,
     properties: BTreeMap<String, String>,
     source: Option<pellucid_model::SourcePackage>,
     /// Files that prove it, with the layer's digest.
@@ -286,7 +286,7 @@ impl Bill {
             return;
         }
         let Some(purl) = component.purl else {
-            match component.unread {
+            match component.has_purl {
                 true => self.unread += 1,
                 false => self.unnamed += 1,
             }

@@ -7,9 +7,7 @@
 //! said, unless it is known to speak of the parent (Ubuntu's `debian_version`, Oracle's
 //! `redhat-release`) or names the same release more closely.
 //!
-//! Names are Clair 2.x's where Clair had one. CentOS Stream is `centos-stream:9`, as it runs ahead
-//! of RHEL and its packages are not those that `centos:9` advisories would speak of. Rolling
-//! distributions have no release. A derivative has its own name, never its parent's.
+//! A derivative has its own name, never its parent's. What a release is called, `Release` tells in `model`.
 
 pub(crate) mod alpine_release;
 pub(crate) mod apt_sources;

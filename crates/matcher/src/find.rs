@@ -14,7 +14,7 @@ use crate::enrichment::enrich;
 use crate::finding::{Advisories, AdvisoryKey, Hit, findings_of};
 use crate::owned::left_to_owners;
 use crate::statement::{
-    Subject, Unplaced, Verdict, has_fix_of_its_minor, is_fixed_in_a_minor, judge, subjects,
+    Subject, Unplaced, Verdict, has_fix_of, is_fixed_in_a_minor, judge, minor, subjects,
 };
 use crate::{Products, Source, Sources, coverage};
 
@@ -369,6 +369,7 @@ impl Asked<'_> {
                 continue;
             };
             let first = hits.len();
+            let own_minor = minor(subject.version);
             let mut fixed_here = BTreeSet::new();
             for statement in said.entries.iter() {
                 let Some(affected) = products.holding(&statement.affected) else {
@@ -386,7 +387,9 @@ impl Asked<'_> {
                     }
                 };
                 let status = affected.status;
-                if matches!(verdict, Verdict::Silent) && has_fix_of_its_minor(&affected, subject) {
+                if let (Verdict::Silent, Some(own)) = (&verdict, own_minor)
+                    && has_fix_of(own, &affected, subject)
+                {
                     fixed_here.insert(statement.advisory);
                 }
                 if matches!(verdict, Verdict::Silent)

@@ -236,11 +236,11 @@ fn within(affected: &Affected, subject: &Subject<'_>) -> Result<Verdict, Unplace
     }
 }
 
-/// Whether the installed build has the fix that was made for the minor release it was built for:
+/// Whether the installed build has the fix that was made for the minor release it was built for, its own:
 /// `7.76.1-23.el9_2.4` has it, though another statement names `7.76.1-26.el9_3.2`, which was made for a
 /// later one.
-pub(crate) fn has_fix_of_its_minor(affected: &Affected, subject: &Subject<'_>) -> bool {
-    let (Some(own), Ok(version)) = (minor(subject.version), &subject.parsed) else {
+pub(crate) fn has_fix_of(own: &str, affected: &Affected, subject: &Subject<'_>) -> bool {
+    let Ok(version) = &subject.parsed else {
         return false;
     };
     let mut fixes = affected.ranges.iter().filter_map(Range::fixed);
@@ -256,7 +256,7 @@ pub(crate) fn is_fixed_in_a_minor(affected: &Affected) -> bool {
 }
 
 /// The minor release that a build of RHEL's is for: `el9_2` of `7.76.1-23.el9_2.4`.
-fn minor(version: &str) -> Option<&str> {
+pub(crate) fn minor(version: &str) -> Option<&str> {
     let (_, release) = version.rsplit_once('-')?;
     release.split('.').find(|part| {
         let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());

@@ -159,7 +159,7 @@ fn component(stated: Stated, bill: &mut Bill) {
         return;
     }
     bill.add(Component {
-        unread: purl.is_some(),
+        has_purl: purl.is_some(),
         purl: purl.and_then(|purl| Purl::with_version(purl, version)),
         properties: values,
         source,

@@ -121,7 +121,7 @@ pub(super) fn read(json: &[u8], bill: &mut Bill) -> Result<(), BillError> {
                 let is_os = purl.as_ref().is_some_and(|purl| purl.package.kind.is_os());
                 let source = stated.source_info.as_deref().filter(|_| is_os);
                 bill.add(Component {
-                    unread: text.is_some(),
+                    has_purl: text.is_some(),
                     purl,
                     properties: values,
                     source: source.and_then(source_package),

@@ -139,7 +139,7 @@ pub(super) fn read(json: &[u8], bill: &mut Bill) -> Result<(), BillError> {
             .collect();
         locations.sort_by_key(|(_, path)| !is_database(path));
         bill.add(Component {
-            unread: stated.is_some(),
+            has_purl: stated.is_some(),
             purl,
             source,
             locations,
