@@ -29,6 +29,7 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &repository::history::History,
     &repository::labels::Labels,
     &package::dpkg::Dpkg,
+    &package::chisel::Chisel,
     &package::apk::Apk,
     &package::rpm::Rpm,
     &package::rpm_manifest::RpmManifest,
@@ -96,6 +97,11 @@ pub trait Detector: Sync {
     /// that it should be found once however often an image has the file.
     fn reuses(&self) -> bool {
         false
+    }
+
+    /// The detector whose list says more where an image has both: a package that both name is that one's.
+    fn yields_to(&self) -> Option<&'static str> {
+        None
     }
 
     /// Whether it reads files into memory as a whole.

@@ -2,6 +2,7 @@
 
 pub(crate) mod apk;
 pub(crate) mod bottlerocket;
+pub(crate) mod chisel;
 pub(crate) mod classifier;
 pub(crate) mod conda;
 pub(crate) mod dart;

@@ -76,8 +76,10 @@ impl Purl {
             PackageKind::Pypi | PackageKind::Gem | PackageKind::Cargo | PackageKind::Nuget => name,
             _ => format!("{space}/{name}"),
         };
-        // An epoch of zero is none, wherever it stands.
-        let version = match (kind, qualifier("epoch")) {
+        // An epoch of zero is none, wherever it stands, and neither is what is no number.
+        let is_number = |text: &String| text.bytes().all(|byte| byte.is_ascii_digit());
+        let epoch = qualifier("epoch").filter(is_number);
+        let version = match (kind, epoch) {
             (PackageKind::Rpm, Some(epoch)) if epoch != "0" => format!("{epoch}:{version}"),
             (PackageKind::Deb, Some(epoch)) if epoch != "0" && !version.contains(':') => {
                 format!("{epoch}:{version}")

@@ -104,4 +104,8 @@ pub trait AdvisorySink {
 
     /// A record that is left out because pellucid does not report its kind.
     fn left_out(&mut self, id: &str, reason: &'static str);
+
+    /// A binary package of a namespace that is built from a source of another name. Comes as often as upstream
+    /// says it.
+    fn built_from(&mut self, namespace: &Namespace, binary: &str, source: &str);
 }

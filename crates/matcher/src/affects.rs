@@ -9,9 +9,15 @@ use crate::Products;
 use crate::statement::{Verdict, judge, subjects};
 
 /// Whether these statements, all of one advisory about one namespace, make a package of these
-/// products affected, as [`find`](crate::find) would with no other source.
-pub fn affects(statements: &[Affected], package: &Package, products: &Products) -> bool {
-    let subjects = subjects(package);
+/// products affected, as [`find`](crate::find) would with no other source. It was built from what
+/// [`Sources::built_from`](crate::Sources::built_from) knows.
+pub fn affects(
+    statements: &[Affected],
+    package: &Package,
+    built_from: &[String],
+    products: &Products,
+) -> bool {
+    let subjects = subjects(package, built_from.to_vec());
     let statements: Vec<Cow<'_, Affected>> = statements
         .iter()
         .filter_map(|statement| products.holding(statement))
@@ -74,32 +80,44 @@ mod tests {
         let installed = Package::new(PackageKind::Deb, "bash", "5.2-2");
         let any = Products::Every(None);
         let by = |kind, status, fixed| {
-            affects(&[statement("bash", kind, status, fixed)], &installed, &any)
+            affects(
+                &[statement("bash", kind, status, fixed)],
+                &installed,
+                &[],
+                &any,
+            )
         };
         assert!(by(NameKind::Source, Status::Affected, "5.2-3"));
         assert!(!by(NameKind::Source, Status::Affected, "5.2-2"));
         assert!(by(NameKind::Binary, Status::WillNotFix, "9"));
         assert!(!by(NameKind::Source, Status::UnderInvestigation, "9"));
         let other = statement("zsh", NameKind::Source, Status::Affected, "9");
-        assert!(!affects(&[other], &installed, &any));
+        assert!(!affects(
+            std::slice::from_ref(&other),
+            &installed,
+            &[],
+            &any
+        ));
+        assert!(affects(&[other], &installed, &["zsh".to_owned()], &any));
         let both = [
             statement("bash", NameKind::Source, Status::Affected, "9"),
             statement("bash", NameKind::Source, Status::NotAffected, ""),
         ];
-        assert!(!affects(&both, &installed, &any));
+        assert!(!affects(&both, &installed, &[], &any));
         let mut for_products = both.clone();
         for_products[1].cpes = vec!["cpe:a".to_owned()];
-        assert!(affects(&for_products, &installed, &any));
+        assert!(affects(&for_products, &installed, &[], &any));
         for_products[0].cpes = vec!["cpe:a".to_owned()];
-        assert!(!affects(&for_products, &installed, &any));
+        assert!(!affects(&for_products, &installed, &[], &any));
         let one_product = [Affected {
             cpes: vec!["cpe:/a:redhat:made:1".to_owned()],
             ..statement("bash", NameKind::Source, Status::Affected, "9")
         }];
-        assert!(affects(&one_product, &installed, &any));
+        assert!(affects(&one_product, &installed, &[], &any));
         assert!(!affects(
             &one_product,
             &installed,
+            &[],
             &Products::Release {
                 own: BTreeSet::new(),
                 is_looked_up: false

@@ -1,12 +1,13 @@
 //! For every namespace of an image: which data answered, or that none did.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pellucid_model::{
     Coverage, Inventory, Namespace, PackageEntry, PackageKind, Warning, WarningKind,
 };
 
-use crate::{Products, Sources, end_of_life};
+use crate::find::damaged;
+use crate::{MatchError, Products, Source, Sources, end_of_life};
 
 /// The coverage of an inventory, sorted by namespace; packages of no known namespace first. `matched`
 /// are those of its packages that are compared with advisories.
@@ -16,7 +17,7 @@ pub(crate) fn of<'a>(
     sources: &Sources,
     products: &BTreeMap<&Namespace, Products>,
     today: i64,
-) -> Vec<Coverage> {
+) -> Result<Vec<Coverage>, MatchError> {
     let mut counts: BTreeMap<Option<&Namespace>, usize> = BTreeMap::new();
     let mut beyond: BTreeMap<(Option<&Namespace>, &str), usize> = BTreeMap::new();
     // The deciding one alone: of another that a file names the image need not have anything.
@@ -33,19 +34,26 @@ pub(crate) fn of<'a>(
                 .or_default() += 1;
         }
     }
+    let of_no_source = of_no_source(inventory, sources)?;
     let is_unknown = |warning: &Warning| warning.kind == WarningKind::NoDatabase;
     let unknown = decided.filter(|_| inventory.warnings.iter().any(is_unknown));
-    counts
+    let not_covered = |namespace: &Namespace, packages, note: &str| Coverage {
+        namespace: Some(namespace.clone()),
+        packages,
+        snapshots: Vec::new(),
+        note: Some(note.to_owned()),
+        end_of_life: end_of_life(namespace, today),
+    };
+    let coverage = counts
         .into_iter()
         .map(|(namespace, packages)| match namespace {
             // Whatever else proves single packages of it, there may be others.
-            Some(namespace) if unknown == Some(namespace) => Coverage {
-                namespace: Some(namespace.clone()),
-                packages,
-                snapshots: Vec::new(),
-                note: Some(Coverage::NO_DATABASE.to_owned()),
-                end_of_life: end_of_life(namespace, today),
-            },
+            Some(namespace) if unknown == Some(namespace) => {
+                not_covered(namespace, packages, Coverage::NO_DATABASE)
+            }
+            Some(namespace) if of_no_source.contains(namespace) => {
+                not_covered(namespace, packages, NO_SOURCES)
+            }
             Some(namespace) => {
                 let products = products.get(namespace);
                 let mut known = known(namespace, packages, sources, products, today);
@@ -64,8 +72,38 @@ pub(crate) fn of<'a>(
                 note: Some("no file says which distribution these packages are of".to_owned()),
                 end_of_life: None,
             },
-        })
-        .collect()
+        });
+    Ok(coverage.collect())
+}
+
+/// Detectors whose lists of packages never say what these were built from, which is what advisories speak of.
+const WITHOUT_SOURCES: &[&str] = &["chisel"];
+const NO_SOURCES: &str = "nothing says which sources its packages were built from: update the data";
+
+/// Namespaces with such packages of which no data at hand knows it.
+fn of_no_source<'a>(
+    inventory: &'a Inventory,
+    sources: &Sources,
+) -> Result<BTreeSet<&'a Namespace>, MatchError> {
+    let listed = inventory
+        .packages
+        .iter()
+        .filter(|entry| WITHOUT_SOURCES.contains(&entry.detector.as_str()))
+        .filter_map(|entry| entry.namespace.as_ref());
+    let listed: BTreeSet<&Namespace> = listed.collect();
+    let mut unknown = BTreeSet::new();
+    for namespace in listed {
+        // Without any data that is what is said.
+        let is_answered = sources.of(namespace).iter().any(Source::answers);
+        if is_answered
+            && !sources
+                .knows_sources(namespace)
+                .map_err(damaged(namespace))?
+        {
+            unknown.insert(namespace);
+        }
+    }
+    Ok(unknown)
 }
 
 /// Why no advisory can be found for a package, whatever the data.

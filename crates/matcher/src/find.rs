@@ -132,7 +132,7 @@ pub fn find(
     let packages = inventory.packages.iter().enumerate();
     let packages = packages.filter(|(index, entry)| is_matched(*index, entry));
     let packages = packages.map(|(_, entry)| entry);
-    let coverage = coverage::of(inventory, packages, sources, &products, options.today);
+    let coverage = coverage::of(inventory, packages, sources, &products, options.today)?;
     Ok(Matched {
         findings,
         coverage,
@@ -288,7 +288,7 @@ fn found(hits: &[(&Asked<'_>, Vec<Hit<'_>>)], advisories: &Advisories) -> Vec<Fi
 struct Asked<'a> {
     installed: Installed<'a>,
     sources: &'a [Source],
-    subjects: [Subject<'a>; 2],
+    subjects: Vec<Subject<'a>>,
     said: Vec<Said>,
 }
 
@@ -304,8 +304,10 @@ struct Said {
 fn ask<'a>(packages: &[Installed<'a>], sources: &'a Sources) -> Result<Vec<Asked<'a>>, MatchError> {
     let ask = |installed: &Installed<'a>| {
         let namespace = installed.namespace;
+        let package = &installed.entry.package;
+        let built_from = sources.built_from(namespace, package);
+        let subjects = subjects(package, built_from.map_err(damaged(namespace))?);
         let sources = sources.of(namespace);
-        let subjects = subjects(&installed.entry.package);
         let mut said = Vec::new();
         for (rank, source) in sources.iter().enumerate() {
             for (subject, Subject { name, .. }) in subjects.iter().enumerate() {

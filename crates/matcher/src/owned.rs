@@ -97,10 +97,18 @@ fn decides(
         return Ok(false);
     }
     let source = entry.map_or(owner.name.as_str(), |entry| entry.package.source_name());
-    let names = [
+    let built_from = entry.map_or(Ok(Vec::new()), |entry| {
+        sources.built_from(namespace, &entry.package)
+    });
+    let built_from = built_from.map_err(damaged(namespace))?;
+    let others = built_from.iter().map(|name| (NameKind::Source, &**name));
+    let names: Vec<(NameKind, &str)> = [
         (NameKind::Source, source),
         (NameKind::Binary, owner.name.as_str()),
-    ];
+    ]
+    .into_iter()
+    .chain(others)
+    .collect();
     for source in sources.of(namespace) {
         if speaks(source, &names).map_err(damaged(namespace))? {
             return Ok(true);

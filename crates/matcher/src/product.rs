@@ -134,10 +134,10 @@ fn is_there(wanted: &PackageUrl<'_>, own: &PackageUrl<'_>, entry: &PackageEntry)
     }
 }
 
-/// An epoch that stands beside the version; one of zero is none.
+/// An epoch that stands beside the version; one of zero is none, and neither is what is no number.
 fn epoch<'a>(purl: &'a PackageUrl<'_>) -> Option<&'a str> {
     let epoch = purl.qualifiers().get("epoch").map(AsRef::as_ref);
-    epoch.filter(|epoch| *epoch != "0")
+    epoch.filter(|epoch| *epoch != "0" && epoch.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// The version with its epoch, wherever that stands.

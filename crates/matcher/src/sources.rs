@@ -1,10 +1,10 @@
 //! Which snapshots answer for which namespace.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use pellucid_model::{Namespace, SnapshotRef};
-use pellucid_snapshot::Snapshot;
+use pellucid_model::{Namespace, Package, SnapshotRef};
+use pellucid_snapshot::{Snapshot, SnapshotError};
 
 /// A snapshot that may know something about a namespace.
 #[derive(Clone)]
@@ -106,6 +106,56 @@ impl Sources {
     /// The sources of a namespace, by rank.
     pub fn of(&self, namespace: &Namespace) -> &[Source] {
         self.by_namespace.get(namespace).map_or(&[], Vec::as_slice)
+    }
+
+    /// Names of the sources that a distribution's package was built from, as the advisories' data knows it, where
+    /// the package does not say it itself.
+    ///
+    /// # Errors
+    /// A snapshot is damaged.
+    pub fn built_from(
+        &self,
+        namespace: &Namespace,
+        package: &Package,
+    ) -> Result<Vec<String>, SnapshotError> {
+        let mut names = Vec::new();
+        if !package.kind.is_os() || package.source.is_some() {
+            return Ok(names);
+        }
+        for source in self.of(namespace) {
+            let inside = source.namespace.as_str();
+            names.extend(source.snapshot.built_from(inside, &package.name)?);
+        }
+        names.sort_unstable();
+        names.dedup();
+        Ok(names)
+    }
+
+    /// Whether any data about a namespace knows what its packages were built from.
+    pub(crate) fn knows_sources(&self, namespace: &Namespace) -> Result<bool, SnapshotError> {
+        for source in self.of(namespace) {
+            if source.snapshot.knows_sources(source.namespace.as_str())? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// These names of packages, and those of the packages that were built from them.
+    ///
+    /// # Errors
+    /// A snapshot is damaged.
+    pub fn with_built(
+        &self,
+        namespace: &Namespace,
+        mut names: BTreeSet<String>,
+    ) -> Result<BTreeSet<String>, SnapshotError> {
+        let mut built = BTreeSet::new();
+        for source in self.of(namespace) {
+            built.extend(source.snapshot.built(source.namespace.as_str(), &names)?);
+        }
+        names.append(&mut built);
+        Ok(names)
     }
 
     pub(crate) fn noted(&self, namespace: &Namespace) -> Option<&str> {

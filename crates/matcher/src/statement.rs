@@ -45,29 +45,36 @@ pub(crate) enum Verdict {
 /// A bound of the statement, or the installed version, cannot be placed in the order.
 pub(crate) struct Unplaced(pub(crate) InvalidVersion);
 
-/// What to ask about a package: its source and itself.
-pub(crate) fn subjects(package: &Package) -> [Subject<'_>; 2] {
+/// What to ask about a package: its source and itself, and the sources that others know it to be built from, of
+/// which its own version is taken for theirs.
+pub(crate) fn subjects(package: &Package, built_from: Vec<String>) -> Vec<Subject<'_>> {
+    let others = built_from
+        .into_iter()
+        .map(|name| (NameKind::Source, Cow::Owned(name), source_version(package)));
     [
         (
             NameKind::Source,
-            package.source_name(),
+            package.kind.normalise(package.source_name()),
             source_version(package),
         ),
         (
             NameKind::Binary,
-            package.name.as_str(),
+            package.kind.normalise(&package.name),
             package.version.as_str(),
         ),
     ]
+    .into_iter()
+    .chain(others)
     .map(|(kind, name, version)| Subject {
         kind,
-        name: package.kind.normalise(name),
+        name,
         parsed: package
             .kind
             .scheme()
             .parse(without_dist_tag(package.kind, version)),
         version,
     })
+    .collect()
 }
 
 /// The source's version, as statements about sources are compared with it. That of a source RPM is without epoch,

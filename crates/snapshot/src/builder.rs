@@ -18,7 +18,8 @@ use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
 use self::writing::Writing;
-use crate::codec::{MAX_ROW, Packer};
+use crate::built_from::Gathered;
+use crate::codec::{MAX_LIST, MAX_ROW, Packer};
 use crate::digest::digest_of;
 use crate::runs::Runs;
 use crate::text_key::text_key;
@@ -77,6 +78,7 @@ pub struct Builder {
     severities: Vec<Severity>,
     names: HashSet<Box<str>>,
     namespaces: HashSet<Namespace>,
+    built_from: HashMap<Namespace, Gathered>,
     advisories: Runs,
     affected: Runs,
 }
@@ -102,6 +104,7 @@ impl Builder {
             severities: Vec::new(),
             names: HashSet::new(),
             namespaces: HashSet::new(),
+            built_from: HashMap::new(),
             advisories,
             affected,
         })
@@ -155,8 +158,29 @@ impl Builder {
         Ok(())
     }
 
+    /// Adds what a namespace's binary package was built from. Kept for namespaces that an advisory speaks of.
+    ///
+    /// # Errors
+    /// More than a million pairs in a namespace.
+    pub fn built_from(
+        &mut self,
+        namespace: &Namespace,
+        binary: &str,
+        source: &str,
+    ) -> Result<(), SnapshotError> {
+        if !self.built_from.contains_key(namespace) {
+            self.built_from
+                .insert(namespace.clone(), Gathered::default());
+        }
+        let gathered = self.built_from.get_mut(namespace);
+        if gathered.is_some_and(|gathered| gathered.add(binary, source) > MAX_LIST) {
+            return Err(self.too_large("too many binary packages"));
+        }
+        Ok(())
+    }
+
     /// Adds every advisory of another snapshot whose id is to be carried over, with all that it says
-    /// of packages; as if each were added by itself.
+    /// of packages, as if each were added by itself; and what binary packages were built from.
     ///
     /// # Errors
     /// The other snapshot is damaged, or as for [`Self::add`].
@@ -175,6 +199,13 @@ impl Builder {
             ids.push(carry.then_some(advisory.id));
         })?;
         failed?;
+        for count in from.namespaces() {
+            let namespace = &count.namespace;
+            let built_from = from.all_built_from(namespace.as_str())?;
+            for (binary, source) in built_from.pairs() {
+                self.built_from(namespace, binary, source)?;
+            }
+        }
         // Packages in the order of the file: asking for those of one advisory after the other would
         // decode the row of a common package thousands of times.
         for namespace in 0..from.namespaces().len() {
@@ -219,6 +250,7 @@ impl Builder {
             severities,
             names,
             namespaces,
+            built_from,
             advisories,
             affected,
         } = self;
@@ -263,6 +295,7 @@ impl Builder {
         drop((ranks, severities));
         let total = sorted.len() as u64;
         writing.advisories(advisories, &sorted)?;
+        writing.built_from(&built_from)?;
         let counts = writing.finish(&meta, total)?;
         connection
             .close()

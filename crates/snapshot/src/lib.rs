@@ -12,6 +12,7 @@
 mod additions;
 mod advisory_record;
 mod builder;
+mod built_from;
 pub mod bundle;
 mod cache;
 mod catalog;

@@ -3,7 +3,8 @@
 //! `affected` is the one table that matching reads: all that is said of a package is one row. The
 //! advisories themselves stand in blocks of some hundreds, compressed together, numbered in the order
 //! of their ids; `block.name` is the id of a block's first one, so that an id is found without an
-//! index of all ids. `listing` holds, per namespace, the numbers of its advisories.
+//! index of all ids. `listing` holds, per namespace, the numbers of its advisories. `meta` holds what is
+//! said once: what the snapshot is of, and per namespace what packages were built from (`built_from.rs`).
 
 /// Marks the file as ours (`pell`).
 pub(crate) const APPLICATION_ID: i64 = 0x7065_6c6c;

@@ -9,6 +9,7 @@ mod block;
 mod opening;
 mod rows;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -17,6 +18,7 @@ use rusqlite::Connection;
 
 use self::block::Block;
 use self::opening::{check_header, check_schema, connect, namespaces};
+use crate::built_from::BuiltFrom;
 use crate::cache::Cache;
 use crate::codec::Malformed;
 use crate::digest::digest_of;
@@ -60,6 +62,8 @@ pub struct Snapshot {
     namespaces: Vec<NamespaceCount>,
     /// First id and number of every block, in order.
     blocks: OnceLock<Vec<(Box<str>, u32)>>,
+    /// What packages were built from, by number of their namespace.
+    built_from: Vec<OnceLock<BuiltFrom>>,
     idle: Mutex<Vec<Connection>>,
     packages: Cache<(u32, Box<str>), Arc<[Entry]>>,
     inflated: Cache<u32, Arc<Block>>,
@@ -107,6 +111,7 @@ impl Snapshot {
             bytes,
             meta,
             advisories,
+            built_from: namespaces.iter().map(|_| OnceLock::new()).collect(),
             namespaces,
             blocks: OnceLock::new(),
             idle: Mutex::new(vec![connection]),
@@ -158,8 +163,9 @@ impl Snapshot {
                 expected: Box::new(self.digest),
             });
         }
-        for namespace in 0..self.namespaces.len() {
-            self.each_package(namespace as u32, |_, _| Ok(()))?;
+        for (number, count) in self.namespaces.iter().enumerate() {
+            self.each_package(number as u32, |_, _| Ok(()))?;
+            self.all_built_from(count.namespace.as_str())?;
         }
         for number in 0..self.advisories {
             self.with_record(AdvisoryRef(number), |advisory, _| advisory)?;
@@ -176,6 +182,38 @@ impl Snapshot {
             return Ok(Arc::new([]));
         };
         self.entries(number, package)
+    }
+
+    /// The source packages, of other names, that a binary package of a namespace was built from in any of the
+    /// versions that the advisories know. Empty where they do not say.
+    ///
+    /// # Errors
+    /// The file is damaged.
+    pub fn built_from(&self, namespace: &str, binary: &str) -> Result<Vec<String>, SnapshotError> {
+        let built_from = self.all_built_from(namespace)?;
+        Ok(built_from.sources(binary).map(str::to_owned).collect())
+    }
+
+    /// Whether anything is known of what a namespace's binary packages were built from.
+    ///
+    /// # Errors
+    /// The file is damaged.
+    pub fn knows_sources(&self, namespace: &str) -> Result<bool, SnapshotError> {
+        Ok(self.all_built_from(namespace)?.pairs().next().is_some())
+    }
+
+    /// The binary packages of a namespace, of other names, that were built from any of these sources.
+    ///
+    /// # Errors
+    /// The file is damaged.
+    pub fn built(
+        &self,
+        namespace: &str,
+        sources: &BTreeSet<String>,
+    ) -> Result<BTreeSet<String>, SnapshotError> {
+        let pairs = self.all_built_from(namespace)?.pairs();
+        let own = pairs.filter(|(_, source)| sources.contains(*source));
+        Ok(own.map(|(binary, _)| binary.to_owned()).collect())
     }
 
     /// An advisory without its packages.

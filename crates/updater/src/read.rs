@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 use pellucid_feeds::{AdvisorySink, Feed, Fetched, IndexFile, Request};
-use pellucid_model::Advisory;
+use pellucid_model::{Advisory, Namespace};
 use pellucid_snapshot::{Builder, Built, Meta, Snapshot, SnapshotError};
 
 use crate::archive::MemberSink;
@@ -213,5 +213,11 @@ impl AdvisorySink for Sink {
     fn left_out(&mut self, id: &str, _reason: &'static str) {
         self.replace(id);
         self.left_out += 1;
+    }
+
+    fn built_from(&mut self, namespace: &Namespace, binary: &str, source: &str) {
+        if self.error.is_none() {
+            self.error = self.builder.built_from(namespace, binary, source).err();
+        }
     }
 }

@@ -23,7 +23,7 @@ pub(crate) struct Validators {
 const WHOLE: &str = "";
 /// The program's version, and which reading of upstream's bytes it is: raised where a parser gives
 /// something else for the same file, so that what is there is made anew.
-const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/6");
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/7");
 
 impl Validators {
     /// What is remembered of the file at an upstream URL.

@@ -38,7 +38,12 @@ fn records(args: &ExplainArgs, report: &Report, catalog: &Catalog) -> anyhow::Re
             continue;
         }
         let products = Products::of(namespace, &report.inventory, &sources)?;
-        let names = BTreeSet::from([entry.package.name.as_str(), entry.package.source_name()]);
+        let built_from = sources.built_from(namespace, &entry.package)?;
+        let own = [entry.package.name.as_str(), entry.package.source_name()];
+        let names: BTreeSet<&str> = own
+            .into_iter()
+            .chain(built_from.iter().map(String::as_str))
+            .collect();
         for answer in pellucid_feeds::covering(namespace) {
             let Some(snapshot) = catalog.current(&answer.key)? else {
                 continue;

@@ -1,6 +1,6 @@
 //! The inventory of an image, from what its files say after the last layer.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use pellucid_model::{
     Distribution, Image, Inventory, Location, Namespace, Owner, Package, PackageEntry, PackageKind,
@@ -10,7 +10,7 @@ use pellucid_model::{
 use super::Laid;
 use super::history::{Key, Unit};
 use super::tree::{Content, NodeKind};
-use crate::detector::{Class, Detected, OwnedFiles, Trigger};
+use crate::detector::{Class, Detected, Detector, OwnedFiles, Trigger};
 use crate::dispatch::{by_name, dispatch};
 use crate::layer::Facts;
 use crate::namespace::{Decided, Stated, decide};
@@ -77,6 +77,7 @@ pub(super) fn answer(
         let label = || ("label cpe".to_owned(), layer);
         repositories.entry(cpe).or_insert_with(label);
     }
+    yield_to_others(&mut proofs);
     let decided = decide(stated);
     warnings.extend(
         decided
@@ -149,6 +150,31 @@ pub(super) fn answer(
         repositories,
         warnings,
     })
+}
+
+/// Leaves a package that two databases list to the one that says more of it.
+fn yield_to_others(proofs: &mut BTreeMap<Key<'_>, Vec<(RawPath, usize)>>) {
+    let others = |detector: &str| by_name(detector).and_then(Detector::yields_to);
+    let detectors: BTreeSet<&str> = proofs
+        .keys()
+        .filter_map(|key| others(key.detector))
+        .collect();
+    let known: HashSet<(&str, String, String)> = proofs
+        .keys()
+        .filter(|key| detectors.contains(key.detector))
+        .map(|key| {
+            (
+                key.detector,
+                key.package.name.clone(),
+                key.package.version.clone(),
+            )
+        })
+        .collect();
+    proofs.retain(|key, _| {
+        let Package { name, version, .. } = key.package;
+        others(key.detector)
+            .is_none_or(|other| !known.contains(&(other, name.clone(), version.clone())))
+    });
 }
 
 /// Whether packages that a detector of this class finds are asked for.

@@ -129,6 +129,10 @@ impl AdvisorySink for Seen<'_> {
     fn left_out(&mut self, id: &str, reason: &'static str) {
         self.out.left_out(id, reason);
     }
+
+    fn built_from(&mut self, namespace: &Namespace, binary: &str, source: &str) {
+        self.out.built_from(namespace, binary, source);
+    }
 }
 
 /// How far the records were read, in seconds since the epoch, by the list's own clock.

@@ -2,17 +2,21 @@
 //!
 //! Names are of source packages. A release's ecosystem is `Ubuntu:22.04:LTS`, and beside it stands
 //! `Ubuntu:Pro:22.04:LTS`, whose fixes need a subscription (`format/pro.rs`). A range without an end
-//! is not fixed; packages that are not affected are not listed.
+//! is not fixed; packages that are not affected are not listed. `binaries` names what was built from a
+//! source: for packages of which nothing else says what they were built from, and, where these have
+//! versions of their own (`dmsetup` of `lvm2`), to speak of them by those.
 //!
 //! Not here: USN records, which repeat the CVEs' fixes; FIPS, real-time and other flavours that are
 //! archives of their own; the VEX documents, which say the same of each binary package.
 
 use std::collections::BTreeMap;
 
-use pellucid_model::{Advisory, Cvss, Namespace, Status};
-use pellucid_version::Scheme;
+use pellucid_model::{Advisory, Affected, Cvss, NameKind, Namespace, Status};
+use pellucid_version::{Lower, Range, Scheme};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
+use crate::format::json::Text;
 use crate::format::osv::{self, AffectedPackage, Record};
 use crate::format::pro::{self, Said, Standing};
 use crate::format::{date, rpm, whole};
@@ -29,6 +33,8 @@ const LIMIT: u64 = 64 << 30;
 const RECORD_LIMIT: u64 = 64 << 20;
 /// Most links that are kept of a record.
 const LINKS: usize = 20;
+/// Longest name of a binary package that is kept, in bytes.
+const NAME: usize = 256;
 
 impl Feed for Ubuntu {
     fn name(&self) -> &'static str {
@@ -127,7 +133,7 @@ fn advisory(id: &str, record: &Record<'_>, out: &mut dyn AdvisorySink) -> Adviso
             advisory.links.push(url.to_owned());
         }
     }
-    let mut standings: BTreeMap<(&str, &str), (Standing, Option<String>)> = BTreeMap::new();
+    let mut standings: BTreeMap<Subject<'_>, (Standing, Option<String>)> = BTreeMap::new();
     for package in record.affected.iter().flatten() {
         let Some(name) = &package.package else {
             continue;
@@ -142,24 +148,101 @@ fn advisory(id: &str, record: &Record<'_>, out: &mut dyn AdvisorySink) -> Adviso
                 continue;
             }
         };
-        let (standing, priority) = standings.entry((release, &name.name)).or_default();
-        if is_pro {
-            standing.pro(said, pocket_of(package));
-        } else {
-            standing.standard(said);
+        let specific = osv::specific::<Specific<'_>>(package.ecosystem_specific);
+        let priority = specific
+            .as_ref()
+            .and_then(|it| it.ubuntu_priority.as_deref());
+        let mut say = |kind, name, said| {
+            let (standing, own) = standings.entry((release, name, kind)).or_default();
+            if is_pro {
+                standing.pro(said, pocket_of(package));
+            } else {
+                standing.standard(said);
+            }
+            *own = own.take().or_else(|| priority.map(str::to_owned));
+        };
+        let namespace = Namespace::release_of("ubuntu", release);
+        for binary in binaries(&name.name, specific.as_ref()) {
+            if has_version(package, &said, &binary.version) {
+                out.built_from(&namespace, &binary.name, &name.name);
+            } else if let Some(said) = in_own_version(&said, &binary.version) {
+                say(NameKind::Binary, binary.name, said);
+            }
         }
-        *priority = priority.take().or_else(|| priority_of(package));
+        say(NameKind::Source, name.name.clone(), said);
     }
-    for ((release, package), (standing, priority)) in standings {
+    for ((release, package, kind), (standing, priority)) in standings {
         let severity = priority
             .and_then(|word| pro::severity(&word))
             .filter(|severity| *severity != advisory.severity);
         let namespace = Namespace::release_of("ubuntu", release);
-        advisory
-            .affected
-            .extend(standing.affected(namespace, package, severity));
+        let affected = standing.affected(namespace, &package, severity);
+        advisory.affected.extend(affected.map(|affected| Affected {
+            name_kind: kind,
+            ..affected
+        }));
     }
     advisory
+}
+
+/// What a statement is about: a release, a package, and whether that is a source.
+type Subject<'a> = (&'a str, Text<'a>, NameKind);
+
+/// What the records say in Ubuntu's own words.
+#[derive(Deserialize)]
+struct Specific<'a> {
+    #[serde(borrow)]
+    ubuntu_priority: Option<Text<'a>>,
+    /// What was built from the version that has the fix, or from the newest where none has.
+    #[serde(borrow)]
+    binaries: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Binary<'a> {
+    #[serde(borrow, rename = "binary_name")]
+    name: Text<'a>,
+    #[serde(borrow, rename = "binary_version")]
+    version: Text<'a>,
+}
+
+/// The binary packages of a source. Not a kernel's: there are hundreds for each of its versions, whose
+/// names have the version in them, and nobody installs them without their sources' names. Nor those with
+/// nothing but symbols for debuggers.
+fn binaries<'a>(source: &str, specific: Option<&Specific<'a>>) -> Vec<Binary<'a>> {
+    let all = specific
+        .filter(|_| !source.starts_with("linux"))
+        .and_then(|it| osv::specific::<Vec<Binary<'_>>>(it.binaries));
+    let mut all = all.unwrap_or_default();
+    all.retain(|binary| {
+        (1..=NAME).contains(&binary.name.len()) && !binary.name.ends_with("-dbgsym")
+    });
+    all
+}
+
+/// Whether a version is one of the source's: the first with the fix, or one that is affected.
+fn has_version(package: &AffectedPackage<'_>, said: &Said, version: &str) -> bool {
+    let mut affected = package.versions.iter().flatten();
+    said.ranges
+        .iter()
+        .any(|range| range.fixed() == Some(version))
+        || affected.any(|affected| **affected == *version)
+}
+
+/// What is said of a source, of a binary package whose versions are numbered in another way.
+fn in_own_version(said: &Said, version: &str) -> Option<Said> {
+    let [range] = &*said.ranges else {
+        return None;
+    };
+    let is_whole = range.lower == Lower::Beginning;
+    let own = match range.fixed() {
+        Some(_) => Range::before(version.to_owned()),
+        None => Range::all(),
+    };
+    is_whole.then(|| Said {
+        ranges: vec![own],
+        ..said.clone()
+    })
 }
 
 /// The release of an ecosystem, and whether it is Pro's archive: `Ubuntu:22.04:LTS`,
@@ -202,14 +285,6 @@ fn pocket_of<'a>(package: &'a AffectedPackage<'_>) -> &'a str {
         })
         .and_then(|distro| distro.split_once('/'))
         .map_or("esm", |(pocket, _)| pocket)
-}
-
-fn priority_of(package: &AffectedPackage<'_>) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Specific {
-        ubuntu_priority: Option<String>,
-    }
-    osv::specific::<Specific>(package.ecosystem_specific)?.ubuntu_priority
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ mod fixtures;
 mod registry;
 
 use pellucid_feeds::{AdvisorySink, Feed, FeedError, FeedState, Fetched, IndexFile, Plan, Request};
-use pellucid_model::Advisory;
+use pellucid_model::{Advisory, Namespace};
 
 /// What a parser said, in its order.
 #[derive(Default)]
@@ -22,6 +22,7 @@ struct Collected {
     advisories: Vec<Advisory>,
     bad_records: Vec<(String, String)>,
     left_out: Vec<(String, String)>,
+    built_from: Vec<(String, String, String)>,
 }
 
 impl AdvisorySink for Collected {
@@ -35,6 +36,11 @@ impl AdvisorySink for Collected {
 
     fn left_out(&mut self, id: &str, reason: &'static str) {
         self.left_out.push((id.to_owned(), reason.to_owned()));
+    }
+
+    fn built_from(&mut self, namespace: &Namespace, binary: &str, source: &str) {
+        let pair = (namespace.to_string(), binary.to_owned(), source.to_owned());
+        self.built_from.push(pair);
     }
 }
 

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use pellucid_feeds::{AdvisorySink, Feed, FeedState, Fetched, IndexFile, Plan, Request};
-use pellucid_model::Advisory;
+use pellucid_model::{Advisory, Namespace};
 
 use crate::{input, seed};
 
@@ -23,6 +23,8 @@ impl AdvisorySink for Sink<'_> {
     fn bad_record(&mut self, _id: &str, _reason: &str) {}
 
     fn left_out(&mut self, _id: &str, _reason: &'static str) {}
+
+    fn built_from(&mut self, _namespace: &Namespace, _binary: &str, _source: &str) {}
 }
 
 /// Plans and parses.

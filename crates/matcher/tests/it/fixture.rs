@@ -63,6 +63,16 @@ pub(crate) fn snapshot_in(
     feed: &str,
     advisories: &[Advisory],
 ) -> Arc<Snapshot> {
+    snapshot_with(directory, feed, advisories, &[])
+}
+
+/// One that knows too what packages of `debian:12` were built from.
+pub(crate) fn snapshot_with(
+    directory: &std::path::Path,
+    feed: &str,
+    advisories: &[Advisory],
+    built_from: &[(&str, &str)],
+) -> Arc<Snapshot> {
     let meta = Meta {
         key: feed.to_owned(),
         feed: feed.to_owned(),
@@ -71,6 +81,10 @@ pub(crate) fn snapshot_in(
     let mut builder = Builder::create(directory.join("a"), meta).unwrap();
     for advisory in advisories {
         builder.add(advisory).unwrap();
+    }
+    for (binary, source) in built_from {
+        let namespace = Namespace::from("debian:12");
+        builder.built_from(&namespace, binary, source).unwrap();
     }
     let built = builder.finish().unwrap();
     Arc::new(Snapshot::open(built.path, built.digest).unwrap())

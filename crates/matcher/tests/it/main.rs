@@ -8,5 +8,6 @@ mod fixture;
 mod owned;
 mod policy;
 mod products;
+mod sources;
 mod statement;
 mod waiver;

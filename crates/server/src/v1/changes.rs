@@ -11,6 +11,7 @@ use std::sync::Arc;
 use pellucid_model::{FixState, Namespace, PackageKind, Severity};
 use pellucid_snapshot::{Snapshot, SnapshotError, diff};
 use pellucid_store::{Feature, NewNotification, Repositories, Store, StoreError, Vulnerability};
+use tokio::task::JoinError;
 
 use super::found::{FindError, Found};
 use super::written::{Index, Written};
@@ -68,7 +69,9 @@ pub(crate) async fn between(
         let Some(names) = changed.get(&inside) else {
             continue;
         };
-        let names = installed(store, &namespace, names).await?;
+        let names = with_built(&namespace, names.clone(), Arc::clone(&after)).await;
+        let names = names.map_err(|_| ChangesError::Stopped)??;
+        let names = installed(store, &namespace, &names).await?;
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let mut ids: BTreeSet<String> = BTreeSet::new();
         for batch in names.chunks(BATCH) {
@@ -90,6 +93,21 @@ pub(crate) async fn between(
         told.extend(both.map_err(|_| ChangesError::Stopped)??);
     }
     Ok(told)
+}
+
+/// These names of packages, and those of the packages that advisories about them are about, too: what was built
+/// from them.
+pub(crate) async fn with_built(
+    namespace: &str,
+    names: BTreeSet<String>,
+    view: Arc<View>,
+) -> Result<Result<BTreeSet<String>, SnapshotError>, JoinError> {
+    let namespace = Namespace::new(namespace);
+    let work = move || {
+        view.sources(std::iter::once(&namespace))
+            .with_built(&namespace, names)
+    };
+    tokio::task::spawn_blocking(work).await
 }
 
 /// The names by which packages of these names are stored. Ecosystems of languages know one package

@@ -49,24 +49,35 @@ pub(crate) fn vulnerabilities<'a>(
         undetermined: false,
         today: 0,
     };
+    let mut built_from = Vec::new();
+    for (feature, entry) in features.iter().zip(&inventory.packages) {
+        let namespace = entry.namespace.as_ref();
+        built_from.push(match namespace {
+            Some(namespace) => sources.built_from(namespace, &feature.package)?,
+            None => Vec::new(),
+        });
+    }
     let mut over = Over::new(view);
     let mut found = Vec::new();
     for finding in find(&inventory, &sources, &options)?.findings {
-        let Some(feature) = features.get(finding.package) else {
+        let (Some(feature), Some(built_from)) = (
+            features.get(finding.package),
+            built_from.get(finding.package),
+        ) else {
             continue;
         };
         let namespace = feature.namespace.name.as_str();
         let words = match written.named(namespace, &finding.id) {
-            Some(stored) if over.by_callers(stored, feature)?.is_some() => continue,
+            Some(stored) if over.by_callers(stored, feature, built_from)?.is_some() => continue,
             Some(stored) => Some(&stored.vulnerability),
             None if feed::is_hidden(view, written, namespace, &finding.id)? => continue,
             None => None,
         };
         found.push((finding.package, Found::Feed(Box::new(finding), words)));
     }
-    for (place, feature) in features.iter().enumerate() {
-        for stored in written.about(feature) {
-            if let Some(Verdict::Affected(fixed)) = over.by_callers(stored, feature)? {
+    for (place, (feature, built_from)) in features.iter().zip(&built_from).enumerate() {
+        for stored in written.about(feature, built_from) {
+            if let Some(Verdict::Affected(fixed)) = over.by_callers(stored, feature, built_from)? {
                 found.push((place, Found::Caller(&stored.vulnerability, fixed)));
             }
         }
@@ -92,12 +103,13 @@ impl<'a> Over<'a> {
         &mut self,
         stored: &StoredVulnerability,
         feature: &Feature,
+        built_from: &[String],
     ) -> Result<Option<Verdict>, SnapshotError> {
         if let Some(known) = self.known.get(&stored.id) {
-            return Ok(known.by_callers(feature));
+            return Ok(known.by_callers(feature, built_from));
         }
         let standing = Standing::of(&feed::beside(self.view, stored)?);
-        let verdict = standing.by_callers(feature);
+        let verdict = standing.by_callers(feature, built_from);
         self.known.insert(stored.id, standing);
         Ok(verdict)
     }

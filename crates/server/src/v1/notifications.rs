@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::sync::Arc;
 
 use http::StatusCode;
 use pellucid_matcher::Products;
@@ -159,10 +160,14 @@ async fn side(
 async fn affected(app: &App, vulnerability: &Stored) -> Result<Vec<FeatureVersionId>, ApiError> {
     let standing = Standing::of(vulnerability);
     let namespace = vulnerability.namespace.as_str();
-    let names = changes::installed(&app.store, namespace, &standing.names()).await?;
+    let view = app.snapshots.view();
+    let names = changes::with_built(namespace, standing.names(), Arc::clone(&view)).await;
+    let names = names.map_err(|_| ApiError::internal("matching failed"))?;
+    let names = names.map_err(feed::damaged)?;
+    let names = changes::installed(&app.store, namespace, &names).await?;
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let known = app.store.feature_versions_about(namespace, &names).await?;
-    let (namespace, view) = (namespace.to_owned(), app.snapshots.view());
+    let namespace = namespace.to_owned();
     let work = move || affected_by(&standing, &namespace, &known, &view);
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|_| ApiError::internal("matching failed"))?
@@ -180,10 +185,13 @@ fn affected_by(
     let mut products: BTreeMap<Option<&Repositories>, Products> = BTreeMap::new();
     let mut affected = Vec::new();
     for one in known {
+        let package = &one.feature.package;
+        let built_from = sources.built_from(&namespace, package);
+        let built_from = built_from.map_err(feed::damaged)?;
         let by_feed = |products: &Products| {
-            pellucid_matcher::affects(&standing.said, &one.feature.package, products)
+            pellucid_matcher::affects(&standing.said, package, &built_from, products)
         };
-        let is_affected = match standing.by_callers(&one.feature) {
+        let is_affected = match standing.by_callers(&one.feature, &built_from) {
             Some(verdict) => matches!(verdict, Verdict::Affected(_)),
             None if standing.said.is_empty() => false,
             None => {

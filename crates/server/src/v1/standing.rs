@@ -68,22 +68,26 @@ impl Standing {
         self.callers.keys().cloned().chain(of_feed).collect()
     }
 
-    /// What callers say of a feature; `None` where the feed's statements decide.
-    pub(crate) fn by_callers(&self, feature: &Feature) -> Option<Verdict> {
+    /// What callers say of a feature that was built from these sources, beside the one that it names; `None` where
+    /// the feed's statements decide.
+    pub(crate) fn by_callers(&self, feature: &Feature, built_from: &[String]) -> Option<Verdict> {
         if self.callers.is_empty() {
             return None;
         }
         let package = &feature.package;
         let shown = normal(&feature.namespace.name, &feature.name);
         let own = package.kind.normalise(&package.name);
-        let source = package.kind.normalise(package.source_name());
+        let sources: Vec<Cow<'_, str>> = std::iter::once(package.source_name())
+            .chain(built_from.iter().map(String::as_str))
+            .map(|name| package.kind.normalise(name))
+            .collect();
         // The nearest name first.
-        for name in [&shown, &own, &source] {
+        for name in [&shown, &own].into_iter().chain(&sources) {
             let Some(said) = self.callers.get(name.as_ref()) else {
                 continue;
             };
             let kinds = self.kinds(name);
-            let is_source = kinds.contains(&NameKind::Source) && source == *name;
+            let is_source = kinds.contains(&NameKind::Source) && sources.contains(name);
             let is_own = kinds.contains(&NameKind::Binary) && own == *name;
             let is_shown = kinds.is_empty() && shown == *name;
             if !(is_source || is_own || is_shown) {

@@ -125,14 +125,19 @@ impl Index {
             .filter(move |stored| stored.vulnerability.namespace == namespace)
     }
 
-    /// What is written under a name of a feature or of its source; what it says of it is another question
+    /// What is written under a name of a feature or of a source of it; what it says of it is another question
     /// ([`super::standing`]).
-    pub(crate) fn about(&self, feature: &Feature) -> impl Iterator<Item = &StoredVulnerability> {
+    pub(crate) fn about(
+        &self,
+        feature: &Feature,
+        built_from: &[String],
+    ) -> impl Iterator<Item = &StoredVulnerability> {
         let namespace = feature.namespace.name.as_str();
         let mut found: BTreeSet<usize> = BTreeSet::new();
         if let Some(features) = self.by_feature.get(namespace) {
             let package = &feature.package;
-            for name in [&feature.name, &package.name, package.source_name()] {
+            let own = [&feature.name, &package.name, package.source_name()];
+            for name in own.into_iter().chain(built_from.iter().map(String::as_str)) {
                 let known = features.get(normal(namespace, name).as_ref());
                 found.extend(known.into_iter().flatten());
             }

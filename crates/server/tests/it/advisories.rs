@@ -41,6 +41,17 @@ pub(crate) fn publish_at(folder: &TempDir, advisories: &[Advisory], fetched_at: 
 }
 
 pub(crate) fn publish_as(key: &str, folder: &TempDir, advisories: &[Advisory], fetched_at: i64) {
+    publish_with(key, folder, advisories, &[], fetched_at);
+}
+
+/// As [`publish_as`], with what binary packages of a namespace were built from.
+pub(crate) fn publish_with(
+    key: &str,
+    folder: &TempDir,
+    advisories: &[Advisory],
+    built_from: &[(&str, &str, &str)],
+    fetched_at: i64,
+) {
     let catalog = Catalog::open(folder.path()).unwrap();
     let meta = Meta {
         key: key.to_owned(),
@@ -51,6 +62,10 @@ pub(crate) fn publish_as(key: &str, folder: &TempDir, advisories: &[Advisory], f
     let mut builder = Builder::create(path, meta).unwrap();
     for advisory in advisories {
         builder.add(advisory).unwrap();
+    }
+    for (namespace, binary, source) in built_from {
+        let namespace = Namespace::from(*namespace);
+        builder.built_from(&namespace, binary, source).unwrap();
     }
     let built = builder.finish().unwrap();
     catalog

@@ -54,6 +54,7 @@ impl AdvisorySink for Sink {
     }
     fn bad_record(&mut self, _id: &str, _reason: &str) {}
     fn left_out(&mut self, _id: &str, _reason: &'static str) {}
+    fn built_from(&mut self, _namespace: &Namespace, _binary: &str, _source: &str) {}
 }
 
 /// Publishes a tracker's data in a folder as the command line would.

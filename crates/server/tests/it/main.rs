@@ -21,6 +21,7 @@ mod products;
 mod quay;
 mod replicas;
 mod service;
+mod sources;
 mod statements;
 mod stop;
 mod tls;

@@ -3,6 +3,7 @@
 //! First the rows per package, which tell where each advisory speaks of what; then the advisories
 //! with those places; last what is small.
 
+use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 
@@ -10,6 +11,7 @@ use pellucid_model::{Affected, Namespace, Severity};
 use rusqlite::{Connection, params};
 
 use crate::advisory_record::{self, encode_places};
+use crate::built_from::{self, Gathered};
 use crate::codec::{MAX_ROW, Packer, Reader, Writer};
 use crate::package_row::{self, MAX_DECODED};
 use crate::runs::Runs;
@@ -271,6 +273,37 @@ impl Writing<'_> {
             if let (Some(name), Some(number)) = (name, number) {
                 self.sql(insert.execute(params![name, number]))?;
             }
+        }
+        Ok(())
+    }
+
+    /// Writes what the binary packages of the namespaces were built from.
+    pub(super) fn built_from(
+        &mut self,
+        gathered: &HashMap<Namespace, Gathered>,
+    ) -> Result<(), SnapshotError> {
+        let rows: Vec<(String, Vec<u8>)> = self
+            .counts
+            .iter()
+            .filter_map(|count| {
+                let row = gathered.get(&count.namespace)?.encode()?;
+                Some((built_from::key(count.namespace.as_str()), row))
+            })
+            .collect();
+        for (key, row) in rows {
+            if row.len() > MAX_ROW {
+                return Err(SnapshotError::TooLarge {
+                    path: self.path.to_owned(),
+                    what: key,
+                });
+            }
+            let packed = self.packer.pack(&row);
+            let packed = self.io(packed)?;
+            let mut insert = self.sql(
+                self.connection
+                    .prepare_cached("INSERT INTO meta VALUES (?1, ?2)"),
+            )?;
+            self.sql(insert.execute(params![key, packed]))?;
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use super::block::Block;
 use super::opening::connect;
 use super::{AdvisoryRef, Entry, Snapshot};
 use crate::advisory_record::{self, Places, decode_places};
+use crate::built_from::{self, BuiltFrom};
 use crate::codec::{Reader, unpack};
 use crate::{SnapshotError, package_row};
 
@@ -155,6 +156,30 @@ impl Snapshot {
                 affected,
             })
             .collect())
+    }
+
+    /// What the binary packages of a namespace were built from.
+    pub(crate) fn all_built_from(&self, namespace: &str) -> Result<&BuiltFrom, SnapshotError> {
+        static NOTHING: BuiltFrom = BuiltFrom::new();
+        let number = self.namespace_number(namespace);
+        let Some(slot) = number.and_then(|number| self.built_from.get(number as usize)) else {
+            return Ok(&NOTHING);
+        };
+        if let Some(known) = slot.get() {
+            return Ok(known);
+        }
+        let key = built_from::key(namespace);
+        let row: Option<Vec<u8>> = self.with(|connection| {
+            connection
+                .prepare_cached("SELECT value FROM meta WHERE key = ?1")?
+                .query_row([&key], |row| row.get(0))
+                .optional()
+        })?;
+        let read = row.map_or(Ok(BuiltFrom::new()), |row| {
+            unpack(&row).and_then(|row| BuiltFrom::decode(&row))
+        });
+        let read = read.map_err(SnapshotError::damaged(&self.path, &key))?;
+        Ok(slot.get_or_init(|| read))
     }
 
     pub(super) fn with_places(

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use pellucid_model::{Advisory, Affected, Severity};
+use pellucid_model::{Advisory, Affected, Namespace, Severity};
+use pellucid_snapshot::{Builder, Snapshot};
 use proptest::prelude::*;
 
 use crate::fixture::{advisory, affected, any_advisory, build, meta, open};
@@ -147,6 +148,60 @@ fn look_ups_from_several_threads_agree() {
 }
 
 type Expected = BTreeMap<(String, String), Vec<(String, Affected)>>;
+
+#[test]
+fn what_packages_were_built_from_is_kept_and_carried_over() {
+    let directory = tempfile::tempdir().unwrap();
+    let (noble, jammy) = (
+        Namespace::from("ubuntu:24.04"),
+        Namespace::from("ubuntu:22.04"),
+    );
+    let first = advisory("CVE-1", vec![affected("ubuntu:24.04", "openssl", "2")]);
+    let make = |name: &str, pairs: &[(&Namespace, &str, &str)]| {
+        let mut builder = Builder::create(directory.path().join(name), meta()).unwrap();
+        builder.add(&first).unwrap();
+        for (namespace, binary, source) in pairs {
+            builder.built_from(namespace, binary, source).unwrap();
+        }
+        builder.finish().unwrap()
+    };
+    let pairs = [
+        (&noble, "libssl3t64", "openssl"),
+        (&noble, "openssl", "openssl"),
+        (&noble, "libcrypto3-udeb", "openssl"),
+        (&noble, "libc6", "glibc"),
+        // Nothing is said of it.
+        (&jammy, "libssl3", "openssl"),
+    ];
+    let mut reversed = pairs;
+    reversed.reverse();
+    let built = make("a", &pairs);
+    assert_eq!(make("b", &reversed).digest, built.digest);
+    let without = make("c", &[]);
+    assert_ne!(without.digest, built.digest);
+
+    let check = |snapshot: &Snapshot| {
+        snapshot.verify().unwrap();
+        let built_from = |namespace, binary| snapshot.built_from(namespace, binary).unwrap();
+        assert_eq!(built_from("ubuntu:24.04", "libssl3t64"), ["openssl"]);
+        assert_eq!(built_from("ubuntu:24.04", "openssl"), [""; 0]);
+        assert_eq!(built_from("ubuntu:22.04", "libssl3"), [""; 0]);
+        let sources = ["openssl".to_owned(), "zlib".to_owned()].into();
+        let binaries = snapshot.built("ubuntu:24.04", &sources).unwrap();
+        assert_eq!(
+            binaries.into_iter().collect::<Vec<_>>(),
+            ["libcrypto3-udeb", "libssl3t64"]
+        );
+        assert!(snapshot.knows_sources("ubuntu:24.04").unwrap());
+        assert!(!snapshot.knows_sources("ubuntu:22.04").unwrap());
+    };
+    let snapshot = open(&built);
+    check(&snapshot);
+    assert!(!open(&without).knows_sources("ubuntu:24.04").unwrap());
+    let mut next = Builder::create(directory.path().join("d"), meta()).unwrap();
+    next.carry_over(&snapshot, |_| true).unwrap();
+    check(&open(&next.finish().unwrap()));
+}
 
 fn expected(advisories: &[Advisory]) -> Expected {
     let mut highest: BTreeMap<&str, Severity> = BTreeMap::new();
