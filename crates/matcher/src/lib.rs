@@ -29,6 +29,7 @@ mod waiver;
 pub use affects::affects;
 pub use end_of_life::end_of_life;
 pub use find::{MatchError, MatchOptions, Matched, find};
+pub use owned::left_to_owners;
 pub use pattern::{Pattern, PatternError};
 pub use policy::{FailRule, Judged, Outcome, Policy};
 pub use product::{Purl, PurlError};

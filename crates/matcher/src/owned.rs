@@ -48,7 +48,10 @@ const VENDORS: &[(&str, &[&str])] = &[
 
 /// The packages of which the advisories of their owner's distribution decide, by their place in the
 /// inventory.
-pub(crate) fn left_to_owners(
+///
+/// # Errors
+/// A snapshot is damaged.
+pub fn left_to_owners(
     inventory: &Inventory,
     sources: &Sources,
 ) -> Result<BTreeSet<usize>, MatchError> {

@@ -36,7 +36,7 @@ impl Source {
 
     /// Whether the snapshot says anything about the namespace. A release that upstream has stopped
     /// following is not covered, though the feed goes on.
-    pub(crate) fn answers(&self) -> bool {
+    pub fn answers(&self) -> bool {
         let counts = self.snapshot.namespaces();
         counts
             .binary_search_by(|count| count.namespace.cmp(&self.namespace))

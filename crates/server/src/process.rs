@@ -15,8 +15,9 @@
 //! is what is visible in it where nothing is below.
 
 mod analyses;
+mod owned;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, Cursor, Read as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -105,7 +106,7 @@ pub(crate) struct Scanner {
 impl Scanner {
     pub(crate) fn new(config: &crate::Config) -> Self {
         /// Raised when what is stored for the same analysis changes.
-        const SHOWN: u32 = 2;
+        const SHOWN: u32 = 3;
         let (scans, sources) = (&config.scans, &config.layer_sources);
         let languages = config.features.languages;
         // What a layer shows is stored with it: one that was stored under the other setting is old.
@@ -267,22 +268,30 @@ async fn visible(
             Some(read) => read,
             None => read(blob, format, &limits, &analyses)?,
         };
-        let is_alone = below.is_empty();
         let inventory = Arc::clone(&read.analysis.inventory);
         let mut visible = lay(below, inventory, read.digest, languages)?;
         visible.repositories = visible.repositories.filter(|_| is_all_current);
         for warning in &visible.warnings {
             say(warning);
         }
-        let shown = Arc::new(Shown::of(&visible, &parent_features, parent_namespace)?);
-        if is_alone {
-            // Set already by another one of the same bytes: it is the same.
-            let _ = read.analysis.alone.set(Arc::clone(&shown));
-        }
-        Ok((read, shown))
+        Ok::<_, ProcessError>((read, visible))
     };
     let done = app.scanner.parsers.run(work).await;
-    done.ok_or(ProcessError::Stopped)?
+    let (read, visible) = done.ok_or(ProcessError::Stopped)??;
+    let is_owning = visible.packages.iter().any(|entry| entry.owner.is_some());
+    let view = app.snapshots.view();
+    let work = move || {
+        let left = owned::left_to_owners(&visible, &view);
+        Shown::of(&visible, &left, &parent_features, parent_namespace)
+    };
+    // Snapshots are files, which the parsers have given up.
+    let shown = tokio::task::spawn_blocking(work).await;
+    let shown = Arc::new(shown.map_err(|_| ProcessError::Stopped)??);
+    if chain.is_empty() && !is_owning {
+        // Set already by another one of the same bytes: it is the same.
+        let _ = read.analysis.alone.set(Arc::clone(&shown));
+    }
+    Ok((read, shown))
 }
 
 async fn store(app: &App, layer: NewLayer<'_>) -> Result<(), ProcessError> {
@@ -561,6 +570,7 @@ struct Shown {
 impl Shown {
     fn of(
         visible: &Inventory,
+        left_to_owners: &BTreeSet<usize>,
         parent: &ParentFeatures,
         parent_namespace: Option<String>,
     ) -> Result<Self, ProcessError> {
@@ -586,9 +596,8 @@ impl Shown {
             Arc::new(Repositories::new(names))
         });
         let mut features = BTreeMap::new();
-        for entry in &visible.packages {
-            // What a distribution's package owns is that package's.
-            if !format::is_shown(entry.package.kind) || entry.owner.is_some() {
+        for (place, entry) in visible.packages.iter().enumerate() {
+            if !format::is_shown(entry.package.kind) || left_to_owners.contains(&place) {
                 continue;
             }
             let package = matched(&entry.package);

@@ -1,10 +1,12 @@
 //! Layers: stored, inherited, replaced, taken away, deleted.
 
+use pellucid_server::Options;
 use pellucid_store::{Added, Database, NewLayer, Store};
 use pellucid_testkit::LayerBuilder;
 use serde_json::{Value, json};
 
-use crate::service::{Service, ask, debian};
+use crate::advisories::{advisory, publish};
+use crate::service::{Service, ask, config, debian};
 
 fn features(layer: &Value) -> Vec<(String, String)> {
     let text = |feature: &Value, key: &str| feature[key].as_str().unwrap().to_owned();
@@ -99,6 +101,47 @@ fn application() -> LayerBuilder {
             "srv/node_modules/@example/parser/package.json",
             r#"{"name":"@example/parser","version":"1.4.1"}"#,
         )
+}
+
+/// Features of an ecosystem in a layer with what two packages of the distribution own, where the advisories
+/// speak of these packages.
+async fn owned_features(speaks_of: &[&str]) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let statements = speaks_of.iter().map(|package| {
+        let mut advisory = advisory(1);
+        (*package).clone_into(&mut advisory.affected[0].package);
+        advisory
+    });
+    publish(&folder, &statements.collect::<Vec<_>>());
+    let service = Service::within(folder, config(), Options::default()).await;
+    let mut layer = debian(&[("python3-six", "1.16.0-4"), ("vendor-agent", "7")]);
+    for (package, name) in [("python3-six", "six"), ("vendor-agent", "flask")] {
+        let path = format!("usr/lib/python3/dist-packages/{name}-1.dist-info/METADATA");
+        let list = format!("var/lib/dpkg/info/{package}.list");
+        layer = layer.file(&list, format!("/.\n/{path}\n")).file(
+            &path,
+            format!("Metadata-Version: 2.1\nName: {name}\nVersion: 1\n\n"),
+        );
+    }
+    let path = service.layer("base", layer);
+    // The same bytes under another name are decided of anew.
+    for name in ["a", "b"] {
+        assert_eq!(service.post_layer(name, &path, "").await.status, 201);
+    }
+    let answer = service.get("/v1/layers/b?features").await.json();
+    let list = answer["Layer"]["Features"].as_array().unwrap().iter();
+    let of_python = list.filter(|one| one["NamespaceName"] == "pypi");
+    of_python
+        .map(|one| one["Name"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn what_a_vendor_s_package_owns_is_a_feature() {
+    assert_eq!(owned_features(&["python3-six", "bash"]).await, ["flask"]);
+    assert_eq!(owned_features(&["bash"]).await, ["flask", "six"]);
+    // Nobody knows yet whom the distribution will speak of.
+    assert_eq!(owned_features(&[]).await, [""; 0]);
 }
 
 #[tokio::test]
