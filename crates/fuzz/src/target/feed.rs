@@ -9,22 +9,33 @@ use pellucid_model::{Advisory, Namespace};
 
 use crate::{input, seed};
 
-/// Hands on the advisories; what was not read is dropped.
+/// Hands on the advisories, and what packages were built from; what was not read is dropped.
 pub(crate) struct Sink<'a> {
-    pub(crate) each: &'a mut dyn FnMut(Advisory),
+    pub(crate) each: &'a mut dyn FnMut(Said),
+}
+
+/// What a feed says.
+pub(crate) enum Said {
+    Advisory(Box<Advisory>),
+    /// A namespace's binary package, and its source.
+    BuiltFrom(Namespace, String, String),
 }
 
 impl AdvisorySink for Sink<'_> {
     fn advisory(&mut self, advisory: Advisory) {
         assert!(!advisory.id.is_empty(), "an advisory has an id");
-        (self.each)(advisory);
+        (self.each)(Said::Advisory(Box::new(advisory)));
     }
 
     fn bad_record(&mut self, _id: &str, _reason: &str) {}
 
     fn left_out(&mut self, _id: &str, _reason: &'static str) {}
 
-    fn built_from(&mut self, _namespace: &Namespace, _binary: &str, _source: &str) {}
+    fn built_from(&mut self, namespace: &Namespace, binary: &str, source: &str) {
+        assert!(!binary.is_empty(), "a package has a name");
+        let said = Said::BuiltFrom(namespace.clone(), binary.to_owned(), source.to_owned());
+        (self.each)(said);
+    }
 }
 
 /// Plans and parses.

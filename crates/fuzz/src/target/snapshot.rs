@@ -2,10 +2,10 @@
 
 use std::io::Write as _;
 
-use pellucid_model::{Advisory, Digest};
+use pellucid_model::Digest;
 use pellucid_snapshot::{Builder, Meta, Snapshot};
 
-use super::feed::Sink;
+use super::feed::{Said, Sink};
 
 /// Opens it under a digest that its bytes have not, and looks up what could be in it.
 pub(crate) fn run(data: &[u8]) {
@@ -19,7 +19,10 @@ pub(crate) fn run(data: &[u8]) {
     if let Ok(snapshot) = Snapshot::open(file.path(), digest) {
         let _ = snapshot.verify();
         for namespace in snapshot.namespaces().iter().take(8) {
-            let _ = snapshot.affected(namespace.namespace.as_str(), "openssl");
+            let name = namespace.namespace.as_str();
+            let _ = snapshot.affected(name, "openssl");
+            let _ = snapshot.built_from(name, "libexample1");
+            let _ = snapshot.built(name, &["example".to_owned()].into());
         }
         if let Ok(Some(found)) = snapshot.find("CVE-2024-0001") {
             let _ = snapshot.whole(found);
@@ -28,9 +31,10 @@ pub(crate) fn run(data: &[u8]) {
     }
 }
 
-/// Snapshots of what the fixtures of two feeds say.
+/// Snapshots of what the fixtures of some feeds say.
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
-    ["debian", "alpine"].into_iter().filter_map(built).collect()
+    let feeds = ["debian", "alpine", "ubuntu"];
+    feeds.into_iter().filter_map(built).collect()
 }
 
 fn built(feed: &str) -> Option<Vec<u8>> {
@@ -43,7 +47,14 @@ fn built(feed: &str) -> Option<Vec<u8>> {
         as_of: None,
     };
     let mut builder = Builder::create(&path, meta).ok()?;
-    let mut add = |advisory: Advisory| drop(builder.add(&advisory));
+    let mut add = |said: Said| {
+        let _ = match said {
+            Said::Advisory(advisory) => builder.add(&advisory),
+            Said::BuiltFrom(namespace, binary, source) => {
+                builder.built_from(&namespace, &binary, &source)
+            }
+        };
+    };
     for seed in super::feed::seeds(feed) {
         super::feed::read(feed, &seed, &mut Sink { each: &mut add });
     }
