@@ -12,6 +12,7 @@ mod auth;
 mod config;
 mod connections;
 mod debian_pair;
+mod engines;
 mod errors;
 mod fetch;
 mod golden;

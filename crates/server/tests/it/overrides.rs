@@ -1,19 +1,18 @@
 //! Records that callers put over a feed's: whom they affect, in answers and in notifications.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::Duration;
 
 use pellucid_model::{Advisory, Affected, NameKind, Namespace, Severity, Status};
-use pellucid_server::{Config, Options};
-use pellucid_store::{Database, NotificationId, PublishedSnapshot, Store};
+use pellucid_server::Options;
+use pellucid_store::{NotificationId, Store};
 use pellucid_testkit::LayerBuilder;
-use pellucid_testkit::postgres::PostgresServer;
 use pellucid_version::{Lower, Range, Upper};
 use serde_json::{Value, json};
 
 use crate::advisories::publish_as;
-use crate::service::{Service, config, on_postgres};
+use crate::engines::{Engine, first_known};
+use crate::service::Service;
 
 const OPENSSL: &str = "/v1/namespaces/alpine:v3.20/vulnerabilities/CVE-2024-5535";
 const JINJA: &str = "/v1/namespaces/pypi/vulnerabilities/CVE-2024-22195";
@@ -115,12 +114,12 @@ async fn told(service: &Service, store: &Store) -> BTreeMap<String, String> {
     told
 }
 
-async fn a_put_changes_words_and_no_more(config: Config, database: impl Fn(&Path) -> Database) {
+async fn a_put_changes_words_and_no_more(engine: &Engine) {
     let folder = tempfile::tempdir().unwrap();
     publish_as("alpine/v3.20", &folder, &[openssl("3.3.1-r1")], 1);
     publish_as("osv/PyPI", &folder, &[jinja("3.1.3")], 1);
-    let service = Service::within(folder, config, Options::default()).await;
-    let store = Store::open(&database(service.folder.path())).await.unwrap();
+    let service = Service::within(folder, engine.config(), Options::default()).await;
+    let store = engine.store(service.folder.path()).await;
     post(&service, "new", ("Jinja2", "3.1.2")).await;
     post(&service, "old", ("jinja2", "2.9")).await;
     let of_feed = [
@@ -160,11 +159,7 @@ async fn a_put_changes_words_and_no_more(config: Config, database: impl Fn(&Path
 
     // What the feed says anew of the fixes that nobody touched holds, and is told.
     let wait = async {
-        // What was there first is no news.
-        let is_first = |row: Option<PublishedSnapshot>| row.is_none_or(|it| it.digest.is_none());
-        while is_first(store.snapshot("osv/PyPI").await.unwrap()) {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        first_known(&store, "osv/PyPI").await;
         let later = i64::MAX / 2;
         publish_as("osv/PyPI", &service.folder, &[jinja("3.1.4")], later);
         while found(&service, "new").await[0] != "Jinja2 Low 3.1.4"
@@ -191,22 +186,12 @@ async fn a_put_changes_words_and_no_more(config: Config, database: impl Fn(&Path
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_put_changes_words_and_no_more_on_sqlite() {
-    let database = |folder: &Path| Database::Sqlite {
-        path: folder.join("pellucid.sqlite"),
-    };
-    a_put_changes_words_and_no_more(config(), database).await;
+    a_put_changes_words_and_no_more(&Engine::Sqlite).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_put_changes_words_and_no_more_on_postgres() {
-    let postgres = match PostgresServer::start() {
-        Ok(postgres) => postgres,
-        Err(reason) => return println!("skipped: overrides: {reason}"),
-    };
-    let source = postgres.source();
-    let database = |_: &Path| Database::Postgres {
-        source: source.clone(),
-        max_connections: 2,
-    };
-    a_put_changes_words_and_no_more(on_postgres(&source), database).await;
+    if let Some(engine) = Engine::postgres("overrides") {
+        a_put_changes_words_and_no_more(&engine).await;
+    }
 }

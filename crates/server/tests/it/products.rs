@@ -6,15 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pellucid_model::{Advisory, Affected, NameKind, Namespace, Package, PackageKind, Status};
-use pellucid_server::{Config, Options};
-use pellucid_store::{Added, Database, Feature, NewLayer, NotificationId, Store};
+use pellucid_server::Options;
+use pellucid_store::{Added, Feature, NewLayer, NotificationId, Store};
 use pellucid_testkit::LayerBuilder;
-use pellucid_testkit::postgres::PostgresServer;
 use pellucid_version::Range;
 use tempfile::TempDir;
 
 use crate::advisories::publish_as;
-use crate::service::{Service, config, on_postgres};
+use crate::engines::{Engine, first_known};
+use crate::service::Service;
 
 /// A database with bash 5.1.8-6.el9 and others.
 const DATABASE: &[u8] =
@@ -112,9 +112,9 @@ async fn told(service: &Service, store: &Store) -> BTreeMap<String, String> {
     told
 }
 
-async fn statements_count_by_repository(config: Config, database: impl Fn(&TempDir) -> Database) {
-    let service = Service::within(published(), config, Options::default()).await;
-    let store = Store::open(&database(&service.folder)).await.unwrap();
+async fn statements_count_by_repository(engine: &Engine) {
+    let service = Service::within(published(), engine.config(), Options::default()).await;
+    let store = engine.store(service.folder.path()).await;
 
     post(&service, "plain", rhel(), "").await;
     post(&service, "main", manifest(rhel(), "a-1-1", "main-rpms"), "").await;
@@ -159,15 +159,7 @@ async fn statements_count_by_repository(config: Config, database: impl Fn(&TempD
         said("CVE-OTHER", "9", "cpe:/a:redhat:other:1::el9"),
     ];
     let wait = async {
-        // What was there first is no news.
-        while store
-            .snapshot("redhat")
-            .await
-            .unwrap()
-            .is_none_or(|it| it.digest.is_none())
-        {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        first_known(&store, "redhat").await;
         publish_as("redhat", &service.folder, &changed, i64::MAX / 2);
         while told(&service, &store).await.len() < 3 {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -233,22 +225,12 @@ async fn stored_before(service: &Service, store: &Store) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn statements_count_by_repository_on_sqlite() {
-    let database = |folder: &TempDir| Database::Sqlite {
-        path: folder.path().join("pellucid.sqlite"),
-    };
-    statements_count_by_repository(config(), database).await;
+    statements_count_by_repository(&Engine::Sqlite).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn statements_count_by_repository_on_postgres() {
-    let postgres = match PostgresServer::start() {
-        Ok(postgres) => postgres,
-        Err(reason) => return println!("skipped: products: {reason}"),
-    };
-    let source = postgres.source();
-    let database = |_: &TempDir| Database::Postgres {
-        source: source.clone(),
-        max_connections: 2,
-    };
-    statements_count_by_repository(on_postgres(&source), database).await;
+    if let Some(engine) = Engine::postgres("products") {
+        statements_count_by_repository(&engine).await;
+    }
 }

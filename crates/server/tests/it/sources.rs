@@ -1,19 +1,18 @@
 //! Layers that chisel cut from packages: their manifest does not say what the packages were built from, the
 //! advisories' data does.
 
-use std::path::Path;
 use std::time::Duration;
 
 use pellucid_model::{Advisory, Affected, NameKind, Namespace, Severity, Status};
-use pellucid_server::{Config, Options};
-use pellucid_store::{Database, NotificationId, Store};
+use pellucid_server::Options;
+use pellucid_store::{NotificationId, Store};
 use pellucid_testkit::LayerBuilder;
-use pellucid_testkit::postgres::PostgresServer;
 use pellucid_version::Range;
 use serde_json::{Value, json};
 
 use crate::advisories::publish_with;
-use crate::service::{Service, config, on_postgres};
+use crate::engines::{Engine, first_known};
+use crate::service::Service;
 
 /// A manifest with libssl3t64 3.0.13-0ubuntu3.4 and others.
 const MANIFEST: &[u8] =
@@ -70,7 +69,7 @@ async fn told(service: &Service, store: &Store) -> Vec<String> {
     told
 }
 
-async fn cut_layers_are_matched_by_source(config: Config, database: impl Fn(&Path) -> Database) {
+async fn cut_layers_are_matched_by_source(engine: &Engine) {
     let folder = tempfile::tempdir().unwrap();
     let first = openssl("CVE-2024-1", "3.0.13-0ubuntu3.5");
     publish_with(
@@ -80,8 +79,8 @@ async fn cut_layers_are_matched_by_source(config: Config, database: impl Fn(&Pat
         BUILT_FROM,
         1,
     );
-    let service = Service::within(folder, config, Options::default()).await;
-    let store = Store::open(&database(service.folder.path())).await.unwrap();
+    let service = Service::within(folder, engine.config(), Options::default()).await;
+    let store = engine.store(service.folder.path()).await;
     let layer = LayerBuilder::new()
         .file("etc/os-release", "ID=ubuntu\nVERSION_ID=\"24.04\"\n")
         .file("var/lib/chisel/manifest.wall", MANIFEST);
@@ -107,15 +106,7 @@ async fn cut_layers_are_matched_by_source(config: Config, database: impl Fn(&Pat
 
     // News of the source is news of the package.
     let wait = async {
-        // What was there first is no news.
-        while store
-            .snapshot("ubuntu")
-            .await
-            .unwrap()
-            .is_none_or(|it| it.digest.is_none())
-        {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        first_known(&store, "ubuntu").await;
         let both = [first, openssl("CVE-2024-2", "3.0.13-0ubuntu3.6")];
         publish_with("ubuntu", &service.folder, &both, BUILT_FROM, i64::MAX / 2);
         let is_told = |told: &[String]| told.iter().any(|one| one.starts_with("CVE-2024-2"));
@@ -134,22 +125,12 @@ async fn cut_layers_are_matched_by_source(config: Config, database: impl Fn(&Pat
 
 #[tokio::test(flavor = "multi_thread")]
 async fn cut_layers_are_matched_by_source_on_sqlite() {
-    let database = |folder: &Path| Database::Sqlite {
-        path: folder.join("pellucid.sqlite"),
-    };
-    cut_layers_are_matched_by_source(config(), database).await;
+    cut_layers_are_matched_by_source(&Engine::Sqlite).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn cut_layers_are_matched_by_source_on_postgres() {
-    let postgres = match PostgresServer::start() {
-        Ok(postgres) => postgres,
-        Err(reason) => return println!("skipped: sources: {reason}"),
-    };
-    let source = postgres.source();
-    let database = |_: &Path| Database::Postgres {
-        source: source.clone(),
-        max_connections: 2,
-    };
-    cut_layers_are_matched_by_source(on_postgres(&source), database).await;
+    if let Some(engine) = Engine::postgres("sources") {
+        cut_layers_are_matched_by_source(&engine).await;
+    }
 }
