@@ -44,6 +44,7 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &package::rust_binary::RustBinary,
     &package::ruby::Ruby,
     &package::php::Php,
+    &package::pear::Pear,
     &package::dotnet::Dotnet,
     &package::erlang::Erlang,
     &package::dart::Dart,
@@ -54,6 +55,7 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &package::julia::Julia,
     &package::jdk::Jdk,
     &package::classifier::Classifier,
+    &package::bitnami::Bitnami,
     &package::sbom::Sbom,
     &package::lock_file::LockFile,
 ];

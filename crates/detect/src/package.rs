@@ -1,6 +1,7 @@
 //! Packages, one file per database or ecosystem.
 
 pub(crate) mod apk;
+pub(crate) mod bitnami;
 pub(crate) mod bottlerocket;
 pub(crate) mod chisel;
 pub(crate) mod classifier;
@@ -18,6 +19,7 @@ pub(crate) mod lock_file;
 pub(crate) mod lua;
 pub(crate) mod node;
 pub(crate) mod pacman;
+pub(crate) mod pear;
 pub(crate) mod perl;
 pub(crate) mod php;
 pub(crate) mod portage;

@@ -2,7 +2,9 @@
 //!
 //! Source: Composer's `FilesystemRepository`. Composer 2 writes `{"packages": […]}`, Composer 1 the
 //! list alone. Versions are as tagged, often with a `v`. Packages for development are listed where
-//! they are installed. PEAR's registry is not read: its packages have no advisories.
+//! they are installed.
+//!
+//! Not here: PEAR's registry (`pear.rs`).
 
 use pellucid_image::Want;
 use pellucid_model::PackageKind;
