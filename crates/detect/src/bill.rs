@@ -294,7 +294,7 @@ impl Bill {
         };
         let namespace = match purl.package.kind.is_os() {
             true => purl.release.as_ref().and_then(Release::namespace),
-            false => Some(Namespace::new(purl.package.kind.name())),
+            false => Some(Namespace::new(purl.package.ecosystem())),
         };
         let mut package = purl.package;
         if component.source.is_some() {

@@ -71,7 +71,7 @@ pub(crate) fn subjects(package: &Package, built_from: Vec<String>) -> Vec<Subjec
         parsed: package
             .kind
             .scheme()
-            .parse(without_dist_tag(package.kind, version)),
+            .parse(&compared(package.kind, version)),
         version,
     })
     .collect()
@@ -88,17 +88,50 @@ pub fn source_version(package: &Package) -> &str {
     }
 }
 
+/// A version as it is compared.
+fn compared(kind: PackageKind, version: &str) -> Cow<'_, str> {
+    match kind {
+        PackageKind::Rpm => without_dist_tag(version).into(),
+        PackageKind::Generic => as_bitnami_writes(version),
+        _ => version.into(),
+    }
+}
+
 /// Microsoft's advisories leave the distribution's tag off (`2.6.7-3` for `2.6.7-3.azl3`), which
 /// matters where a range ends at the last affected version.
-fn without_dist_tag(kind: PackageKind, version: &str) -> &str {
+fn without_dist_tag(version: &str) -> &str {
     let tag = |tag: &str| {
         let digits = tag.strip_prefix("azl").or_else(|| tag.strip_prefix("cm"));
         digits
             .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|d| d.is_ascii_digit()))
     };
     match version.rsplit_once('.') {
-        Some((rest, last)) if kind == PackageKind::Rpm && tag(last) => rest,
+        Some((rest, last)) if tag(last) => rest,
         _ => version,
+    }
+}
+
+/// A version as a program has it, in the form of Bitnami's advisories, which have three numbers: `8.0.392` for
+/// Java's `1.8.0_392`, `3.12.0-rc1` for Python's `3.12.0rc1`, `17.0.4` for `17.0.4.1`.
+fn as_bitnami_writes(version: &str) -> Cow<'_, str> {
+    let old_java = version.strip_prefix("1.").and_then(|rest| {
+        let (release, update) = rest.split_once(".0_")?;
+        Some(format!("{release}.0.{update}").into())
+    });
+    if let Some(old_java) = old_java {
+        return old_java;
+    }
+    let is_number = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
+    let end = version.bytes().take_while(|byte| is_number(byte)).count();
+    let (numbers, rest) = version.split_at_checked(end).unwrap_or((version, ""));
+    let three = numbers.match_indices('.').nth(2).map(|(at, _)| at);
+    let numbers = three.map_or(numbers, |at| numbers.get(..at).unwrap_or(numbers));
+    match rest {
+        "" => numbers.into(),
+        rest if rest.starts_with(|first: char| first.is_ascii_alphabetic()) => {
+            format!("{numbers}-{rest}").into()
+        }
+        rest => format!("{numbers}{rest}").into(),
     }
 }
 
@@ -337,6 +370,26 @@ fn words(range: &Range) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn versions_of_programs_are_read_as_bitnami_writes_them() {
+        for (own, theirs) in [
+            ("1.8.0_392", "8.0.392"),
+            ("17.0.9", "17.0.9"),
+            ("17.0.4.1", "17.0.4"),
+            ("17.0.9+9", "17.0.9+9"),
+            ("21", "21"),
+            ("16.1", "16.1"),
+            ("3.12.0rc1", "3.12.0-rc1"),
+            ("8.1.0RC1", "8.1.0-RC1"),
+            ("2.4.0-dev", "2.4.0-dev"),
+            ("", ""),
+        ] {
+            assert_eq!(as_bitnami_writes(own), theirs);
+            let parsed = PackageKind::Generic.scheme().parse(theirs);
+            assert_eq!(parsed.is_ok(), !own.is_empty(), "{own}");
+        }
+    }
 
     #[test]
     fn a_statement_about_a_slot_is_about_that_slot() {

@@ -144,7 +144,8 @@ impl PackageKind {
     /// one name. PyPI as PEP 503 says, NuGet, Packagist, Hex, Pub and Bitnami without letter case,
     /// Swift without scheme, `.git` and letter case; elsewhere a name is what it is. Go modules are told
     /// apart by letter case, but their purls are written in small letters, and no two that differ in
-    /// case alone are known.
+    /// case alone are known. Software known by its binary has the name of Bitnami's advisories, where these
+    /// speak of it ([`Package::ecosystem`]).
     pub fn normalise(self, name: &str) -> Cow<'_, str> {
         match self {
             Self::Pypi => {
@@ -173,6 +174,7 @@ impl PackageKind {
             Self::Golang | Self::Nuget | Self::Composer | Self::Hex | Self::Pub | Self::Bitnami => {
                 lower(name)
             }
+            Self::Generic => bitnami_name(name).unwrap_or(name).into(),
             _ => name.into(),
         }
     }
@@ -197,13 +199,8 @@ impl PackageKind {
             Self::Pub => Scheme::Pub,
             Self::Hackage => Scheme::Hackage,
             Self::Cran => Scheme::Cran,
-            Self::Bitnami => Scheme::Bitnami,
-            Self::Swift
-            | Self::Luarocks
-            | Self::Cpan
-            | Self::Julia
-            | Self::Conan
-            | Self::Generic => Scheme::Semver,
+            Self::Bitnami | Self::Generic => Scheme::Bitnami,
+            Self::Swift | Self::Luarocks | Self::Cpan | Self::Julia | Self::Conan => Scheme::Semver,
         }
     }
 }
@@ -220,6 +217,31 @@ impl fmt::Display for PackageKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }
+}
+
+/// Software known by its binary of which Bitnami's advisories speak, by upstream's versions, and their name for it.
+const OF_BITNAMI: &[(&str, &str)] = &[
+    ("graalvm", "java"),
+    ("haproxy", "haproxy"),
+    ("httpd", "apache"),
+    ("jdk", "java"),
+    ("lua", "lua"),
+    ("mariadb", "mariadb"),
+    ("memcached", "memcached"),
+    ("nginx", "nginx"),
+    ("node", "node"),
+    ("openjdk", "java"),
+    ("php", "php"),
+    ("postgresql", "postgresql"),
+    ("python", "python"),
+    ("redis", "redis"),
+    ("ruby", "ruby"),
+    ("valkey", "valkey"),
+];
+
+fn bitnami_name(product: &str) -> Option<&'static str> {
+    let mut rows = OF_BITNAMI.iter();
+    rows.find_map(|(own, theirs)| (*own == product).then_some(*theirs))
 }
 
 /// The source package that a binary package was built from.
@@ -294,6 +316,17 @@ impl Package {
         }
     }
 
+    /// Name of the namespace that a package of no distribution is in: its kind's. Software known by its binary is in
+    /// Bitnami's, whose advisories are of upstream's versions, where these speak of it.
+    pub fn ecosystem(&self) -> &'static str {
+        match self.kind {
+            PackageKind::Generic if bitnami_name(&self.name).is_some() => {
+                PackageKind::Bitnami.name()
+            }
+            kind => kind.name(),
+        }
+    }
+
     /// Name of the source package; the package's own name where none is recorded.
     pub fn source_name(&self) -> &str {
         self.source
@@ -313,6 +346,18 @@ impl Package {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_binary_of_which_bitnami_s_advisories_speak_is_in_their_namespace() {
+        let ecosystem = |kind, name| Package::new(kind, name, "1").ecosystem();
+        assert_eq!(ecosystem(PackageKind::Generic, "node"), "bitnami");
+        assert_eq!(ecosystem(PackageKind::Generic, "openssl"), "generic");
+        assert_eq!(ecosystem(PackageKind::Npm, "node"), "npm");
+        assert!(OF_BITNAMI.is_sorted());
+        for (own, theirs) in OF_BITNAMI {
+            assert_eq!(PackageKind::Generic.normalise(own), *theirs);
+        }
+    }
 
     #[test]
     fn a_name_is_compared_as_its_ecosystem_does() {
@@ -335,5 +380,7 @@ mod tests {
         check(PackageKind::Npm, "@Scope/Name", "@Scope/Name");
         check(PackageKind::Golang, "github.com/A/b", "github.com/a/b");
         check(PackageKind::Maven, "org.A:b", "org.A:b");
+        check(PackageKind::Generic, "httpd", "apache");
+        check(PackageKind::Generic, "openssl", "openssl");
     }
 }

@@ -597,7 +597,7 @@ impl Shown {
         });
         let mut features = BTreeMap::new();
         for (place, entry) in visible.packages.iter().enumerate() {
-            if !format::is_shown(entry.package.kind) || left_to_owners.contains(&place) {
+            if !format::is_shown(&entry.package) || left_to_owners.contains(&place) {
                 continue;
             }
             let package = matched(&entry.package);
@@ -612,7 +612,7 @@ impl Shown {
             let key = (package.name.clone(), package.version.clone());
             let ecosystem = (!package.kind.is_os()).then(|| {
                 Arc::new(Namespace {
-                    name: package.kind.name().to_owned(),
+                    name: package.ecosystem().to_owned(),
                     version_format: format::of_kind(package.kind).to_owned(),
                 })
             });

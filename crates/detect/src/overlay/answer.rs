@@ -14,7 +14,7 @@ use crate::detector::{Class, Detected, Detector, OwnedFiles, Trigger};
 use crate::dispatch::{by_name, dispatch};
 use crate::layer::Facts;
 use crate::namespace::{Decided, Stated, decide};
-use crate::path::text;
+use crate::path::{below, text};
 use crate::repository::labels::is_cpe;
 use crate::{DetectError, DetectOptions, RawPath};
 
@@ -174,6 +174,21 @@ fn yield_to_others(proofs: &mut BTreeMap<Key<'_>, Vec<(RawPath, usize)>>) {
         let Package { name, version, .. } = key.package;
         others(key.detector)
             .is_none_or(|other| !known.contains(&(other, name.clone(), version.clone())))
+    });
+    // A program of Bitnami's is the component that brought it.
+    let components: HashSet<String> = proofs
+        .keys()
+        .filter(|key| key.package.kind == PackageKind::Bitnami)
+        .map(|key| match key.package.name.trim_end_matches("-min") {
+            "jre" => "java".to_owned(),
+            name => name.to_owned(),
+        })
+        .collect();
+    proofs.retain(|key, _| {
+        let place = key.place.as_ref().map(RawPath::bytes);
+        key.package.kind != PackageKind::Generic
+            || place.is_none_or(|place| below(place, b"opt/bitnami").is_none())
+            || !components.contains(PackageKind::Generic.normalise(&key.package.name).as_ref())
     });
 }
 
@@ -381,7 +396,7 @@ fn assemble(
         let namespace = if package.kind.is_os() {
             decided.namespace(package.kind).cloned()
         } else {
-            Some(Namespace::new(package.kind.name()))
+            Some(Namespace::new(package.ecosystem()))
         };
         let detector = proofs.first().map_or("", |(_, _, detector)| detector);
         let mut locations: Vec<Location> = Vec::new();

@@ -121,10 +121,17 @@ pub(crate) async fn installed(
     let Some(kind) = kind else {
         return Ok(names.clone());
     };
+    // Software known by its binary is in Bitnami's namespace under names of its own.
+    let kinds = match kind {
+        PackageKind::Bitnami => vec![kind, PackageKind::Generic],
+        kind => vec![kind],
+    };
+    let is_named = |stored: &str| {
+        let mut names_of = kinds.iter().map(|kind| kind.normalise(stored));
+        names_of.any(|name| names.contains(name.as_ref()))
+    };
     let stored = store.feature_names(namespace).await?.into_iter();
-    Ok(stored
-        .filter(|name| names.contains(kind.normalise(name).as_ref()))
-        .collect())
+    Ok(stored.filter(|name| is_named(name)).collect())
 }
 
 /// Packages of which another thing is said, by namespace.

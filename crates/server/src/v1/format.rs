@@ -4,7 +4,7 @@
 //! that is where Clair publishes Red Hat's advisories. Languages, which Clair never had, have their
 //! ecosystem as namespace and the name of its version order as format.
 
-use pellucid_model::PackageKind;
+use pellucid_model::{Package, PackageKind};
 use pellucid_version::Scheme;
 
 /// The format of a distribution's versions, by its name or those of its parents.
@@ -67,7 +67,8 @@ fn of_id(id: &str) -> Option<&'static str> {
     } else if id == "gentoo" {
         Some("ebuild")
     } else {
-        let kind = PackageKind::from_name(id).filter(|kind| !kind.is_os() && is_shown(*kind))?;
+        let kind = PackageKind::from_name(id)
+            .filter(|kind| !kind.is_os() && *kind != PackageKind::Generic)?;
         Some(of_kind(kind))
     }
 }
@@ -129,9 +130,9 @@ pub(crate) fn shown_namespace(namespace: &str) -> String {
     }
 }
 
-/// Whether packages of this kind are features: those that some advisories are about.
-pub(crate) const fn is_shown(kind: PackageKind) -> bool {
-    !matches!(kind, PackageKind::Generic)
+/// Whether a package is a feature: one that some advisories could be about.
+pub(crate) fn is_shown(package: &Package) -> bool {
+    package.ecosystem() != PackageKind::Generic.name()
 }
 
 /// Whether a path is that of a database of all packages.
