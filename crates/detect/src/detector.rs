@@ -55,6 +55,7 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &package::julia::Julia,
     &package::jdk::Jdk,
     &package::classifier::Classifier,
+    &package::application::Application,
     &package::bitnami::Bitnami,
     &package::sbom::Sbom,
     &package::lock_file::LockFile,

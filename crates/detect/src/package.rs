@@ -1,6 +1,7 @@
 //! Packages, one file per database or ecosystem.
 
 pub(crate) mod apk;
+pub(crate) mod application;
 pub(crate) mod bitnami;
 pub(crate) mod bottlerocket;
 pub(crate) mod chisel;

@@ -383,6 +383,7 @@ mod tests {
             ("3.12.0rc1", "3.12.0-rc1"),
             ("8.1.0RC1", "8.1.0-RC1"),
             ("2.4.0-dev", "2.4.0-dev"),
+            ("3.2.0.beta2-dev", "3.2.0-beta2-dev"),
             ("", ""),
         ] {
             assert_eq!(as_bitnami_writes(own), theirs);

@@ -62,7 +62,7 @@ pub enum PackageKind {
     Conan,
     /// Bitnami components.
     Bitnami,
-    /// Software known only by a binary that carries its version.
+    /// Software known only by a binary, or another file of its own, that carries its version.
     Generic,
 }
 
@@ -219,24 +219,37 @@ impl fmt::Display for PackageKind {
     }
 }
 
-/// Software known by its binary of which Bitnami's advisories speak, by upstream's versions, and their name for it.
+/// Software known by a file of its own of which Bitnami's advisories speak, by upstream's versions, and their name
+/// for it.
 const OF_BITNAMI: &[(&str, &str)] = &[
+    ("discourse", "discourse"),
+    ("ghost", "ghost"),
+    ("gitlab", "gitlab"),
     ("graalvm", "java"),
     ("haproxy", "haproxy"),
     ("httpd", "apache"),
     ("jdk", "java"),
+    ("joomla", "joomla"),
+    ("kibana", "kibana"),
     ("lua", "lua"),
     ("mariadb", "mariadb"),
+    ("mastodon", "mastodon"),
     ("memcached", "memcached"),
+    ("moodle", "moodle"),
+    ("nextcloud", "nextcloud"),
     ("nginx", "nginx"),
     ("node", "node"),
     ("openjdk", "java"),
     ("php", "php"),
+    ("phpmyadmin", "phpmyadmin"),
     ("postgresql", "postgresql"),
     ("python", "python"),
+    ("rabbitmq", "rabbitmq"),
     ("redis", "redis"),
+    ("redmine", "redmine"),
     ("ruby", "ruby"),
     ("valkey", "valkey"),
+    ("wordpress", "wordpress"),
 ];
 
 fn bitnami_name(product: &str) -> Option<&'static str> {

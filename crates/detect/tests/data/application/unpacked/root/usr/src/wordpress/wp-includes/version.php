@@ -1,0 +1,7 @@
+<?php
+/**
+ * @global string $wp_version
+ */
+$wp_version = '6.4.1';
+
+$wp_db_version = 56657;

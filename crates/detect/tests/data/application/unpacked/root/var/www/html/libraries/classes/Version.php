@@ -1,0 +1,6 @@
+<?php
+namespace PhpMyAdmin;
+final class Version
+{
+    public const VERSION = '5.2.0' . VERSION_SUFFIX;
+}
