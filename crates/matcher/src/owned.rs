@@ -7,8 +7,9 @@
 //! of the ecosystem decide. So it is for the distribution's own packages of which it never said
 //! anything: nothing was fixed there under an advisory.
 //!
-//! An RPM may have the name of one of the distribution's and be somebody else's; its header names the
-//! vendor. Where that is known to be another than the distribution's, the distribution is not asked.
+//! A package may have the name of one of the distribution's and be somebody else's. The header of an RPM names
+//! the vendor, and of a Debian package the version tells it (`1.25.3-1~bookworm` of nginx.org). Where that is known
+//! to be another than the distribution, the distribution is not asked: its versions with a fix are of its own builds.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -45,6 +46,15 @@ const VENDORS: &[(&str, &[&str])] = &[
     ("sles", &["SUSE", "openSUSE"]),
     ("sles_sap", &["SUSE", "openSUSE"]),
 ];
+
+/// Names of releases, which end the versions of packages that others build for them (nginx.org, Docker, Redis,
+/// the archives of Launchpad); Debian and Ubuntu write numbers there.
+const CODENAMES: &[&str] = &[
+    "bionic", "bookworm", "bullseye", "buster", "focal", "forky", "jammy", "noble", "plucky",
+    "questing", "resolute", "stretch", "trixie", "xenial",
+];
+/// What else such versions have: PostgreSQL's archive, MariaDB's, NodeSource's, and Ondřej Surý's of PHP.
+const OTHERS: &[&str] = &[".pgdg", "+maria~", "nodesource", "~1.gbp"];
 
 /// The packages of which the advisories of their owner's distribution decide, by their place in the
 /// inventory.
@@ -136,16 +146,57 @@ fn speaks(source: &Source, names: &[(NameKind, &str)]) -> Result<bool, SnapshotE
 
 fn is_of_another_vendor(entry: &PackageEntry, namespace: &Namespace) -> bool {
     let package = &entry.package;
-    let Some(vendor) = package
-        .vendor
-        .as_deref()
-        .filter(|vendor| !vendor.is_empty())
-    else {
-        return false;
-    };
-    let own = VENDORS
-        .iter()
-        .find(|(distribution, _)| *distribution == namespace.distribution());
-    package.kind == PackageKind::Rpm
-        && own.is_some_and(|(_, own)| !own.iter().any(|own| vendor.starts_with(own)))
+    match package.kind {
+        PackageKind::Deb => is_built_by_others(&package.version),
+        PackageKind::Rpm => {
+            let vendor = package.vendor.as_deref();
+            let vendor = vendor.filter(|vendor| !vendor.is_empty());
+            let own = VENDORS
+                .iter()
+                .find(|(distribution, _)| *distribution == namespace.distribution());
+            own.zip(vendor)
+                .is_some_and(|((_, own), vendor)| !own.iter().any(|own| vendor.starts_with(own)))
+        }
+        _ => false,
+    }
+}
+
+/// Whether the version of a Debian package is one that neither Debian nor Ubuntu gives.
+fn is_built_by_others(version: &str) -> bool {
+    let last = version.rsplit(['~', '+', '.', '-']).next();
+    let last = last.map(|last| last.trim_end_matches(|letter: char| letter.is_ascii_digit()));
+    last.is_some_and(|last| CODENAMES.contains(&last))
+        || OTHERS.iter().any(|other| version.contains(other))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn builds_of_others_are_told_by_their_version() {
+        for version in [
+            "1.25.3-1~bookworm",
+            "5:24.0.7-1~debian.12~bookworm",
+            "6:7.2.3-1rl1~bookworm1",
+            "16.1-1.pgdg120+1",
+            "1:11.2.2+maria~ubu2204",
+            "18.19.0-1nodesource1",
+            "3.12.1-1+jammy1",
+            "8.2.14-1+0~20231221.21+debian12~1.gbp1e3e0e",
+        ] {
+            assert!(is_built_by_others(version), "{version}");
+        }
+        for version in [
+            "1.22.1-9+deb12u1",
+            "1.18.0-6ubuntu14.4",
+            "24.0.7-0ubuntu2~22.04.1",
+            "15.5-0+deb12u1",
+            "2.4.57-2~bpo11+1",
+            "1.0",
+            "",
+        ] {
+            assert!(!is_built_by_others(version), "{version}");
+        }
+    }
 }

@@ -114,6 +114,16 @@ fn the_distribution_decides_only_where_it_speaks_of_the_owner() {
 }
 
 #[test]
+fn a_debian_package_that_others_built_is_not_the_distribution_s() {
+    let found = |version| {
+        let says = vec![affected("nginx", Range::before("1.22.1-9+deb12u1"))];
+        found("debian:12", deb("nginx", version), true, says)
+    };
+    assert_eq!(found("1.22.1-9+deb12u1"), own());
+    assert_eq!(found("1.25.3-1~bookworm"), ecosystem());
+}
+
+#[test]
 fn an_rpm_of_another_vendor_is_not_the_distribution_s() {
     let found = |namespace: &str, vendor: Option<&str>| {
         let owner = Package {
