@@ -49,10 +49,24 @@ const PACKAGES: usize = 300_000;
 /// Bytes of the largest text that is read.
 const TEXT: u64 = 256 << 20;
 
-/// Adds a package that a file lists.
+/// Packages that upstream itself makes for distributions, which no advisory of these will ever speak of, and the
+/// product that they are, where no file of it tells its version.
+const PRODUCTS: &[(&str, &str)] = &[
+    ("mongodb-enterprise-server", "mongodb"),
+    ("mongodb-org-server", "mongodb"),
+];
+
+/// Adds a package that a file lists, and the product that it is.
 fn push(out: &mut Detected, package: Package) -> Result<(), DetectError> {
     if out.packages.len() >= PACKAGES {
         return Err(DetectError::Malformed("it lists more than 300000 packages"));
+    }
+    let mut products = PRODUCTS.iter().filter(|_| package.kind.is_os());
+    let product = products.find(|(name, _)| *name == package.name);
+    if let Some((_, product)) = product {
+        let upstream = package.version.split(['-', '+', '~']).next();
+        let upstream = upstream.unwrap_or_default();
+        out.push(Package::new(PackageKind::Generic, *product, upstream))?;
     }
     out.push(package)
 }

@@ -235,6 +235,7 @@ const OF_BITNAMI: &[(&str, &str)] = &[
     ("mariadb", "mariadb"),
     ("mastodon", "mastodon"),
     ("memcached", "memcached"),
+    ("mongodb", "mongodb"),
     ("moodle", "moodle"),
     ("nextcloud", "nextcloud"),
     ("nginx", "nginx"),

@@ -66,7 +66,10 @@ pub(super) fn answer(
                     .entry(name)
                     .or_insert_with(|| (text(place.bytes()), layer));
             }
-            for key in laid.history.keys(place, unit) {
+            // A package manager's list may tell of an upstream's product.
+            let listed = |key: &Key<'_>| options.languages || key.package.kind.is_os();
+            let keys = laid.history.keys(place, unit).into_iter();
+            for key in keys.filter(listed) {
                 proofs.entry(key).or_default().push((place.clone(), layer));
             }
             owned.extend(&found.owned);

@@ -37,7 +37,7 @@ impl Detector for Dpkg {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn class(&self) -> Class {

@@ -31,7 +31,7 @@ impl Detector for Rpm {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn class(&self) -> Class {

@@ -3,6 +3,7 @@
 mod model;
 
 use pellucid_detect::{DetectError, DetectOptions};
+use pellucid_model::PackageKind;
 
 use crate::layers::{Op, file, inventory, inventory_with, packages, status, warnings};
 
@@ -313,4 +314,21 @@ fn a_path_that_leads_through_links_again_and_again_ends() {
     let inventory = inventory(&[layer]).unwrap();
     // The first few names are within 40 links.
     assert_eq!(inventory.distributions[0].namespace.as_str(), "evil");
+}
+
+#[test]
+fn an_upstream_s_product_is_listed_as_a_program_is() {
+    let list = "Package: mongodb-org-server\nStatus: install ok installed\nVersion: 7.0.2\n";
+    let layers = [vec![file("var/lib/dpkg/status", list)]];
+    let kinds = |languages| {
+        let options = DetectOptions {
+            languages,
+            ..DetectOptions::default()
+        };
+        let inventory = inventory_with(&layers, &options).unwrap();
+        let kinds = inventory.packages.iter().map(|entry| entry.package.kind);
+        kinds.collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(true), [PackageKind::Deb, PackageKind::Generic]);
+    assert_eq!(kinds(false), [PackageKind::Deb]);
 }
