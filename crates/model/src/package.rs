@@ -224,6 +224,7 @@ impl fmt::Display for PackageKind {
 const OF_BITNAMI: &[(&str, &str)] = &[
     ("discourse", "discourse"),
     ("ghost", "ghost"),
+    ("git", "git"),
     ("gitlab", "gitlab"),
     ("graalvm", "java"),
     ("haproxy", "haproxy"),
@@ -235,12 +236,14 @@ const OF_BITNAMI: &[(&str, &str)] = &[
     ("mariadb", "mariadb"),
     ("mastodon", "mastodon"),
     ("memcached", "memcached"),
+    ("modsecurity", "modsecurity"),
     ("mongodb", "mongodb"),
     ("moodle", "moodle"),
     ("nextcloud", "nextcloud"),
     ("nginx", "nginx"),
     ("node", "node"),
     ("openjdk", "java"),
+    ("pgbouncer", "pgbouncer"),
     ("php", "php"),
     ("phpmyadmin", "phpmyadmin"),
     ("postgresql", "postgresql"),
@@ -250,6 +253,7 @@ const OF_BITNAMI: &[(&str, &str)] = &[
     ("redmine", "redmine"),
     ("ruby", "ruby"),
     ("valkey", "valkey"),
+    ("varnish", "varnish"),
     ("wordpress", "wordpress"),
 ];
 

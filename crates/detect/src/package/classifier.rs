@@ -91,6 +91,7 @@ const ROWS: &[Row] = &[
         &["libc.so.6", "libc-2.*"],
         &[Behind("stable release version ", TWO)],
     ),
+    row("git", &["git"], &[Behind("git/", THREE)]),
     row(
         "haproxy",
         &["haproxy"],
@@ -112,6 +113,11 @@ const ROWS: &[Row] = &[
         &[Before("-MariaDB", THREE)],
     ),
     row("memcached", &["memcached"], &[Behind("memcached ", THREE)]),
+    row(
+        "modsecurity",
+        &["libmodsecurity.so*"],
+        &[Behind("ModSecurity v", THREE)],
+    ),
     row("mysql", &["mysqld"], &[Behind("/mysql-", THREE)]),
     row(
         "nginx",
@@ -139,6 +145,7 @@ const ROWS: &[Row] = &[
         &["php", "php7*", "php8*", "php-fpm*", "php-cgi*", "libphp*"],
         &[Behind("X-Powered-By: PHP/", WORD)],
     ),
+    row("pgbouncer", &["pgbouncer"], &[Behind("PgBouncer ", THREE)]),
     row("postgresql", &["postgres"], &[Behind("(PostgreSQL) ", TWO)]),
     row(
         "python",
@@ -157,6 +164,7 @@ const ROWS: &[Row] = &[
         &[Behind("rustc version ", THREE)],
     ),
     row("valkey", &["valkey-server"], &[Alone(THREE)]),
+    row("varnish", &["varnishd"], &[Behind("Varnish ", THREE)]),
     row("zlib", &["libz.so*"], &[Behind(" deflate ", TWO)]),
 ];
 
@@ -173,7 +181,7 @@ impl Detector for Classifier {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn class(&self) -> Class {
