@@ -83,6 +83,34 @@ fn every_crate_depends_only_to_its_left() {
     );
 }
 
+/// The fuzzer is a workspace of its own, whose lock file nobody else's build renews.
+#[test]
+fn the_fuzzer_s_lock_file_knows_what_crates_depend_on() {
+    let lock = text("fuzz/Cargo.lock");
+    let packages: Vec<&str> = lock.split("[[package]]").collect();
+    let mut missing = Vec::new();
+    let mut known = 0;
+    for (name, dependencies) in crates() {
+        let own = format!("\nname = \"pellucid-{name}\"\n");
+        let Some(package) = packages.iter().find(|package| package.starts_with(&own)) else {
+            continue;
+        };
+        known += 1;
+        let has = |dependency: &String| {
+            let ends = [format!("\"{dependency}\""), format!("\"{dependency} ")];
+            ends.iter().any(|end| package.contains(end))
+        };
+        let other = dependencies.iter().filter(|dependency| !has(dependency));
+        missing.extend(other.map(|dependency| format!("{dependency} of crates/{name}")));
+    }
+    assert!(known > 5, "no crate is found in it");
+    assert!(
+        missing.is_empty(),
+        "`cargo update --workspace` in fuzz/ adds:\n{}",
+        missing.join("\n")
+    );
+}
+
 /// Every crate's folder name and its `[dependencies]` (not those of its tests).
 fn crates() -> Vec<(String, BTreeSet<String>)> {
     let mut crates = Vec::new();
