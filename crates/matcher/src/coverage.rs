@@ -7,6 +7,7 @@ use pellucid_model::{
 };
 
 use crate::find::damaged;
+use crate::owned::is_of_another_vendor;
 use crate::{MatchError, Products, Source, Sources, end_of_life};
 
 /// The coverage of an inventory, sorted by namespace; packages of no known namespace first. `matched`
@@ -109,6 +110,10 @@ fn of_no_source<'a>(
 /// Why no advisory can be found for a package, whatever the data.
 fn out_of_reach(entry: &PackageEntry) -> Option<&'static str> {
     let package = &entry.package;
+    let mut namespace = entry.namespace.iter();
+    if namespace.any(|namespace| is_of_another_vendor(entry, namespace)) {
+        return Some("were built by others, whose versions its advisories do not know");
+    }
     match package.kind {
         PackageKind::Maven if !package.name.contains(':') => {
             Some("name no group, so that no advisory can be found for them")

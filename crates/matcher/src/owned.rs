@@ -144,7 +144,8 @@ fn speaks(source: &Source, names: &[(NameKind, &str)]) -> Result<bool, SnapshotE
     Ok(false)
 }
 
-fn is_of_another_vendor(entry: &PackageEntry, namespace: &Namespace) -> bool {
+/// Whether somebody else than the distribution built a package, as far as it tells.
+pub(crate) fn is_of_another_vendor(entry: &PackageEntry, namespace: &Namespace) -> bool {
     let package = &entry.package;
     match package.kind {
         PackageKind::Deb => is_built_by_others(&package.version),

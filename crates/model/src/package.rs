@@ -220,8 +220,9 @@ impl fmt::Display for PackageKind {
 }
 
 /// Software known by a file of its own of which Bitnami's advisories speak, by upstream's versions, and their name
-/// for it.
+/// for it. Some names are those of syft's lists.
 const OF_BITNAMI: &[(&str, &str)] = &[
+    ("apache", "apache"),
     ("discourse", "discourse"),
     ("ghost", "ghost"),
     ("git", "git"),
@@ -229,8 +230,10 @@ const OF_BITNAMI: &[(&str, &str)] = &[
     ("graalvm", "java"),
     ("haproxy", "haproxy"),
     ("httpd", "apache"),
+    ("java", "java"),
     ("jdk", "java"),
     ("joomla", "joomla"),
+    ("jre", "java"),
     ("kibana", "kibana"),
     ("lua", "lua"),
     ("mariadb", "mariadb"),
@@ -245,6 +248,8 @@ const OF_BITNAMI: &[(&str, &str)] = &[
     ("openjdk", "java"),
     ("pgbouncer", "pgbouncer"),
     ("php", "php"),
+    ("php-cli", "php"),
+    ("php-fpm", "php"),
     ("phpmyadmin", "phpmyadmin"),
     ("postgresql", "postgresql"),
     ("python", "python"),

@@ -63,6 +63,18 @@ fn a_program_of_go_without_a_version_is_said_not_to_be_compared() {
 }
 
 #[test]
+fn packages_that_others_built_are_counted() {
+    let packages = ["1.22.1-9+deb12u1", "1.25.3-1~bookworm", "16.1-1.pgdg120+1"];
+    let packages = packages.map(|version| entry(deb("nginx", version)));
+    let said = [advisory("CVE-1", vec![affected("a", Range::all())])];
+    let sources = sources(&[snapshot("debian", &said)]);
+    let covered = find(&inventory(packages.into()), &sources, &OPTIONS).unwrap();
+    let note = covered.coverage[0].note.as_deref();
+    let expected = "2 of them were built by others, whose versions its advisories do not know";
+    assert_eq!(note, Some(expected));
+}
+
+#[test]
 fn every_namespace_is_covered_or_said_not_to_be() {
     let snapshot = snapshot(
         "debian",
