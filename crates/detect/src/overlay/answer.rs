@@ -10,7 +10,7 @@ use pellucid_model::{
 use super::Laid;
 use super::history::{Key, Unit};
 use super::tree::{Content, NodeKind};
-use crate::detector::{Class, Detected, Detector, OwnedFiles, Trigger};
+use crate::detector::{Class, DETECTORS, Detected, OwnedFiles, Trigger};
 use crate::dispatch::{by_name, dispatch};
 use crate::layer::Facts;
 use crate::namespace::{Decided, Stated, decide};
@@ -37,7 +37,7 @@ pub(super) fn answer(
         });
     }
     let mut stated = Vec::new();
-    let mut proofs: BTreeMap<Key<'_>, Vec<(RawPath, usize)>> = BTreeMap::new();
+    let mut proofs = Proofs::new();
     let mut owned = Vec::new();
     let mut repositories = BTreeMap::new();
     let mut has_database = false;
@@ -81,6 +81,7 @@ pub(super) fn answer(
         repositories.entry(cpe).or_insert_with(label);
     }
     yield_to_others(&mut proofs);
+    yield_to_components(&mut proofs);
     let decided = decide(stated);
     warnings.extend(
         decided
@@ -155,30 +156,36 @@ pub(super) fn answer(
     })
 }
 
+/// What proves each package of an image, and where.
+type Proofs<'a> = BTreeMap<Key<'a>, Vec<(RawPath, usize)>>;
+
 /// Leaves a package that two databases list to the one that says more of it.
-fn yield_to_others(proofs: &mut BTreeMap<Key<'_>, Vec<(RawPath, usize)>>) {
-    let others = |detector: &str| by_name(detector).and_then(Detector::yields_to);
-    let detectors: BTreeSet<&str> = proofs
-        .keys()
-        .filter_map(|key| others(key.detector))
+fn yield_to_others<'a>(proofs: &mut Proofs<'a>) {
+    let yielding: Vec<(&str, &str)> = DETECTORS
+        .iter()
+        .filter_map(|detector| Some((detector.name(), detector.yields_to()?)))
         .collect();
-    let known: HashSet<(&str, String, String)> = proofs
+    let other = |detector: &str| {
+        let mut rows = yielding.iter();
+        rows.find_map(|(own, other)| (*own == detector).then_some(*other))
+    };
+    let others: BTreeSet<&str> = proofs
         .keys()
-        .filter(|key| detectors.contains(key.detector))
-        .map(|key| {
-            (
-                key.detector,
-                key.package.name.clone(),
-                key.package.version.clone(),
-            )
-        })
+        .filter_map(|key| other(key.detector))
+        .collect();
+    let package = |key: &Key<'a>| (key.package.name.as_str(), key.package.version.as_str());
+    let known: HashSet<(&str, (&str, &str))> = proofs
+        .keys()
+        .filter(|key| others.contains(key.detector))
+        .map(|key| (key.detector, package(key)))
         .collect();
     proofs.retain(|key, _| {
-        let Package { name, version, .. } = key.package;
-        others(key.detector)
-            .is_none_or(|other| !known.contains(&(other, name.clone(), version.clone())))
+        other(key.detector).is_none_or(|other| !known.contains(&(other, package(key))))
     });
-    // A program of Bitnami's is the component that brought it.
+}
+
+/// Leaves a program of Bitnami's to the component that brought it.
+fn yield_to_components(proofs: &mut Proofs<'_>) {
     let components: HashSet<String> = proofs
         .keys()
         .filter(|key| key.package.kind == PackageKind::Bitnami)
@@ -324,7 +331,7 @@ fn links(laid: &mut Laid<'_>) -> Vec<Warning> {
 /// proved there.
 fn owners(
     laid: &mut Laid<'_>,
-    proofs: &BTreeMap<Key<'_>, Vec<(RawPath, usize)>>,
+    proofs: &Proofs<'_>,
     owned: &[&OwnedFiles],
 ) -> HashMap<String, Owner> {
     let proved: HashSet<&RawPath> = proofs.keys().filter_map(|key| key.place.as_ref()).collect();
