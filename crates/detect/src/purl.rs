@@ -76,6 +76,10 @@ impl Purl {
             PackageKind::Pypi | PackageKind::Gem | PackageKind::Cargo | PackageKind::Nuget => name,
             _ => format!("{space}/{name}"),
         };
+        // A group without an artifact, or the reverse, is no name of Maven's.
+        if kind == PackageKind::Maven && name.split(':').any(str::is_empty) {
+            return None;
+        }
         // An epoch of zero is none, wherever it stands, and neither is what is no number.
         let is_number = |text: &String| text.bytes().all(|byte| byte.is_ascii_digit());
         let epoch = qualifier("epoch").filter(is_number);
