@@ -76,8 +76,20 @@ impl Purl {
             PackageKind::Pypi | PackageKind::Gem | PackageKind::Cargo | PackageKind::Nuget => name,
             _ => format!("{space}/{name}"),
         };
-        // A group without an artifact, or the reverse, is no name of Maven's.
-        if kind == PackageKind::Maven && name.split(':').any(str::is_empty) {
+        // Without its author a distribution of CPAN may be named by its module.
+        let name = match kind {
+            PackageKind::Cpan if space.is_empty() => name.replace("::", "-"),
+            _ => name,
+        };
+        // What a name is made of is not empty: a group without an artifact is no name of Maven's.
+        let bare = name.split_once("://").map_or(&*name, |(_, rest)| rest);
+        let is_empty = |separator| bare.split(separator).any(str::is_empty);
+        let is_name = match kind {
+            PackageKind::Maven => !is_empty(':'),
+            PackageKind::Cpan => !bare.contains(':') && !is_empty('/'),
+            _ => !is_empty('/'),
+        };
+        if !is_name {
             return None;
         }
         // An epoch of zero is none, wherever it stands, and neither is what is no number.
