@@ -85,7 +85,7 @@ impl Purl {
         let bare = name.split_once("://").map_or(&*name, |(_, rest)| rest);
         let is_empty = |separator| bare.split(separator).any(str::is_empty);
         let is_name = match kind {
-            PackageKind::Maven => !is_empty(':'),
+            PackageKind::Maven => !is_empty(':') && !bare.contains('/'),
             PackageKind::Cpan => !bare.contains(':') && !is_empty('/'),
             _ => !is_empty('/'),
         };
@@ -103,6 +103,9 @@ impl Purl {
             (PackageKind::Rpm, _) if version.starts_with("0:") => version.replacen("0:", "", 1),
             _ => version,
         };
+        if version.is_empty() {
+            return None;
+        }
         let is_os = kind.is_os();
         let package = Package {
             arch: qualifier("arch").filter(|_| is_os),
