@@ -50,8 +50,9 @@ const VENDORS: &[(&str, &[&str])] = &[
 /// Names of releases, which end the versions of packages that others build for them (nginx.org, Docker, Redis,
 /// the archives of Launchpad); Debian and Ubuntu write numbers there.
 const CODENAMES: &[&str] = &[
-    "bionic", "bookworm", "bullseye", "buster", "focal", "forky", "jammy", "noble", "plucky",
-    "questing", "resolute", "stretch", "trixie", "xenial",
+    "bionic", "bookworm", "bullseye", "buster", "focal", "forky", "jammy", "jessie", "lunar",
+    "mantic", "noble", "oracular", "plucky", "questing", "resolute", "stretch", "trixie", "trusty",
+    "wheezy", "xenial",
 ];
 /// What else such versions have: PostgreSQL's archive, MariaDB's, NodeSource's, and Ondřej Surý's of PHP.
 const OTHERS: &[&str] = &[".pgdg", "+maria~", "nodesource", "~1.gbp"];
