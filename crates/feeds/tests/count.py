@@ -104,7 +104,21 @@ def ubuntu(mirror, _):
         for affected in () if record.get("withdrawn") else record["affected"]:
             match = re.fullmatch(r"Ubuntu:(?:Pro:)?(\d\d\.\d\d)(?::LTS)?", affected["package"]["ecosystem"])
             if match:
-                yield "ubuntu:" + match[1], record["id"].removeprefix("UBUNTU-"), affected["package"]["name"]
+                release, cve = "ubuntu:" + match[1], record["id"].removeprefix("UBUNTU-")
+                for package in (affected["package"]["name"], *own_versions(affected)):
+                    yield release, cve, package
+
+
+def own_versions(affected):
+    """Binary packages whose versions are numbered apart from their source's."""
+    events = [event for one in affected.get("ranges", ()) for event in one["events"]]
+    known = {event["fixed"] for event in events if "fixed" in event} | set(affected.get("versions", ()))
+    starts = [event["introduced"] for event in events if "introduced" in event]
+    if affected["package"]["name"].startswith("linux") or starts != ["0"]:
+        return
+    for binary in (affected.get("ecosystem_specific") or {}).get("binaries", ()):
+        if binary["binary_version"] not in known and not binary["binary_name"].endswith("-dbgsym"):
+            yield binary["binary_name"]
 
 
 UBUNTU = dict(dapper="6.06", edgy="6.10", feisty="7.04", gutsy="7.10", hardy="8.04", intrepid="8.10", jaunty="9.04",
