@@ -64,6 +64,10 @@ impl Feed for RedHatRepositories {
             });
         }
         for (name, repository) in &document.data.0 {
+            if name.trim().is_empty() {
+                out.bad_record("", "a repository without a name");
+                continue;
+            }
             let mut cpes: Vec<String> = Vec::new();
             for cpe in &repository.cpes {
                 if cpe.starts_with("cpe:/") {
