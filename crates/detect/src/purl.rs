@@ -100,7 +100,7 @@ impl Purl {
             (PackageKind::Deb, Some(epoch)) if epoch != "0" && !version.contains(':') => {
                 format!("{epoch}:{version}")
             }
-            (PackageKind::Rpm, _) if version.starts_with("0:") => version.replacen("0:", "", 1),
+            (PackageKind::Rpm, _) => version.trim_start_matches("0:").to_owned(),
             _ => version,
         };
         if version.is_empty() {
