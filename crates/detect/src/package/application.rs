@@ -30,7 +30,7 @@ struct Row {
 
 /// Where the version stands.
 enum Version {
-    /// Behind these words, which a few letters may follow that are no digits.
+    /// From the first digit on behind these words, which must be near.
     Behind(&'static [u8]),
     /// A number behind each of these words.
     Numbers([&'static [u8]; 3]),

@@ -2,7 +2,7 @@
 //!
 //! Source: Bitnami's `containers`, whose `prebuildfs` has the file: an object by component, each with `version`
 //! (and its revision), `distro`, `arch` and `digest`. Images of today have a bill of materials for each component
-//! beside it (`sbom.rs`), which names the same; those of before 2023, kept as `bitnamilegacy`, have this alone.
+//! beside it (`sbom.rs`), which names the same; older ones, kept as `bitnamilegacy`, have this alone.
 
 use std::collections::BTreeMap;
 

@@ -30,7 +30,7 @@ use crate::{DetectError, RawPath};
 /// The detector.
 pub(crate) struct Chisel;
 
-/// Bytes of the largest manifest: one of a whole distribution has some 20 MiB.
+/// Bytes of the largest manifest that is read, as it lies in the image.
 const PACKED: u64 = 64 << 20;
 /// Logarithm of the largest window that zstd is given memory for; chisel's own is 8 MiB.
 const WINDOW: u32 = 25;
