@@ -62,13 +62,13 @@ fn push(out: &mut Detected, package: Package) -> Result<(), DetectError> {
         return Err(DetectError::Malformed("it lists more than 300000 packages"));
     }
     let mut products = PRODUCTS.iter().filter(|_| package.kind.is_os());
-    let product = products.find(|(name, _)| *name == package.name);
-    if let Some((_, product)) = product {
-        let upstream = package.version.split(['-', '+', '~']).next();
-        let upstream = upstream.unwrap_or_default();
-        out.push(Package::new(PackageKind::Generic, *product, upstream))?;
-    }
-    out.push(package)
+    let product = products.find_map(|(name, product)| {
+        let upstream = package.version.split(['-', '+', '~']).next()?;
+        (*name == package.name).then(|| Package::new(PackageKind::Generic, *product, upstream))
+    });
+    // The package first: who adds it goes on with it.
+    out.push(package)?;
+    product.map_or(Ok(()), |product| out.push(product))
 }
 
 /// Bytes as text; `None` where they are no UTF-8 or longer than `most`.
