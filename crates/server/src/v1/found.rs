@@ -49,9 +49,11 @@ pub(crate) fn vulnerabilities<'a>(
         undetermined: false,
         today: 0,
     };
+    // Only what callers wrote is looked up by it here; the matcher looks for itself.
     let mut built_from = Vec::new();
     for (feature, entry) in features.iter().zip(&inventory.packages) {
         let namespace = entry.namespace.as_ref();
+        let namespace = namespace.filter(|_| written.knows(&feature.namespace.name));
         built_from.push(match namespace {
             Some(namespace) => sources.built_from(namespace, &feature.package)?,
             None => Vec::new(),

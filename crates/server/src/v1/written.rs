@@ -104,6 +104,11 @@ impl Index {
         index
     }
 
+    /// Whether anything was written in a namespace.
+    pub(crate) fn knows(&self, namespace: &str) -> bool {
+        self.by_name.contains_key(namespace)
+    }
+
     /// The vulnerability of this name, if it was written.
     pub(crate) fn named(&self, namespace: &str, name: &str) -> Option<&StoredVulnerability> {
         let at = self.by_name.get(namespace)?.get(name)?;
