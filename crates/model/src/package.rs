@@ -166,11 +166,7 @@ impl PackageKind {
                     normal.into()
                 }
             }
-            Self::Swift => {
-                let bare = name.split_once("://").map_or(name, |(_, rest)| rest);
-                let bare = bare.trim_end_matches('/');
-                lower(bare.strip_suffix(".git").unwrap_or(bare))
-            }
+            Self::Swift => lower(repository(name)),
             Self::Golang | Self::Nuget | Self::Composer | Self::Hex | Self::Pub | Self::Bitnami => {
                 lower(name)
             }
@@ -202,6 +198,17 @@ impl PackageKind {
             Self::Bitnami | Self::Generic => Scheme::Bitnami,
             Self::Swift | Self::Luarocks | Self::Cpan | Self::Julia | Self::Conan => Scheme::Semver,
         }
+    }
+}
+
+/// What names a repository in its address: neither scheme nor `.git`, unless that is all of its name.
+pub(crate) fn repository(address: &str) -> &str {
+    let bare = address.split_once("://").map_or(address, |(_, rest)| rest);
+    let bare = bare.trim_end_matches('/');
+    match bare.trim_end_matches(".git") {
+        "" => bare,
+        name if name.ends_with('/') => bare,
+        name => name,
     }
 }
 
@@ -400,6 +407,7 @@ mod tests {
             "https://github.com/Apple/swift-nio.git",
             "github.com/apple/swift-nio",
         );
+        check(PackageKind::Swift, "host/.git", "host/.git");
         check(PackageKind::Npm, "@Scope/Name", "@Scope/Name");
         check(PackageKind::Golang, "github.com/A/b", "github.com/a/b");
         check(PackageKind::Maven, "org.A:b", "org.A:b");

@@ -11,6 +11,7 @@
 
 use std::fmt::Write as _;
 
+use crate::package::repository;
 use crate::{Namespace, Package, PackageKind};
 
 /// The purl of a package in a namespace.
@@ -122,10 +123,7 @@ fn path_and_name(package: &Package, namespace: Option<&Namespace>) -> (String, S
         | PackageKind::Cpan
         | PackageKind::Generic => {
             let bare = match package.kind {
-                PackageKind::Swift => {
-                    let bare = name.split_once("://").map_or(name, |(_, rest)| rest);
-                    bare.strip_suffix(".git").unwrap_or(bare)
-                }
+                PackageKind::Swift => repository(name),
                 _ => name,
             };
             match bare.rsplit_once('/') {

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::pause;
-use crate::webhook::{Refused, Webhook};
+use crate::webhook::{LONGEST_WAIT, Refused, Webhook};
 
 /// The name of the one receiver in the outbox. It outlives a change of its URL.
 pub const RECEIVER: &str = "webhook";
@@ -37,6 +37,8 @@ pub struct Options {
     pub give_up: Duration,
     /// Messages on their way at a time.
     pub parallel: usize,
+    /// The longest time for which whoever makes notifications puts off sending them.
+    pub longest_wait: Duration,
 }
 
 impl Default for Options {
@@ -46,6 +48,7 @@ impl Default for Options {
             renotify: Duration::from_secs(2 * 3600),
             give_up: Duration::from_secs(3 * 24 * 3600),
             parallel: 8,
+            longest_wait: Duration::ZERO,
         }
     }
 }
@@ -102,6 +105,7 @@ impl Notifier {
             }
             if counted.is_none_or(|at| at.elapsed() >= COUNT) {
                 counted = Some(Instant::now());
+                self.correct().await?;
                 self.watch.behind(&self.store.backlog(RECEIVER).await?);
             }
             let pause = rest.left().map_or(LOOK, |left| left.min(LOOK));
@@ -118,6 +122,22 @@ impl Notifier {
             if let Ok(done) = done {
                 done?;
             }
+        }
+        Ok(())
+    }
+
+    /// Makes due what no setting puts off for as long as it is.
+    async fn correct(&self) -> Result<(), StoreError> {
+        let options = &self.options;
+        let longest = options.renotify.max(options.longest_wait);
+        let longest = longest.max(LONGEST_WAIT);
+        let store = &self.store;
+        let count = store.bring_forward_deliveries(RECEIVER, longest).await?;
+        if count > 0 {
+            tracing::warn!(
+                count,
+                "notifications were put off while the database's clock was ahead: they are due now"
+            );
         }
         Ok(())
     }

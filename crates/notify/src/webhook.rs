@@ -20,7 +20,7 @@ use crate::tls::{self, Files};
 /// Time for a message and its answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest wait that a receiver may ask for.
-const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 
 /// Clair's keys of `notifier.http`, and the secret. Empty texts and paths are as good as none.
 #[derive(Clone, Debug, Default)]

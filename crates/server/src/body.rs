@@ -6,9 +6,11 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Bytes of a piece.
 const PIECE: usize = 64 << 10;
@@ -16,6 +18,39 @@ const PIECE: usize = 64 << 10;
 /// What is left of a body.
 #[derive(Default, Debug)]
 pub(crate) struct Body(Bytes);
+
+/// Bytes, and who is told when the last piece of them is gone.
+struct Watched {
+    bytes: Bytes,
+    _taken: DropGuard,
+}
+
+impl AsRef<[u8]> for Watched {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Body {
+    /// The same body; `late` is cancelled where it is longer than a piece and the other end has not taken all of
+    /// it within this time: to take a little of it now and then would keep it in memory for as long as one likes.
+    pub(crate) fn within(self, time: Duration, late: &CancellationToken) -> Self {
+        if self.0.len() <= PIECE {
+            return self;
+        }
+        let (taken, late) = (CancellationToken::new(), late.clone());
+        let watched = Watched {
+            bytes: self.0,
+            _taken: taken.clone().drop_guard(),
+        };
+        tokio::spawn(async move {
+            if tokio::time::timeout(time, taken.cancelled()).await.is_err() {
+                late.cancel();
+            }
+        });
+        Self(Bytes::from_owner(watched))
+    }
+}
 
 impl<T: Into<Bytes>> From<T> for Body {
     fn from(bytes: T) -> Self {
@@ -71,5 +106,24 @@ mod tests {
             assert_eq!(taken, bytes);
             assert!(body.is_end_stream());
         }
+    }
+
+    #[tokio::test]
+    async fn one_who_takes_a_long_answer_too_slowly_is_late() {
+        let late = CancellationToken::new();
+        let bytes = vec![7; 3 * PIECE];
+        let mut body = Body::from(bytes.clone()).within(Duration::from_millis(20), &late);
+        // A piece that was not taken keeps all.
+        let piece = body.frame().await.unwrap().unwrap();
+        drop(body);
+        late.cancelled().await;
+        drop(piece);
+
+        let late = CancellationToken::new();
+        for bytes in [bytes, vec![7; PIECE]] {
+            let body = Body::from(bytes.clone()).within(Duration::from_secs(600), &late);
+            assert_eq!(body.collect().await.unwrap().to_bytes(), bytes);
+        }
+        assert!(!late.is_cancelled());
     }
 }

@@ -34,6 +34,8 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const HEADER_BYTES: usize = 64 << 10;
 /// Time in which the other end has to take something of what is sent to it.
 const STALLED: Duration = Duration::from_secs(60);
+/// Time in which the other end has to take a long answer as a whole.
+const TAKEN: Duration = Duration::from_secs(300);
 /// Requests at once on one HTTP/2 connection.
 const STREAMS: u32 = 128;
 /// Connections at once; further ones wait to be taken.
@@ -179,9 +181,14 @@ async fn connection<S, H, F>(
     H: Fn(Peer, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Reply> + Send + 'static,
 {
+    let late = CancellationToken::new();
+    let told = late.clone();
     let service = service_fn(move |request: Request<Incoming>| {
-        let reply = handle(peer.clone(), request);
-        async move { Ok::<_, std::convert::Infallible>(reply.await) }
+        let (reply, late) = (handle(peer.clone(), request), told.clone());
+        async move {
+            let reply = reply.await.map(|body| body.within(TAKEN, &late));
+            Ok::<_, std::convert::Infallible>(reply)
+        }
     });
     let stream = TokioIo::new(Patient::new(stream, STALLED));
     let ended = match speaks {
@@ -191,9 +198,8 @@ async fn connection<S, H, F>(
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEADER)
                 .max_buf_size(HEADER_BYTES);
-            watcher
-                .watch(builder.serve_connection(stream, service))
-                .await
+            let served = watcher.watch(builder.serve_connection(stream, service));
+            late.run_until_cancelled(served).await
         }
         Speaks::Http2 => {
             let mut builder = http2::Builder::new(TokioExecutor::new());
@@ -203,10 +209,15 @@ async fn connection<S, H, F>(
                 .max_header_list_size(u32::try_from(HEADER_BYTES).unwrap_or(u32::MAX))
                 .keep_alive_interval(Duration::from_secs(30))
                 .keep_alive_timeout(Duration::from_secs(20));
-            Box::pin(watcher.watch(builder.serve_connection(stream, service))).await
+            let served = watcher.watch(builder.serve_connection(stream, service));
+            late.run_until_cancelled(Box::pin(served)).await
         }
     };
-    if let Err(error) = ended {
-        tracing::debug!(error = error.to_string().as_str(), "a connection broke");
+    match ended {
+        Some(Ok(())) => {}
+        Some(Err(error)) => {
+            tracing::debug!(error = error.to_string().as_str(), "a connection broke");
+        }
+        None => tracing::debug!("a long answer was not taken in time"),
     }
 }

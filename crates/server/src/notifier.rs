@@ -33,6 +33,7 @@ pub(crate) fn settings(clair: &Clair, notifications: &Notifications) -> Options 
         renotify: notifier.renotifyinterval.0,
         give_up: notifications.give_up.0,
         parallel: notifications.parallel,
+        longest_wait: notifications.wait.0.max(notifications.hold.0),
     }
 }
 

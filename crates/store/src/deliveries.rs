@@ -10,9 +10,10 @@ use crate::engine::{End, Tx};
 use crate::leases::seconds;
 use crate::notifications::NotificationId;
 use crate::statements::{
-    COUNTER_BUMP_GENERATION, DELIVERY_BACKLOG, DELIVERY_CLAIM, DELIVERY_DELETE_OF_RECEIVER,
-    DELIVERY_FAIL, DELIVERY_INSERT_BACKLOG, DELIVERY_LIST, DELIVERY_REPLAY, DELIVERY_REPLAY_ALL,
-    DELIVERY_SUCCEED, NOTIFICATION_SET_NOTIFIED, RECEIVER_DELETE, RECEIVER_INSERT,
+    COUNTER_BUMP_GENERATION, DELIVERY_BACKLOG, DELIVERY_BRING_FORWARD, DELIVERY_CLAIM,
+    DELIVERY_DELETE_OF_RECEIVER, DELIVERY_FAIL, DELIVERY_INSERT_BACKLOG, DELIVERY_LIST,
+    DELIVERY_REPLAY, DELIVERY_REPLAY_ALL, DELIVERY_SUCCEED, NOTIFICATION_SET_NOTIFIED,
+    RECEIVER_DELETE, RECEIVER_INSERT,
 };
 use crate::value::Value;
 use crate::{Store, StoreError};
@@ -280,6 +281,22 @@ impl Store {
         let values = vec![Value::from(receiver)];
         let engine = &self.inner.engine;
         Ok(engine.write_one(&DELIVERY_REPLAY_ALL, values).await?.len())
+    }
+
+    /// Makes due what is put off for longer than `longest`, the longest time that callers put off
+    /// anything for: that was done while the database's clock was ahead. Gives how many.
+    ///
+    /// # Errors
+    /// The database is away or damaged.
+    pub async fn bring_forward_deliveries(
+        &self,
+        receiver: &str,
+        longest: Duration,
+    ) -> Result<usize, StoreError> {
+        let values = vec![Value::from(receiver), Value::from(seconds(longest))];
+        let engine = &self.inner.engine;
+        let rows = engine.write_one(&DELIVERY_BRING_FORWARD, values).await?;
+        Ok(rows.len())
     }
 
     /// How far behind a receiver is.

@@ -30,6 +30,10 @@ pub(crate) static COUNTER_OVERLAY: Statement =
     Statement::new("counter/overlay", include_str!("sql/counter/overlay.sql"));
 pub(crate) static DELIVERY_BACKLOG: Statement =
     Statement::new("delivery/backlog", include_str!("sql/delivery/backlog.sql"));
+pub(crate) static DELIVERY_BRING_FORWARD: Statement = Statement::new(
+    "delivery/bring_forward",
+    include_str!("sql/delivery/bring_forward.sql"),
+);
 pub(crate) static DELIVERY_CLAIM: Statement =
     Statement::new("delivery/claim", include_str!("sql/delivery/claim.sql"));
 pub(crate) static DELIVERY_DELETE_OF_RECEIVER: Statement = Statement::new(
@@ -313,6 +317,7 @@ pub(crate) static ALL: &[&Statement] = &[
     &COUNTER_GENERATION,
     &COUNTER_OVERLAY,
     &DELIVERY_BACKLOG,
+    &DELIVERY_BRING_FORWARD,
     &DELIVERY_CLAIM,
     &DELIVERY_DELETE_OF_RECEIVER,
     &DELIVERY_END_CLAIMS,

@@ -259,6 +259,38 @@ pub(crate) async fn in_order_per_vulnerability(fixture: Fixture) {
     );
 }
 
+/// Put off and claimed while the clock was a year ahead: nobody waits for that year.
+pub(crate) async fn a_clock_that_was_ahead_delays_nothing(fixture: Fixture) {
+    let store = &fixture.store;
+    let (hour, day) = (Duration::from_secs(3600), Duration::from_secs(24 * 3600));
+    let year = 365 * day;
+    store.register_receiver("hook").await.unwrap();
+    let later = tell(store, "CVE-1", "put off as it should be").await;
+    let put_off = tell(store, "CVE-2", "put off").await;
+    let claimed = store.claim_deliveries("hook", 9, LEASE).await.unwrap();
+    assert_eq!(names(&claimed), [later.as_str(), &put_off]);
+    for (delivery, again) in claimed.iter().zip([hour, year]) {
+        assert!(
+            store
+                .delivery_failed(delivery, "500", Some(again))
+                .await
+                .unwrap()
+        );
+    }
+    for (brought, due) in [(1, vec![put_off.as_str()]), (0, Vec::new())] {
+        let count = store.bring_forward_deliveries("hook", day).await.unwrap();
+        assert_eq!(count, brought);
+        let claimed = store.claim_deliveries("hook", 9, LEASE).await.unwrap();
+        assert_eq!(names(&claimed), due);
+    }
+
+    let held = tell(store, "CVE-3", "claimed by one that died").await;
+    for _ in 0..2 {
+        let claimed = store.claim_deliveries("hook", 9, year).await.unwrap();
+        assert_eq!(names(&claimed), [held.as_str()]);
+    }
+}
+
 pub(crate) async fn claims_do_not_overlap(fixture: Fixture) {
     let store = &fixture.store;
     store.register_receiver("hook").await.unwrap();

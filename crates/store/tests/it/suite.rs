@@ -55,6 +55,9 @@ const CASES: &[(&str, Case)] = &[
     ("one_live_row", |f| {
         Box::pin(vulnerabilities::one_live_row_of_many_writers(f))
     }),
+    ("a_clock_that_was_ahead_delays_nothing", |f| {
+        Box::pin(deliveries::a_clock_that_was_ahead_delays_nothing(f))
+    }),
     ("at_least_once", |f| Box::pin(deliveries::at_least_once(f))),
     ("dead_letters", |f| {
         Box::pin(deliveries::dead_letters_are_replayed(f))

@@ -1,11 +1,12 @@
 -- What is due, oldest first, and not behind an earlier, never delivered change of the same
--- vulnerability. Rows that another claimant holds are passed over, not waited for.
+-- vulnerability. Rows that another claimant holds are passed over, not waited for. None is held for a day: one that
+-- seems to be was claimed while the clock was ahead.
 WITH due AS MATERIALIZED (
   SELECT d.notification_id
   FROM delivery d
   JOIN notification m ON m.id = d.notification_id
   WHERE d.receiver = ?1 AND d.state = 'pending' AND d.next_at <= unixepoch()
-    AND d.lease_until <= unixepoch()
+    AND (d.lease_until <= unixepoch() OR d.lease_until > unixepoch() + 86400)
     AND NOT EXISTS (
       SELECT 1
       FROM notification e
