@@ -130,6 +130,7 @@ impl Toc {
             }
         };
         let mut items: Vec<Item> = Vec::new();
+        let mut all_zeros: u64 = 0;
         for listed in &document.entries {
             let is_chunk = listed.kind == "chunk";
             if !is_chunk {
@@ -169,6 +170,13 @@ impl Toc {
                     .saturating_mul(part.end.saturating_sub(part.at));
                 if !zeros && part.skip.saturating_add(part.size) > most.max(limits.ratio_after) {
                     return None;
+                }
+                // Zeros take no bytes at all. Those of files that are never shown whole cost nothing.
+                if zeros && last.member.size <= limits.file_bytes {
+                    all_zeros = all_zeros.saturating_add(part.size);
+                    if all_zeros > limits.ratio_after {
+                        return None;
+                    }
                 }
                 last.parts.push(part);
             }
@@ -401,6 +409,7 @@ impl Files<'_> {
     ) -> Result<(), LayerFault> {
         self.meter.time()?;
         if part.zeros {
+            self.count(wanted)?;
             let copied = io::copy(&mut io::repeat(0).take(wanted), out);
             return copied.map(|_| ()).map_err(LayerFault::Spool);
         }
@@ -441,10 +450,16 @@ impl Files<'_> {
                 out.write_all(bytes).map_err(LayerFault::Spool)?;
             }
             place += count as u64;
-            let unpacked = self.unpacked.fetch_add(count as u64, Relaxed) + count as u64;
-            self.meter.tar(self.ranges.transferred(), unpacked)?;
+            self.count(count as u64)?;
         }
         out.flush().map_err(LayerFault::Spool)
+    }
+
+    /// So many more bytes came out.
+    fn count(&self, bytes: u64) -> Result<(), LayerFault> {
+        let before = self.unpacked.fetch_add(bytes, Relaxed);
+        let unpacked = before.saturating_add(bytes);
+        self.meter.tar(self.ranges.transferred(), unpacked)
     }
 }
 
@@ -468,6 +483,9 @@ impl<'a> InParts<'a> {
         begun: Vec<u8>,
         fault: &'a OnceLock<LayerFault>,
     ) -> Result<Self, LayerFault> {
+        // They are there as soon as the spool has its length.
+        let zeros = item.parts.iter().filter(|part| part.zeros);
+        files.count(zeros.fold(0, |sum: u64, part| sum.saturating_add(part.size)))?;
         let spool = tempfile::tempfile().map_err(LayerFault::Spool)?;
         spool.set_len(item.member.size).map_err(LayerFault::Spool)?;
         Ok(Self {

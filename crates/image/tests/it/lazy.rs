@@ -158,7 +158,13 @@ fn stargz_that_says(other: &Value) -> Made {
 }
 
 fn chunked() -> Made {
-    let (mut blob, mut tar, entries) = pieces(zstd);
+    chunked_and(Vec::new())
+}
+
+/// A layer whose table has more entries than its tar.
+fn chunked_and(more: Vec<Value>) -> Made {
+    let (mut blob, mut tar, mut entries) = pieces(zstd);
+    entries.extend(more);
     blob.extend(zstd(&[0; 1024]));
     tar.extend([0; 1024]);
     let toc = json!({"version": 1, "entries": entries})
@@ -387,4 +393,49 @@ fn what_comes_out_of_parts_is_counted_as_of_the_whole() {
             "{said}"
         );
     }
+}
+
+/// Entries of a file that is nothing but zeros, in so many chunks.
+fn zeros(name: &str, size: u64, chunks: u64) -> Vec<Value> {
+    let entry = |number| {
+        json!({
+            "name": name, "type": if number == 0 { "reg" } else { "chunk" }, "size": size, "mode": 0o755,
+            "chunkSize": size / chunks, "chunkType": "zeros",
+        })
+    };
+    (0..chunks).map(entry).collect()
+}
+
+#[test]
+fn zeros_that_lie_nowhere_are_counted_too() {
+    for chunks in [1, 2] {
+        let made = chunked_and(zeros("zeros", 800_000, chunks));
+        let registry = Registry::new();
+        push(&registry, &made);
+        let layer_bytes = |layer_bytes| Limits {
+            layer_bytes,
+            ..Limits::default()
+        };
+        let read = read_within(&registry, Verify::Read, layer_bytes(1_000_000)).unwrap();
+        let (lines, is_verified, _) = read;
+        assert!(!is_verified, "the table was used");
+        let of_zeros =
+            |(line, body): &&Line| line.starts_with("file zeros") && body.len() == 800_000;
+        assert!(lines.iter().any(|line| of_zeros(&line)));
+        let said = read_within(&registry, Verify::Read, layer_bytes(600_000)).unwrap_err();
+        assert!(
+            said.contains("over the limit layer_bytes = 600000"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn a_table_with_more_zeros_than_can_come_out_of_nothing_is_not_used() {
+    let files = (0..3).flat_map(|number| zeros(&format!("zeros-{number}"), 100 << 20, 1));
+    let registry = Registry::new();
+    push(&registry, &chunked_and(files.collect()));
+    let (lines, is_verified, _) = read(&registry, Verify::Read).unwrap();
+    assert!(is_verified, "the whole blob was read");
+    assert!(!lines.iter().any(|(line, _)| line.contains("zeros")));
 }
