@@ -12,9 +12,11 @@
 use std::path::{Path, PathBuf};
 
 use landlock::{
-    ABI, Access as _, AccessFs, AccessNet, PathBeneath, PathFd, Ruleset, RulesetAttr as _,
-    RulesetCreatedAttr as _, RulesetError, RulesetStatus,
+    ABI, Access as _, AccessFs, AccessNet, BitFlags, PathBeneath, PathFd, Ruleset,
+    RulesetAttr as _, RulesetCreatedAttr as _, RulesetError, RulesetStatus,
 };
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 
 /// The rules that pellucid knows; an older kernel enforces what it knows of them.
 const KNOWN: ABI = ABI::V5;
@@ -24,7 +26,9 @@ const KNOWN: ABI = ABI::V5;
 pub struct Allowed {
     /// Files, and folders with all below them, that it may read.
     pub read: Vec<PathBuf>,
-    /// Folders in which it may make unnamed files, and read and write them.
+    /// Folders in which it may make unnamed files, and read and write them. What is in them already it
+    /// may read and write too, as far as the user may. Where their file system knows only files with
+    /// names, it may make and remove those.
     pub spool: Vec<PathBuf>,
     /// Whether it may connect by TCP.
     pub connect: bool,
@@ -56,7 +60,7 @@ impl Confined {
 ///
 /// A path that is not there gives no right and is no error.
 pub fn confine(allowed: &Allowed) -> Confined {
-    restrict(allowed).unwrap_or(Confined::Not)
+    restrict(allowed, has_unnamed_files).unwrap_or(Confined::Not)
 }
 
 /// What [`confine`] would achieve on this machine, found out on a thread that ends at once.
@@ -66,8 +70,25 @@ pub fn available() -> Confined {
         .unwrap_or(Confined::Not)
 }
 
-fn restrict(allowed: &Allowed) -> Result<Confined, RulesetError> {
-    let spool = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::MakeReg | AccessFs::Truncate;
+/// Whether files without names can be made in a folder. Asked before confining: what makes spool files
+/// (`tempfile`) makes one with a name and removes that where the answer is one of these errors.
+fn has_unnamed_files(folder: &Path) -> bool {
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    let made = rustix::fs::open(folder, flags, Mode::RUSR | Mode::WUSR);
+    !matches!(made, Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::NOENT))
+}
+
+/// What making spool files takes.
+fn spooling(unnamed: bool) -> BitFlags<AccessFs> {
+    let spool = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::Truncate;
+    match unnamed {
+        true => spool,
+        // The right to make a name without that to remove it would leave every spool file behind.
+        false => spool | AccessFs::MakeReg | AccessFs::RemoveFile,
+    }
+}
+
+fn restrict(allowed: &Allowed, unnamed: fn(&Path) -> bool) -> Result<Confined, RulesetError> {
     let mut rules = Ruleset::default().handle_access(AccessFs::from_all(KNOWN))?;
     if !allowed.connect {
         rules = rules.handle_access(AccessNet::from_all(KNOWN))?;
@@ -84,12 +105,61 @@ fn restrict(allowed: &Allowed) -> Result<Confined, RulesetError> {
             rules = rules.add_rule(PathBeneath::new(file, read))?;
         }
     }
-    for folder in allowed.spool.iter().filter_map(|path| open(path)) {
-        rules = rules.add_rule(PathBeneath::new(folder, spool))?;
+    for path in &allowed.spool {
+        let spool = spooling(unnamed(path));
+        if let Some(folder) = open(path) {
+            rules = rules.add_rule(PathBeneath::new(folder, spool))?;
+        }
     }
     Ok(match rules.restrict_self()?.ruleset {
         RulesetStatus::FullyEnforced => Confined::Fully,
         RulesetStatus::PartiallyEnforced => Confined::Partly,
         RulesetStatus::NotEnforced => Confined::Not,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::ErrorKind;
+
+    use super::*;
+
+    /// What becomes of a named file in a spool, whose file system is said to have unnamed ones or not:
+    /// that it was made, and that it was removed. Nothing where the kernel cannot confine.
+    fn named(unnamed: fn(&Path) -> bool) -> Option<[Result<(), ErrorKind>; 2]> {
+        let folder = tempfile::tempdir().unwrap();
+        let allowed = Allowed {
+            spool: vec![folder.path().to_owned()],
+            ..Allowed::default()
+        };
+        if available() != Confined::Fully {
+            return None;
+        }
+        let path = folder.path().join("named");
+        let tried = || {
+            assert_eq!(restrict(&allowed, unnamed).unwrap(), Confined::Fully);
+            let made = File::create_new(&path).map(drop);
+            [made, std::fs::remove_file(&path)].map(|tried| tried.map_err(|error| error.kind()))
+        };
+        std::thread::scope(|scope| scope.spawn(tried).join().ok())
+    }
+
+    #[test]
+    fn a_spool_has_names_only_where_it_must_and_they_can_be_removed() {
+        let both = named(|_| false);
+        assert!(both.is_none_or(|both| both == [Ok(()); 2]), "{both:?}");
+        let refused = Err(ErrorKind::PermissionDenied);
+        let neither = named(|_| true);
+        assert!(
+            neither.is_none_or(|[made, removed]| made == refused && removed.is_err()),
+            "{neither:?}"
+        );
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_has_no_unnamed_files() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(!has_unnamed_files(&folder.path().join("absent")));
+    }
 }

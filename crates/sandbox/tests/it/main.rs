@@ -81,6 +81,8 @@ fn a_spool_takes_unnamed_files() {
         let elsewhere = OpenOptions::new().write(true).open("/dev/null");
         assert_eq!(elsewhere.unwrap_err().kind(), ErrorKind::PermissionDenied);
     });
+    let left = std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(left, 0, "nothing stays behind");
 }
 
 #[test]
