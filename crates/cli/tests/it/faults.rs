@@ -6,9 +6,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 
-use pellucid_testkit::Mirror;
+use pellucid_testkit::{LayerBuilder, Mirror};
 
-use crate::bench::{Bench, Run, TRACKER};
+use crate::bench::{Bench, OS_RELEASE, Run, TRACKER, status};
 use crate::serving::{SERVE, Serving, layer, renamed};
 
 /// The binary with no file larger than `limit` bytes: writing on is an error, as on a full disk, where
@@ -87,20 +87,12 @@ fn a_service_without_room_says_so_loses_nothing_and_goes_on() {
     let path = layer(&bench);
     let database = "{type: sqlite}";
     let serving = Serving::run(&bench, database, on_a_disk_of(&bench, "unlimited", SERVE));
-    let id = serving.child.id().to_string();
-    let room = |limit: &str| {
-        let limit = format!("--fsize={limit}:");
-        let set = Command::new("prlimit")
-            .args(["--pid", &id, &limit])
-            .status();
-        assert!(set.unwrap().success());
-    };
     let mut acknowledged = vec!["first".to_owned()];
     assert_eq!(serving.post_layer("first", &path, ""), Some(201));
     let whole = serving.features("first").unwrap();
     let mut refused = Vec::new();
     for round in 0..5 {
-        room("4096");
+        serving.room("4096");
         for number in 0..3 {
             let name = format!("r{round}n{number}");
             let status = serving.post_layer(&name, &path, "").unwrap();
@@ -108,7 +100,7 @@ fn a_service_without_room_says_so_loses_nothing_and_goes_on() {
             refused.push(name);
         }
         assert_eq!(serving.features("first"), Some(whole.clone()));
-        room("unlimited");
+        serving.room("unlimited");
         let name = format!("r{round}");
         assert_eq!(serving.post_layer(&name, &path, ""), Some(201), "{name}");
         acknowledged.push(name);
@@ -129,6 +121,54 @@ fn a_service_without_room_says_so_loses_nothing_and_goes_on() {
     serving.signal("-KILL");
     drop(serving);
     check(&Serving::start(&bench, database));
+}
+
+#[test]
+fn without_room_for_temporary_files_a_layer_is_read_another_time() {
+    if !has_prlimit() {
+        return;
+    }
+    let bench = Bench::new();
+    let small = layer(&bench);
+    // A package database that is too large to be kept in memory.
+    let line = " A line of a description, of which there are very many.\n";
+    let status = status(&[("tar", "1.34+dfsg-1.2", "tar")]);
+    let status = format!("{}\n{}\n", status.trim_end(), line.repeat(100_000));
+    let large = LayerBuilder::new()
+        .file("etc/os-release", OS_RELEASE)
+        .file("var/lib/dpkg/status", status);
+    bench.file("large.tar", large.tar());
+    let large = bench.path("large.tar").to_str().unwrap().to_owned();
+    std::fs::create_dir(bench.path("tmp")).unwrap();
+    let mut command = on_a_disk_of(&bench, "unlimited", SERVE);
+    command.env("TMPDIR", bench.path("tmp"));
+    let serving = Serving::run(&bench, "{type: sqlite}", command);
+    let post = |name: &str| {
+        let layer = serde_json::json!({"Layer": {"Name": name, "Path": large, "Format": "Docker"}});
+        serving.ask("POST", "/v1/layers", &layer.to_string())
+    };
+    let refused = (
+        503,
+        "{\"Error\":{\"Message\":\"worker: the layer cannot be read for now\"}}\n".to_owned(),
+    );
+    // Room for the database, and not for the file.
+    serving.room("3000000");
+    assert_eq!(post("large"), Some(refused.clone()));
+    assert_eq!(serving.features("large"), None);
+    assert_eq!(serving.post_layer("small", &small, ""), Some(201));
+    serving.room("unlimited");
+    assert_eq!(post("large").map(|(status, _)| status), Some(201));
+    let features = serving.features("large").unwrap();
+    assert_eq!(features[0]["Name"], "tar");
+    assert_eq!(
+        std::fs::read_dir(bench.path("tmp")).unwrap().count(),
+        0,
+        "no file with a name"
+    );
+    // Without the folder no file can be made at all.
+    std::fs::remove_dir(bench.path("tmp")).unwrap();
+    assert_eq!(post("other"), Some(refused));
+    assert_eq!(serving.post_layer("small2", &small, ""), Some(201));
 }
 
 #[test]

@@ -95,6 +95,16 @@ impl Serving {
         assert!(sent.success());
     }
 
+    /// From now on no file that it writes becomes larger; `unlimited` takes that back. Only for what was started
+    /// to ignore the signal that comes with it.
+    pub(crate) fn room(&self, limit: &str) {
+        let id = self.child.id().to_string();
+        let set = Command::new("prlimit")
+            .args(["--pid", &id, &format!("--fsize={limit}:")])
+            .status();
+        assert!(set.unwrap().success());
+    }
+
     pub(crate) fn ended(mut self) -> ExitStatus {
         self.child.wait().unwrap()
     }

@@ -86,6 +86,14 @@ impl From<ProcessError> for ApiError {
     fn from(error: ProcessError) -> Self {
         match error {
             ProcessError::Store(error) => return error.into(),
+            // Never a 4xx: a registry would not hand the layer in again.
+            _ if error.is_ours() => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "a layer cannot be read by this machine for now"
+                );
+                return Self::unavailable("worker: the layer cannot be read for now");
+            }
             ProcessError::Stopped => {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
