@@ -19,11 +19,15 @@ pub(crate) struct Policy {
 }
 
 /// Metadata services outside of the link-local networks.
-const METADATA: [IpAddr; 4] = [
+const METADATA: [IpAddr; 6] = [
     IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
     IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
     IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
+    // Amazon's: of instances, and of the pods of EKS.
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23)),
+    // Google's.
+    IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)),
 ];
 
 impl Policy {
@@ -193,7 +197,7 @@ mod tests {
     }
 
     /// Never, however it is spelt and whatever is configured.
-    const NEVER: [&str; 36] = [
+    const NEVER: [&str; 38] = [
         "http://169.254.169.254/latest/meta-data/",
         "http://user:word@169.254.169.254/",
         "http://169.254.169.254./",
@@ -215,6 +219,8 @@ mod tests {
         "http://[febf::1]/",
         "http://[fec0::1]/",
         "http://[fd00:ec2::254]/",
+        "http://[fd00:ec2::23]/v1/credentials",
+        "http://[fd20:ce::254]/computeMetadata/v1/",
         "http://[ff02::1]/",
         "http://[::]/",
         "http://0.0.0.0/",
