@@ -6,17 +6,17 @@
 #              acknowledged layer is there and equal, no other is there in part
 #   outage     PostgreSQL stopped as by a crash and started, OUTAGES times (20), under load: no exit, 503
 #              within 2 s, recovery within 10 s, no acknowledged layer lost
-#   full       a file system without room, FILLS times (20), for the service on SQLite and for `db update`:
-#              an error for each that is not done, nothing acknowledged lost, work goes on with room
+#   full       a file system without room, FILLS times (20), for the service on SQLite and for `db update`,
+#              and FILLS_PGSQL times (5) under PostgreSQL, which may end of it and is started again: an
+#              error for each that is not done, nothing acknowledged lost, work goes on with room
 #   eio        a disk that gives input and output errors, under the service on SQLite and under
 #              PostgreSQL: the same, after a check of the file system
 #   crowd      1,000 kept connections that read and 50 clients that post, for CROWD_SECONDS (60), on
 #              each database: no 5xx but 503, memory said
 #   slowloris  2,000 connections whose header never ends: p99 of a client beside them, before and
 #              during, on each database
-#   STATUS     layer to post (default ../shared/golden/layers/debian12-minbase.tar.gz)
+#   STATUS     layer to post (default: one with 200 packages, made here)
 #   PELLUCID   the binary (default: built here with --release)
-#   PORT       of the service, the next one too (default 16060)
 #
 # Needs: python3; postgresql; root for full and eio, which mount (without, they are skipped and
 # say so). Short forms of all but eio are among the tests.
@@ -25,8 +25,6 @@ cd "$(dirname "$0")/.."
 . benches/postgres.sh
 case ${1:-} in -*) sed -n '2,21p' "$0"; exit 2 ;; esac
 [ $# -gt 0 ] || set -- kill outage full eio crowd slowloris
-export STATUS=${STATUS:-../shared/golden/layers/debian12-minbase.tar.gz}
-STATUS=$(realpath "$STATUS")
 if [ -z "${PELLUCID:-}" ]; then
   cargo build --release --locked --quiet -p pellucid
   PELLUCID=${CARGO_TARGET_DIR:-target}/release/pellucid
@@ -34,6 +32,9 @@ fi
 export PELLUCID
 work=$(mktemp -d)
 chmod 755 "$work"
+[ -n "${STATUS:-}" ] || { STATUS=$work/layer.tar.gz; benches/made.py layer "$STATUS"; }
+STATUS=$(realpath "$STATUS")
+export STATUS
 finish() {
   [ -z "${pg_dir:-}" ] || postgres_stop immediate 2>/dev/null || true
   for place in eio full back; do umount "$work/$place" 2>/dev/null || true; done
@@ -44,16 +45,21 @@ ulimit -n "$(ulimit -Hn)"
 
 cat >"$work/service.py" <<'PY'
 """A service to torment, and a client for it."""
-import asyncio, atexit, http.client, json, os, random, signal, subprocess, sys, time
+import asyncio, atexit, http.client, json, os, random, signal, socket, subprocess, sys, time
 
-STATUS, PORT = os.environ["STATUS"], int(os.environ.get("PORT", 16060))
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+STATUS, PORT, HEALTH = os.environ["STATUS"], free_port(), free_port()
 
 class Service:
     def __init__(self, work, database, more=""):
         self.work = work
         os.makedirs(f"{work}/data", exist_ok=True)
         with open(f"{work}/config.yaml", "w") as file:
-            file.write(f"clair:\n  api: {{port: {PORT}, healthport: {PORT + 1}, address: 127.0.0.1}}\n"
+            file.write(f"clair:\n  api: {{port: {PORT}, healthport: {HEALTH}, address: 127.0.0.1}}\n"
                        f"  updater: {{interval: 0}}\n  database: {database}\n{more}")
 
     def start(self):
@@ -97,6 +103,15 @@ def features(name):
         return None
     assert status == 200, (name, status, body)
     return [(f["Name"], f["Version"], f["AddedBy"] == name) for f in json.loads(body)["Layer"]["Features"]]
+
+def fill(path):
+    """Takes all the room that is left."""
+    with open(path, "wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(b"x" * 4096)
+        except OSError as error:
+            check(error.errno in (5, 28), error)
 
 def check(is_kept, what):
     if not is_kept:
@@ -185,12 +200,7 @@ for step in range(50):
     acknowledged.append(f"s{step}")
 os.sync()
 back, disk = (os.path.join(os.path.dirname(service.work), name) for name in ("back", "eio"))
-with open(f"{back}/ballast", "wb", buffering=0) as file:
-    try:
-        while True:
-            file.write(b"x" * 4096)
-    except OSError:
-        pass
+fill(f"{back}/ballast")
 for step in range(20_000):
     status, body = ask("POST", "/v1/layers", layer(f"e{step}"))
     check(status == 201 or 500 <= status < 600, (step, status, body))
@@ -378,6 +388,7 @@ PY
       postgres_stop; pg_dir= ;;
     full)
       mounted "$work/full" 16 || continue
+      echo "sqlite:"
       on full '{type: sqlite}' <<'PY'
 from service import *
 service = Service(*sys.argv[1:])
@@ -391,13 +402,6 @@ def updated():
     return subprocess.run([*update, "--mirror", f"{service.work}/mirror"], capture_output=True, text=True)
 def catalog():
     return json.load(open(f"{service.work}/feeds/manifest.json"))["snapshots"]["debian"]["current"]["digest"]
-def fill():
-    with open(ballast, "wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(b"x" * 4096)
-        except OSError as error:
-            check(error.errno == 28, error)
 tracker("low")
 check(updated().returncode == 0, "the first update")
 digest = catalog()
@@ -406,7 +410,7 @@ service.start()
 assert ask("POST", "/v1/layers", layer("first"))[0] == 201
 whole, acknowledged, refused, updates = features("first"), [], [], 0
 for number in range(int(os.environ.get("FILLS", 20))):
-    fill()
+    fill(ballast)
     step, failures = 0, 0
     while failures < 5 and step < 2000:
         name = f"r{number}s{step}"
@@ -441,6 +445,51 @@ service.kill()
 print(f"{number + 1} times full: {len(acknowledged)} layers acknowledged, all there and equal; {len(refused)} refused with 5xx, "
       f"none there in part; {updates} updates failed, each with the old snapshot in place")
 PY
+      umount "$work/full"
+      mounted "$work/full" 200 || continue
+      echo "pgsql:"
+      postgres_make "$work/full/pg"
+      export -f postgres_start postgres_stop pg_as; export pg_dir pg_bin
+      on on-full "{type: pgsql, options: {source: \"$pg_source\"}}" <<'PY'
+from service import *
+service = Service(*sys.argv[1:])
+ballast = os.path.join(os.path.dirname(service.work), "full", "ballast")
+service.start()
+assert ask("POST", "/v1/layers", layer("first"))[0] == 201
+whole, acknowledged, refused, ended = features("first"), [], [], 0
+rounds = int(os.environ.get("FILLS_PGSQL", 5))
+for number in range(rounds):
+    fill(ballast)
+    step, failures = 0, 0
+    while failures < 5 and step < 20_000:
+        name = f"r{number}s{step}"
+        status, body = ask("POST", "/v1/layers", layer(name))
+        check(status == 201 or 500 <= status < 600, (name, status, body))
+        (acknowledged if status == 201 else refused).append(name)
+        failures += status != 201
+        step += 1
+    check(failures, "the disk is full and everything was stored")
+    check(service.process.poll() is None, "the service has ended")
+    os.remove(ballast)
+    # It gives itself up where its journal has no room.
+    command = 'pg_as "$pg_bin/pg_ctl" -D "$pg_dir/data" status >/dev/null || { postgres_start; exit 9; }'
+    ended += subprocess.run(["bash", "-c", command]).returncode == 9
+    name, until = f"r{number}", time.time() + 30
+    while ask("POST", "/v1/layers", layer(name))[0] != 201:
+        check(time.time() < until, f"{name} with room again")
+        time.sleep(0.1)
+    acknowledged.append(name)
+service.kill()
+service.start()
+for name in acknowledged:
+    check(features(name) == whole, f"{name} is lost")
+for name in refused:
+    check(features(name) in (None, whole), f"half of {name} is there")
+service.kill()
+print(f"{rounds} times full, PostgreSQL ended {ended} times: {len(acknowledged)} layers acknowledged, all there and equal; "
+      f"{len(refused)} refused with 5xx, none there in part")
+PY
+      postgres_stop immediate; pg_dir=
       umount "$work/full" ;;
     eio)
       broken_disk 32 || continue

@@ -11,14 +11,15 @@
     replicas    reads a second from 1 to 3 replicas on one PostgreSQL, on the processors at hand
 
 PELLUCID is the binary (default target/release/pellucid). Scans are `scan --offline`, the best of RUNS (3), in
-seconds of processor time: what other work on the machine disturbs least. Needs PostgreSQL and wrk for
-replicas alone, and up to 1.5 GB of temporary space.
+seconds of processor time: what other work on the machine disturbs least. SHORT=1: the first three points of
+each, once, and no plot. Needs PostgreSQL and wrk for replicas alone, and up to 1.5 GB of temporary space.
 """
 
 import gzip
 import hashlib
 import http.client
 import io
+import itertools
 import json
 import math
 import os
@@ -34,7 +35,8 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PELLUCID = os.path.abspath(os.environ.get("PELLUCID", os.path.join(ROOT, "target/release/pellucid")))
 MIRROR = os.path.abspath(os.environ.get("MIRROR", os.path.join(ROOT, "../shared/feeds")))
-RUNS = int(os.environ.get("RUNS", 3))
+SHORT = "SHORT" in os.environ
+RUNS = 1 if SHORT else int(os.environ.get("RUNS", 3))
 RELEASE = 'ID=debian\nVERSION_ID="12"\nVERSION_CODENAME=bookworm\n'
 
 
@@ -275,7 +277,13 @@ def advisories(scratch):
         "notifications: {wait: 1h, most: 1000000}\n"
     )
     service = Service(data, "{type: sqlite}", more)
+    try:
+        yield from told(scratch, mirror, data, service)
+    finally:
+        service.stop()
 
+
+def told(scratch, mirror, data, service):
     def published():
         lines = (json.loads(line) for line in open(service.log) if line.startswith("{") and "published debian" in line)
         return [line["duration ms"] for line in lines]
@@ -298,7 +306,6 @@ def advisories(scratch):
         update(mirror, data, "debian")
         done += 1
         service.wait(lambda: len(published()) >= done)
-    service.stop()
 
 
 def replicas(scratch):
@@ -351,6 +358,13 @@ PARTS = {
 # --- the plot -----------------------------------------------------------------------------------
 
 
+def steepest(points):
+    """The steepest step of the upper half: what counts when it gets large."""
+    steps = list(zip(points, points[1:]))[len(points) // 2 - 1 :]
+    slopes = [math.log(b[1] / a[1]) / math.log(b[0] / a[0]) for a, b in steps if a[1] > 0 and b[1] > 0]
+    return f"at most as x^{max(slopes):.2f} in the upper half"
+
+
 def plot(name, unit, what, points, end):
     """Both axes logarithmic: a straight line of slope 1 is linear growth."""
     width, height, left, low = 480, 300, 60, 250
@@ -387,15 +401,13 @@ def main():
         print(f"{name}\n{unit:>22} " + " ".join(f"{column:>18}" for column in columns), flush=True)
         points = []
         with tempfile.TemporaryDirectory() as scratch:
-            for x, row in part(scratch):
+            for x, row in itertools.islice(part(scratch), 3 if SHORT else None):
                 points.append((x, row[0]))
                 print(f"{x:>22,} " + " ".join(f"{value:>18.4g}" for value in row), flush=True)
-        # The steepest step of the upper half: what counts when it gets large.
-        steps = list(zip(points, points[1:]))[len(points) // 2 - 1 :]
-        slopes = [math.log(b[1] / a[1]) / math.log(b[0] / a[0]) for a, b in steps if a[1] > 0 and b[1] > 0]
-        end = f"at most as x^{max(slopes):.2f} in the upper half"
+        end = steepest(points)
         print(f"  {end}\n", flush=True)
-        plot(name, unit, columns[0], points, end)
+        if not SHORT:
+            plot(name, unit, columns[0], points, end)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
     scale.py ready HOST:PORT                       until it answers 200
     scale.py load HOST:PORT LAYERS RATE SECONDS    GET ?vulnerabilities of random layers, open loop
     scale.py told LOG                              milliseconds that the last published change took
+    scale.py plot ENGINE <ROWS                     docs/growth/ENGINE-{space,read,told}.svg of rows "layers MB p99 told-ms"
 """
 
 import http.client
@@ -12,6 +13,8 @@ import sys
 import threading
 import time
 
+sys.dont_write_bytecode = True
+import growth
 from notify import published
 
 
@@ -62,6 +65,14 @@ def load(address, layers, rate, seconds):
     print(f"at {rate}/s p50 {at(.5):.1f} p99 {at(.99):.1f} max {times[-1]:.0f} ms")
 
 
+def plot(engine, rows):
+    for place, name, what in ((1, "space", "MB"), (2, "read", "ms of GET, p99"), (3, "told", "ms until 1,000 changes are told")):
+        points = [(int(row[0]), float(row[place])) for row in rows]
+        end = growth.steepest(points)
+        print(f"{engine}, {what}: {end}")
+        growth.plot(f"{engine}-{name}", "layers in the store", what, points, end)
+
+
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["ready", address]:
@@ -70,5 +81,7 @@ if __name__ == "__main__":
             load(address, int(layers), int(rate), int(seconds))
         case ["told", log]:
             print(int(published(log)[-1]["duration ms"]))
+        case ["plot", engine]:
+            plot(engine, [line.split() for line in sys.stdin])
         case _:
             sys.exit(__doc__)

@@ -6,12 +6,13 @@
 #   scale-clone.sql. Of each: layers added a second, the store's size, GET ?vulnerabilities of layers
 #   drawn at random at RATE (200) a second for SECONDS_EACH (20), timed from when each was due, and how
 #   long 1,000 changed advisories take until they are notifications.
+#   With two sizes or more, plots of all three go to docs/growth/ENGINE-{space,read,told}.svg.
 #   PROFILE=release|fast says what is measured (release). Needs python3, for pgsql PostgreSQL; a million
 #   layers need 12 GB of disk.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . benches/postgres.sh
-case ${1:-} in sqlite | pgsql) engine=$1 ;; *) sed -n '2,10p' "$0"; exit 2 ;; esac
+case ${1:-} in sqlite | pgsql) engine=$1 ;; *) sed -n '2,11p' "$0"; exit 2 ;; esac
 shift
 [ $# -gt 0 ] || set -- 1000 10000 100000
 profile=${PROFILE:-release} target=${CARGO_TARGET_DIR:-target}/${PROFILE:-release}
@@ -71,8 +72,10 @@ for size in "$@"; do
   python3 benches/notify.py wait-published "$work/log" $((published + 1))
   told=$(python3 benches/scale.py told "$work/log")
   memory=$(awk '/VmHWM/ { print int($2 / 1024) }' "/proc/$server/status")
+  echo "$size $((bytes / 1000000)) $(sed -E 's/.*p99 ([0-9.]+).*/\1/' <<<"$read") $told" >>"$work/rows"
   echo "$engine $size layers: $how $rate/s, $((bytes / 1000000)) MB, GET $read, 1,000 changes told in $told ms, $memory MiB at most"
   kill "$server"
   wait "$server" || true
   server= before=$size
 done
+[ $# -lt 2 ] || python3 benches/scale.py plot "$engine" <"$work/rows"

@@ -5,10 +5,11 @@
 #   TARGET   sqlite, pgsql: this service, started here, on an embedded database or a PostgreSQL of its
 #            own with stock settings; http://HOST:PORT: a server that runs already and can read the
 #            layers by path, a Clair for example
-#   FEEDS    mirror with Debian's tracker, for sqlite and pgsql (default ../shared/feeds)
+#   FEEDS    mirror with Debian's tracker, for sqlite and pgsql (default: 10,000 made-up advisories)
 #   LOAD     a Debian tracker JSON whose bookworm entries are posted as vulnerabilities first: how a
 #            Clair gets the same advisories
-#   STATUS   layer with little but a package database (default ../shared/golden/layers/debian12-minbase.tar.gz)
+#   STATUS   layer with little but a package database (default: one with 200
+#            packages, made here)
 #   FULL     a whole root file system, gzip (default: none, left out)
 #   CLIENTS  numbers of clients (default "1 4 16 64 150 1000"); SECONDS_EACH (default 4)
 #   PELLUCID the binary (default: built here with --release)
@@ -19,9 +20,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . benches/postgres.sh
 [ $# -gt 0 ] || set -- sqlite pgsql
-case $1 in -*) sed -n '2,19p' "$0"; exit 2 ;; esac
-feeds=${FEEDS:-../shared/feeds}
-status=$(realpath "${STATUS:-../shared/golden/layers/debian12-minbase.tar.gz}")
+case $1 in -*) sed -n '2,20p' "$0"; exit 2 ;; esac
 full=${FULL:+$(realpath "$FULL")}
 clients=${CLIENTS:-1 4 16 64 150 1000} each=${SECONDS_EACH:-4}
 if [ -z "${PELLUCID:-}" ]; then
@@ -30,6 +29,10 @@ if [ -z "${PELLUCID:-}" ]; then
 fi
 work=$(mktemp -d)
 chmod 755 "$work"
+feeds=${FEEDS:-$work/mirror} status=${STATUS:-$work/layer.tar.gz}
+[ -n "${FEEDS:-}" ] || benches/made.py tracker "$feeds"
+[ -n "${STATUS:-}" ] || benches/made.py layer "$status"
+status=$(realpath "$status")
 server=
 finish() {
   [ -z "$server" ] || kill "$server" 2>/dev/null || true
