@@ -37,7 +37,7 @@ pub use products::Products;
 pub use rate::rate;
 pub use scene::{Place, PlaceError, Scene};
 pub use sources::{Source, Sources};
-pub use statement::source_version;
+pub use statement::{compared, source_version};
 pub use suppress::{Waived, suppress};
 pub use vex::{Vex, VexError};
 pub use waiver::Waiver;

@@ -68,10 +68,7 @@ pub(crate) fn subjects(package: &Package, built_from: Vec<String>) -> Vec<Subjec
     .map(|(kind, name, version)| Subject {
         kind,
         name,
-        parsed: package
-            .kind
-            .scheme()
-            .parse(&compared(package.kind, version)),
+        parsed: package.kind.scheme().parse(&compared(package, version)),
         version,
     })
     .collect()
@@ -88,12 +85,27 @@ pub fn source_version(package: &Package) -> &str {
     }
 }
 
-/// A version as it is compared.
-fn compared(kind: PackageKind, version: &str) -> Cow<'_, str> {
-    match kind {
+/// A version of a package as it is compared with those of advisories, which may leave something off or write it
+/// another way.
+pub fn compared<'a>(package: &Package, version: &'a str) -> Cow<'a, str> {
+    match package.kind {
         PackageKind::Rpm => without_dist_tag(version).into(),
         PackageKind::Generic => as_bitnami_writes(version),
+        PackageKind::Bitnami if JAVA.contains(&&*package.kind.normalise(&package.name)) => {
+            eight(version)
+        }
         _ => version.into(),
+    }
+}
+
+/// Bitnami's components that are a Java.
+const JAVA: &[&str] = &["java", "java-min", "jre"];
+
+/// Bitnami's component of Java 8 is `1.8.345-2`, and its advisories are about `8.0.345`.
+fn eight(version: &str) -> Cow<'_, str> {
+    match version.strip_prefix("1.8.") {
+        Some(update) => format!("8.0.{}", update.strip_prefix("0_").unwrap_or(update)).into(),
+        None => version.into(),
     }
 }
 
@@ -389,6 +401,21 @@ mod tests {
             assert_eq!(as_bitnami_writes(own), theirs);
             let parsed = PackageKind::Generic.scheme().parse(theirs);
             assert_eq!(parsed.is_ok(), !own.is_empty(), "{own}");
+        }
+    }
+
+    #[test]
+    fn a_component_of_java_8_is_read_as_bitnami_s_advisories_write_it() {
+        for (name, own, theirs) in [
+            ("java", "1.8.345-2", "8.0.345-2"),
+            ("java-min", "1.8.302", "8.0.302"),
+            ("JRE", "1.8.0_362-0", "8.0.362-0"),
+            ("java", "17.0.4-1", "17.0.4-1"),
+            ("java", "1.80.1", "1.80.1"),
+            ("redis", "1.8.345-2", "1.8.345-2"),
+        ] {
+            let package = Package::new(PackageKind::Bitnami, name, own);
+            assert_eq!(compared(&package, own), theirs);
         }
     }
 

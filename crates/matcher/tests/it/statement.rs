@@ -69,6 +69,28 @@ fn versions_are_compared_as_the_package_kind_orders_them() {
 }
 
 #[test]
+fn java_8_is_found_as_a_component_and_as_a_program() {
+    let said = || Affected {
+        name_kind: NameKind::Binary,
+        ranges: vec![
+            Range::before("1.8.0"),
+            between(
+                Lower::Inclusive("1.9.0".to_owned()),
+                Upper::Before("8.0.351".to_owned()),
+            ),
+        ],
+        ..affected("java", Range::all())
+    };
+    let component = |version| Package::new(PackageKind::Bitnami, "java", version);
+    assert!(hits(component("1.8.345-2"), said()));
+    assert!(!hits(component("1.8.351-0"), said()));
+    assert!(!hits(component("17.0.4-1"), said()));
+    let program = |version| Package::new(PackageKind::Generic, "openjdk", version);
+    assert!(hits(program("1.8.0_345"), said()));
+    assert!(!hits(program("1.8.0_351"), said()));
+}
+
+#[test]
 fn every_shape_of_range() {
     let one = |text: &str| text.to_owned();
     let cases = [

@@ -10,7 +10,8 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use pellucid_model::{Affected, NameKind, PackageKind};
+use pellucid_matcher::compared;
+use pellucid_model::{Affected, NameKind, Package, PackageKind};
 use pellucid_store::{Feature, Fix, Vulnerability};
 
 use super::feed;
@@ -101,11 +102,9 @@ impl Standing {
                 Verdict::NotAffected => return Some(Verdict::NotAffected),
                 Verdict::Affected(fixed) => fixed,
             };
-            let is_affected = fixed.as_deref().is_none_or(|fixed| {
-                // A version that cannot be placed is affected rather than safe.
-                let order = package.kind.scheme().compare(installed, fixed);
-                order.map_or(true, |order| order == Ordering::Less)
-            });
+            let is_affected = fixed
+                .as_deref()
+                .is_none_or(|fixed| is_before(package, installed, fixed));
             return Some(match is_affected {
                 true => Verdict::Affected(fixed.clone()),
                 false => Verdict::NotAffected,
@@ -121,11 +120,49 @@ impl Standing {
     }
 }
 
+/// Whether an installed version is older than a caller's fix, which may be written as advisories write versions or
+/// as the package has its own. One that cannot be placed is older rather than not.
+fn is_before(package: &Package, installed: &str, fixed: &str) -> bool {
+    let (installed, fixed) = (compared(package, installed), compared(package, fixed));
+    let order = package.kind.scheme().compare(&installed, &fixed);
+    order.map_or(true, |order| order == Ordering::Less)
+}
+
 /// A name as features and fixes of a namespace are compared by it: ecosystems of languages know one package
 /// under several spellings.
 pub(crate) fn normal<'a>(namespace: &str, name: &'a str) -> Cow<'a, str> {
     match PackageKind::from_name(namespace) {
         Some(kind) if !kind.is_os() => kind.normalise(name),
         _ => Cow::Borrowed(name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_callers_fix_is_compared_as_advisories_or_packages_write_versions() {
+        use PackageKind::{Bitnami, Deb, Generic, Rpm};
+        for (kind, name, installed, fixed, expected) in [
+            (Generic, "openjdk", "1.8.0_362", "8.0.392", true),
+            (Generic, "openjdk", "1.8.0_362", "8.0.362", false),
+            (Generic, "openjdk", "1.8.0_362", "1.8.0_392", true),
+            (Generic, "openjdk", "1.8.0_362", "1.8.0_362", false),
+            (Generic, "openjdk", "17.0.4.1", "17.0.4.1", false),
+            (Generic, "python", "3.12.0rc1", "3.12.0", true),
+            (Generic, "httpd", "2.4.49", "2.4.49", false),
+            (Bitnami, "java", "1.8.345-2", "8.0.392", true),
+            (Bitnami, "java", "1.8.345-2", "8.0.345-2", false),
+            (Rpm, "a", "1-3.azl3", "1-3", false),
+            (Rpm, "a", "1-3.azl3", "1-3.azl3", false),
+            (Rpm, "a", "1-2.azl3", "1-3.azl3", true),
+            (Deb, "a", "1-1", "1-2", true),
+            (Deb, "a", "1-2", "no version", true),
+        ] {
+            let package = Package::new(kind, name, installed);
+            let is_before = is_before(&package, installed, fixed);
+            assert_eq!(is_before, expected, "{installed} {fixed}");
+        }
     }
 }

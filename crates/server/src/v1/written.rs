@@ -143,8 +143,10 @@ impl Index {
             let package = &feature.package;
             let own = [&feature.name, &package.name, package.source_name()];
             for name in own.into_iter().chain(built_from.iter().map(String::as_str)) {
-                let known = features.get(normal(namespace, name).as_ref());
-                found.extend(known.into_iter().flatten());
+                // The kind's own name beside it: software known by its binary is in Bitnami's namespace.
+                for name in [normal(namespace, name), package.kind.normalise(name)] {
+                    found.extend(features.get(name.as_ref()).into_iter().flatten());
+                }
             }
         }
         found

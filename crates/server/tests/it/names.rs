@@ -131,6 +131,14 @@ async fn packages_are_matched_by_the_advisories_names(engine: &Engine) {
     put(&fixes, fix("3.0.13-0ubuntu3.9")).await;
     assert_eq!(libssl().await, ["CVE-2024-1 Low 3.0.13-0ubuntu3.9"]);
 
+    let fix = |version: &str| json!({"Feature": {"Name": "apache", "Version": version}});
+    let fixes = format!("{of_apache}/fixes/apache");
+    put(&fixes, fix("2.4.49")).await;
+    assert_eq!(found(&service, "httpd").await, [""; 0]);
+    put(&fixes, fix("2.4.51")).await;
+    let of_httpd = found(&service, "httpd").await;
+    assert_eq!(of_httpd, ["CVE-2021-41773 Low 2.4.51"]);
+
     // News under those names is news of the packages.
     let both = [ssl, openssl("CVE-2024-2", "3.0.13-0ubuntu3.6")];
     news(&service, &store, "ubuntu", &both, "CVE-2024-2").await;
