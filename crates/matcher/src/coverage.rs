@@ -112,7 +112,7 @@ fn out_of_reach(entry: &PackageEntry) -> Option<&'static str> {
     let package = &entry.package;
     let mut namespace = entry.namespace.iter();
     if namespace.any(|namespace| is_of_another_vendor(entry, namespace)) {
-        return Some("were built by others, whose versions its advisories do not know");
+        return Some("were built by others, and are compared with versions of its own builds");
     }
     match package.kind {
         PackageKind::Maven if !package.name.contains(':') => {

@@ -9,7 +9,8 @@
 //!
 //! A package may have the name of one of the distribution's and be somebody else's. The header of an RPM names
 //! the vendor, and of a Debian package the version tells it (`1.25.3-1~bookworm` of nginx.org). Where that is known
-//! to be another than the distribution, the distribution is not asked: its versions with a fix are of its own builds.
+//! to be another than the distribution, what the package owns is not left to the distribution: its versions with a fix
+//! are of its own builds. The package itself is still compared with them, as nothing else speaks of it.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -54,8 +55,13 @@ const CODENAMES: &[&str] = &[
     "mantic", "noble", "oracular", "plucky", "questing", "resolute", "stretch", "trixie", "trusty",
     "wheezy", "xenial",
 ];
+/// Those of which Ubuntu's own updates have the name too, behind their revision (`1:5.1.6~rc2-0ubuntu1~xenial10`);
+/// later ones have numbers.
+const OWN_CODENAMES: &[&str] = &["trusty", "xenial"];
+/// An update of Ubuntu's own that no rule tells from others' builds.
+const OWN: &[&str] = &["7u75-2.5.4-1~trusty1"];
 /// What else such versions have: PostgreSQL's archive, MariaDB's, NodeSource's, and Ondřej Surý's of PHP.
-const OTHERS: &[&str] = &[".pgdg", "+maria~", "nodesource", "~1.gbp"];
+const OTHERS: &[&str] = &[".pgdg", "+maria~", "nodesource", "~1.gbp", "deb.sury.org"];
 
 /// The packages of which the advisories of their owner's distribution decide, by their place in the
 /// inventory.
@@ -165,10 +171,25 @@ pub(crate) fn is_of_another_vendor(entry: &PackageEntry, namespace: &Namespace) 
 
 /// Whether the version of a Debian package is one that neither Debian nor Ubuntu gives.
 fn is_built_by_others(version: &str) -> bool {
-    let last = version.rsplit(['~', '+', '.', '-']).next();
-    let last = last.map(|last| last.trim_end_matches(|letter: char| letter.is_ascii_digit()));
-    last.is_some_and(|last| CODENAMES.contains(&last))
-        || OTHERS.iter().any(|other| version.contains(other))
+    let is_digit = |letter: char| letter.is_ascii_digit();
+    // Launchpad's own advice for the versions of its archives: `-0ppa1~ubuntu22.04.1`.
+    let mut of_launchpad = version.match_indices("ppa");
+    let of_launchpad = of_launchpad.any(|(at, ppa)| {
+        let rest = version.get(at + ppa.len()..);
+        rest.is_some_and(|rest| rest.starts_with(is_digit))
+    });
+    if of_launchpad || OTHERS.iter().any(|other| version.contains(other)) {
+        return true;
+    }
+    let Some((before, last)) = version.rsplit_once(['~', '+', '.', '-']) else {
+        return false;
+    };
+    let last = last.trim_end_matches(is_digit);
+    let is_own = || {
+        let revision = before.trim_end_matches(|letter| is_digit(letter) || letter == '.');
+        OWN.contains(&version) || OWN_CODENAMES.contains(&last) && revision.ends_with("ubuntu")
+    };
+    CODENAMES.contains(&last) && !is_own()
 }
 
 #[cfg(test)]
@@ -186,6 +207,11 @@ mod tests {
             "18.19.0-1nodesource1",
             "3.12.1-1+jammy1",
             "8.2.14-1+0~20231221.21+debian12~1.gbp1e3e0e",
+            "8.1.27-1+ubuntu22.04.1+deb.sury.org+1",
+            "1:2.36.0-0ppa1~ubuntu22.04.1",
+            "1.0-2ubuntu1ppa1~trusty1",
+            "2.0-0ubuntu1~jammy1",
+            "1.10.3-1~xenial",
         ] {
             assert!(is_built_by_others(version), "{version}");
         }
@@ -195,6 +221,12 @@ mod tests {
             "24.0.7-0ubuntu2~22.04.1",
             "15.5-0+deb12u1",
             "2.4.57-2~bpo11+1",
+            "1:5.1.6~rc2-0ubuntu1~xenial10",
+            "2:1.18.3-1ubuntu2.3~trusty4",
+            "1:3.6-2ubuntu1~trusty2",
+            "7u75-2.5.4-1~trusty1",
+            "4.0.0~alpha2-0ubuntu5",
+            "1.0+ppa",
             "1.0",
             "",
         ] {

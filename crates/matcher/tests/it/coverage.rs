@@ -70,7 +70,8 @@ fn packages_that_others_built_are_counted() {
     let sources = sources(&[snapshot("debian", &said)]);
     let covered = find(&inventory(packages.into()), &sources, &OPTIONS).unwrap();
     let note = covered.coverage[0].note.as_deref();
-    let expected = "2 of them were built by others, whose versions its advisories do not know";
+    let expected =
+        "2 of them were built by others, and are compared with versions of its own builds";
     assert_eq!(note, Some(expected));
 }
 
