@@ -21,6 +21,7 @@ use pellucid_model::{
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use crate::package::product;
 use crate::purl::Purl;
 
 /// Warnings about single components that are kept; the others are counted.
@@ -308,7 +309,7 @@ impl Bill {
                     .as_ref()
                     .is_some_and(|own| *own != package.version)
         });
-        let locations = component
+        let locations: Vec<Location> = component
             .locations
             .into_iter()
             .map(|(digest, path)| Location {
@@ -316,14 +317,21 @@ impl Bill {
                 path: path.trim_start_matches('/').to_owned(),
             })
             .collect();
-        self.packages.push(PackageEntry {
-            namespace,
-            package,
-            locations,
-            hidden: false,
-            owner: None,
-            detector: "sbom".to_owned(),
+        // As in an image; a list of our own names both.
+        let product = product(&package).map(|product| {
+            let namespace = Namespace::new(product.ecosystem());
+            (Some(namespace), product)
         });
+        for (namespace, package) in std::iter::once((namespace, package)).chain(product) {
+            self.packages.push(PackageEntry {
+                namespace,
+                package,
+                locations: locations.clone(),
+                hidden: false,
+                owner: None,
+                detector: "sbom".to_owned(),
+            });
+        }
     }
 
     fn finish(mut self) -> Result<Inventory, BillError> {
@@ -513,6 +521,28 @@ mod tests {
                 "debian:12 libssl3 3.0.11-1~deb12u2 from openssl 3.0.11-1~deb12u2",
             ]
         );
+    }
+
+    #[test]
+    fn a_package_that_upstream_makes_is_its_product_too() {
+        let list = r#"{"bomFormat": "CycloneDX", "components": [{"type": "library", "name": "mongodb-org-server",
+            "purl": "pkg:deb/ubuntu/mongodb-org-server@4.4.1?distro=ubuntu-22.04"}]}"#;
+        let of_list = [
+            "bitnami mongodb 4.4.1 from mongodb 4.4.1",
+            "ubuntu:22.04 mongodb-org-server 4.4.1 from mongodb-org-server 4.4.1",
+        ];
+        let mut told = told(list);
+        told.sort();
+        assert_eq!(told, of_list);
+        let rpm = "pkg:rpm/redhat/mongodb-org-server@4.4.1-1.el8?distro=rhel-8";
+        let inventory = read_purls("purl:x", rpm).unwrap();
+        let names = inventory.packages.iter().map(|entry| {
+            let package = &entry.package;
+            format!("{} {}", package.name, package.version)
+        });
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        assert_eq!(names, ["mongodb 4.4.1", "mongodb-org-server 4.4.1-1.el8"]);
     }
 
     #[test]

@@ -61,14 +61,19 @@ fn push(out: &mut Detected, package: Package) -> Result<(), DetectError> {
     if out.packages.len() >= PACKAGES {
         return Err(DetectError::Malformed("it lists more than 300000 packages"));
     }
-    let mut products = PRODUCTS.iter().filter(|_| package.kind.is_os());
-    let product = products.find_map(|(name, product)| {
-        let upstream = package.version.split(['-', '+', '~']).next()?;
-        (*name == package.name).then(|| Package::new(PackageKind::Generic, *product, upstream))
-    });
+    let product = product(&package);
     // The package first: who adds it goes on with it.
     out.push(package)?;
     product.map_or(Ok(()), |product| out.push(product))
+}
+
+/// The product that a distribution's package is, of upstream's version.
+pub(crate) fn product(package: &Package) -> Option<Package> {
+    let mut products = PRODUCTS.iter().filter(|_| package.kind.is_os());
+    products.find_map(|(name, product)| {
+        let upstream = package.version.split(['-', '+', '~']).next()?;
+        (*name == package.name).then(|| Package::new(PackageKind::Generic, *product, upstream))
+    })
 }
 
 /// Bytes as text; `None` where they are no UTF-8 or longer than `most`.

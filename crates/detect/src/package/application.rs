@@ -8,7 +8,7 @@
 
 use memchr::memmem;
 use pellucid_image::Want;
-use pellucid_model::PackageKind;
+use pellucid_model::{PackageKind, WarningKind};
 
 use super::named;
 use crate::DetectError;
@@ -32,8 +32,8 @@ struct Row {
 enum Version {
     /// From the first digit on behind these words, which must be near.
     Behind(&'static [u8]),
-    /// A number behind each of these words.
-    Numbers([&'static [u8]; 3]),
+    /// A number behind each of these words, and what is quoted behind the last ones, if anything is.
+    Numbers([&'static [u8]; 3], Option<&'static [u8]>),
 }
 
 use Version::{Behind, Numbers};
@@ -59,6 +59,13 @@ const ROWS: &[Row] = &[
         b"discourse/lib/version.rb",
         &[],
         Behind(b"STRING = \""),
+    ),
+    // Up to 3.1.
+    row(
+        "discourse",
+        b"discourse/lib/version.rb",
+        &[],
+        Numbers([b"MAJOR ", b"MINOR ", b"TINY "], Some(b"PRE ")),
     ),
     row(
         "ghost",
@@ -87,8 +94,16 @@ const ROWS: &[Row] = &[
     row(
         "mastodon",
         b"lib/mastodon/version.rb",
-        &[],
-        Numbers([b"def major", b"def minor", b"def patch"]),
+        // Clients such as the gem mastodon-api have such a file too.
+        &[b"source_base_url"],
+        Numbers([b"def major", b"def minor", b"def patch"], None),
+    ),
+    // Up to 1.5.
+    row(
+        "mastodon",
+        b"lib/mastodon/version.rb",
+        &[b"def flags"],
+        Numbers([b"def major", b"def minor", b"def patch"], None),
     ),
     row(
         "moodle",
@@ -99,7 +114,7 @@ const ROWS: &[Row] = &[
     row(
         "nextcloud",
         b"version.php",
-        &[b"nextcloud"],
+        &[b"nextcloud", b"$OC_Version"],
         Behind(b"$OC_VersionString"),
     ),
     row(
@@ -111,7 +126,7 @@ const ROWS: &[Row] = &[
     row(
         "phpmyadmin",
         b"libraries/classes/Config.php",
-        &[b"PhpMyAdmin"],
+        &[b"PhpMyAdmin", b"'PMA_VERSION', '"],
         Behind(b"'PMA_VERSION', '"),
     ),
     row("rabbitmq", b"ebin/rabbit.app", &[], Behind(b"{vsn")),
@@ -119,7 +134,7 @@ const ROWS: &[Row] = &[
         "redmine",
         b"lib/redmine/version.rb",
         &[],
-        Numbers([b"MAJOR", b"MINOR", b"TINY"]),
+        Numbers([b"MAJOR", b"MINOR", b"TINY"], None),
     ),
     row(
         "wordpress",
@@ -140,7 +155,7 @@ impl Detector for Application {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn class(&self) -> Class {
@@ -171,11 +186,16 @@ impl Detector for Application {
     fn detect(&self, file: &DetectFile<'_>, out: &mut Detected) -> Result<(), DetectError> {
         let bytes = file.bytes()?;
         let has = |mark: &&[u8]| memmem::find(&bytes, mark).is_some();
+        let mut unread = None;
         for row in rows(file.path).filter(|row| row.marks.iter().all(has)) {
             if let Some(version) = row.version.find(&bytes) {
-                named(out, PackageKind::Generic, row.product, &version, None)?;
-                break;
+                return named(out, PackageKind::Generic, row.product, &version, None);
             }
+            unread = Some(row.product);
+        }
+        if let Some(product) = unread {
+            let what = format!("no version of {product} is found where this file should have it");
+            out.warn(WarningKind::BadRecord, None, what);
         }
         Ok(())
     }
@@ -200,7 +220,7 @@ impl Version {
                 let text = std::str::from_utf8(text.get(..length)?).ok()?;
                 Some(text.trim_end_matches(['.', '-']).to_owned())
             }
-            Numbers(words) => {
+            Numbers(words, pre) => {
                 let mut numbers = Vec::new();
                 for words in words {
                     let text = digits_behind(bytes, words)?;
@@ -208,6 +228,7 @@ impl Version {
                     let number = std::str::from_utf8(text.get(..length)?).ok()?;
                     numbers.push(number.parse::<u32>().ok()?.to_string());
                 }
+                numbers.extend(pre.and_then(|words| quoted_behind(bytes, words)));
                 Some(numbers.join("."))
             }
         }
@@ -220,4 +241,21 @@ fn digits_behind<'a>(bytes: &'a [u8], words: &[u8]) -> Option<&'a [u8]> {
     let mut gap = rest.iter().take(GAP);
     let digit = gap.position(u8::is_ascii_digit)?;
     rest.get(digit..)
+}
+
+/// The word in quotes that these words are set to.
+fn quoted_behind(bytes: &[u8], words: &[u8]) -> Option<String> {
+    let rest = bytes.get(memmem::find(bytes, words)? + words.len()..)?;
+    let start = rest
+        .iter()
+        .take(GAP)
+        .position(|byte| !b" =".contains(byte))?;
+    let word = rest.get(start..)?.strip_prefix(b"'".as_slice());
+    let word = word.or_else(|| rest.get(start..)?.strip_prefix(b"\"".as_slice()))?;
+    let length = word
+        .iter()
+        .take(LONGEST)
+        .take_while(|byte| byte.is_ascii_alphanumeric());
+    let word = std::str::from_utf8(word.get(..length.count())?).ok()?;
+    (!word.is_empty()).then(|| word.to_owned())
 }

@@ -96,8 +96,9 @@ const ROWS: &[Row] = &[
         "haproxy",
         &["haproxy"],
         &[
-            Behind("HAProxy version ", WORD),
-            Behind("HA-Proxy version ", WORD),
+            // A commit stands behind the version (`2.7.3-1065b10`).
+            Behind("HAProxy version ", THREE),
+            Behind("HA-Proxy version ", THREE),
         ],
     ),
     row("httpd", &["httpd", "apache2"], &[Behind("Apache/", THREE)]),
@@ -181,7 +182,7 @@ impl Detector for Classifier {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn class(&self) -> Class {
@@ -451,6 +452,11 @@ mod tests {
                 Some("bash 5.2.15"),
             ),
             ("bash", b"Bash version 5..2", None),
+            (
+                "haproxy",
+                b"HAProxy version 2.7.3-1065b10, released 2023/02/14",
+                Some("haproxy 2.7.3"),
+            ),
             ("other", b"node.js/v18.0.0", None),
         ] {
             let products: Vec<_> = product.into_iter().collect();

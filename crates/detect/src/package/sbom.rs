@@ -23,7 +23,8 @@ impl Detector for Sbom {
     }
 
     fn version(&self) -> u32 {
-        2
+        // It changes with what `Purl::parse` gives, too.
+        3
     }
 
     fn class(&self) -> Class {

@@ -13,5 +13,9 @@ module Mastodon
     def patch
       3
     end
+
+    def source_base_url
+      ENV.fetch('SOURCE_BASE_URL', "https://example.org/#{repository}")
+    end
   end
 end
