@@ -8,6 +8,8 @@ use std::path::Path;
 use anyhow::Context as _;
 use pellucid_model::Inventory;
 
+use crate::confined;
+
 /// Most bytes of a list.
 const LARGEST: u64 = 512 << 20;
 
@@ -51,10 +53,10 @@ impl Bill<'_> {
         };
         let inventory = match self.kind {
             Kind::Document(path) => document(&reference, &bytes(path)?)?,
-            Kind::Purl(purl) => pellucid_detect::read_purls(&reference, purl)?,
+            Kind::Purl(purl) => purls(&reference, purl)?,
             Kind::Purls(path) => {
                 let text = String::from_utf8(bytes(path)?).context("it is not UTF-8")?;
-                pellucid_detect::read_purls(&reference, &text)?
+                purls(&reference, &text)?
             }
         };
         Ok(inventory)
@@ -70,7 +72,13 @@ pub(crate) fn document(reference: &str, bytes: &[u8]) -> anyhow::Result<Inventor
     if bytes.len() as u64 > LARGEST {
         anyhow::bail!("it is larger than {LARGEST} bytes");
     }
-    Ok(pellucid_detect::read_bill(reference, bytes)?)
+    let read = confined::parsing(|| pellucid_detect::read_bill(reference, bytes));
+    Ok(read?)
+}
+
+fn purls(reference: &str, text: &str) -> anyhow::Result<Inventory> {
+    let read = confined::parsing(|| pellucid_detect::read_purls(reference, text));
+    Ok(read?)
 }
 
 /// Whether a file starts as a list does, also as one that is not read: no archive does.

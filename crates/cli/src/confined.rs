@@ -1,46 +1,82 @@
-//! Reads an image on a thread that has given up the network and files that it does not need.
+//! Reads what strangers wrote on threads that have given up the network and files that they do not need.
 
 use std::panic::resume_unwind;
-use std::path::PathBuf;
+use std::path::Path;
 
 use pellucid_image::OpenImage;
 use pellucid_sandbox::{Allowed, confine};
 
-/// Runs `work`, which reads `image`, and every thread that it starts, confined as far as the kernel
-/// can: it makes no file with a name, and asks no other host where the image is on this one.
+/// Leaves the calling thread, and every thread that it starts, the place that an image is read from and
+/// files without names, as far as the kernel can hold it to that.
+pub(crate) fn to(place: Option<&Path>) {
+    let confined = confine(&Allowed {
+        read: place.map(Path::to_owned).into_iter().collect(),
+        spool: vec![std::env::temp_dir()],
+        ..Allowed::default()
+    });
+    tracing::debug!(sandbox = confined.words(), "reading an image");
+}
+
+/// Runs `work`, which reads the layers of `image`. Those of a registry come over connections of other
+/// threads.
 pub(crate) fn reading<T: Send>(image: &OpenImage, work: impl FnOnce() -> T + Send) -> T {
-    let allowed = allowed(&image.image().reference);
+    let place = image.place();
+    apart(|| to(place), work)
+}
+
+/// Runs `work`, which reads what is in memory already.
+pub(crate) fn parsing<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    let nothing = || {
+        let confined = confine(&Allowed::default());
+        tracing::debug!(sandbox = confined.words(), "reading a list of packages");
+    };
+    apart(nothing, work)
+}
+
+/// Runs `work` on a thread of its own that is confined first.
+fn apart<T: Send>(confine: impl FnOnce() + Send, work: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
-            let confined = confine(&allowed);
-            tracing::debug!(sandbox = confined.words(), "reading the image");
+            confine();
             work()
         });
         thread.join().unwrap_or_else(|panic| resume_unwind(panic))
     })
 }
 
-/// What reading an image needs, by the source that its full reference begins with.
-fn allowed(reference: &str) -> Allowed {
-    let source = reference.split_once(':').map_or("", |(source, _)| source);
-    let spool = vec![std::env::temp_dir()];
-    match source {
-        // An archive is open already, and all that it says lies in it.
-        "docker-archive" | "oci-archive" => Allowed {
-            spool,
-            ..Allowed::default()
-        },
-        // Layers come while they are read; names are looked up by what /etc says.
-        "registry" => Allowed {
-            read: vec![PathBuf::from("/")],
-            spool,
-            connect: true,
-        },
-        // Layers are files of folders, or come over a socket of this machine.
-        _ => Allowed {
-            read: vec![PathBuf::from("/")],
-            spool,
-            connect: false,
-        },
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::ErrorKind;
+    use std::net::{TcpListener, TcpStream};
+
+    use pellucid_sandbox::{Confined, available};
+
+    use super::*;
+
+    #[test]
+    fn what_reads_an_image_opens_its_place_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let tried = || {
+            let elsewhere = [
+                File::open("/etc/passwd").map(drop),
+                File::create_new(folder.path().join("new")).map(drop),
+                TcpStream::connect(address).map(drop),
+            ];
+            let elsewhere = elsewhere.map(|tried| tried.map_err(|error| error.kind()));
+            let spooled = tempfile::tempfile().is_ok();
+            (File::open(&file).is_ok(), spooled, elsewhere)
+        };
+        if available() == Confined::Fully {
+            let refused = [Err(ErrorKind::PermissionDenied); 3];
+            let place = folder.path();
+            assert_eq!(apart(|| to(Some(place)), tried), (true, true, refused));
+            let list = parsing(tried);
+            assert_eq!(list, (false, false, refused));
+        }
     }
 }

@@ -14,7 +14,7 @@ use pellucid_model::Platform;
 
 use crate::args::{ImageArgs, Verify};
 use crate::exit::Usage;
-use crate::limits;
+use crate::{confined, limits};
 
 /// Most bytes of a list of images.
 const LIST: u64 = 16 << 20;
@@ -173,6 +173,7 @@ pub(crate) fn options(
             Verify::Read => pellucid_image::Verify::Read,
             Verify::Full => pellucid_image::Verify::Full,
         },
+        confine: Some(confined::to),
     })
 }
 

@@ -36,6 +36,7 @@ pub use source::registry::{
 
 use std::fmt;
 use std::io::Read;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -47,7 +48,7 @@ use rooted::Rooted;
 use source::{Asked, Bytes, Found, Opened, SOURCES, Source};
 
 /// How to open an image.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct OpenOptions {
     /// How registries are asked.
     pub registry: RegistryOptions,
@@ -61,6 +62,30 @@ pub struct OpenOptions {
     pub limits: Limits,
     /// How much is hashed.
     pub verify: Verify,
+    /// Called first on each thread that reads what a place says of its images, with the path that it
+    /// reads from where that is not open yet: the thread can give up all else. Such threads open no
+    /// socket, and start none that does. [`OpenImage::read_layer`] needs no more than they do.
+    pub confine: Option<fn(Option<&Path>)>,
+}
+
+impl OpenOptions {
+    /// Runs work on a thread of its own that reads from `place` and nothing else.
+    pub(crate) fn confined<T: Send>(
+        &self,
+        place: Option<&Path>,
+        work: impl FnOnce() -> T + Send,
+    ) -> T {
+        let Some(confine) = self.confine else {
+            return work();
+        };
+        std::thread::scope(|scope| {
+            let thread = scope.spawn(|| {
+                confine(place);
+                work()
+            });
+            thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+        })
+    }
 }
 
 /// Where engines listen.
@@ -86,6 +111,7 @@ pub enum Verify {
 /// An image that can be read layer by layer.
 pub struct OpenImage {
     opened: Opened,
+    place: Option<PathBuf>,
     limits: Limits,
     verify: Verify,
     totals: Totals,
@@ -140,8 +166,9 @@ pub struct Expected {
 /// When there is no image, the description is broken, or a limit is reached.
 pub fn open(reference: &str, options: &OpenOptions) -> Result<OpenImage, ImageError> {
     let start = Instant::now();
-    let opened = find(&parse(reference)?, options, start, Source::open)?;
-    Ok(OpenImage::new(opened, options, start))
+    let asked = parse(reference)?;
+    let opened = find(&asked, options, start, Source::open)?;
+    Ok(OpenImage::new(opened, &asked, options, start))
 }
 
 /// Opens the image for every platform it was built for, as [`open`] does for one.
@@ -150,10 +177,11 @@ pub fn open(reference: &str, options: &OpenOptions) -> Result<OpenImage, ImageEr
 /// As [`open`], if any of them cannot be opened.
 pub fn open_all(reference: &str, options: &OpenOptions) -> Result<Vec<OpenImage>, ImageError> {
     let start = Instant::now();
-    let opened = find(&parse(reference)?, options, start, Source::open_all)?;
+    let asked = parse(reference)?;
+    let opened = find(&asked, options, start, Source::open_all)?;
     Ok(opened
         .into_iter()
-        .map(|one| OpenImage::new(one, options, start))
+        .map(|one| OpenImage::new(one, &asked, options, start))
         .collect())
 }
 
@@ -179,11 +207,11 @@ fn parse(reference: &str) -> Result<Reference, ImageError> {
 
 /// Opens what is where the reference leads, with the source that reads it. A name is asked of the next
 /// source too where one has the image for other platforms alone.
-fn find<'a, T>(
+fn find<'a, T: Send>(
     asked: &'a Reference,
     options: &'a OpenOptions,
     start: Instant,
-    open: impl Fn(&'static dyn Source, Asked<'a>) -> Result<T, ImageError>,
+    open: impl Fn(&'static dyn Source, Asked<'a>) -> Result<T, ImageError> + Sync,
 ) -> Result<T, ImageError> {
     let is_asked = |source: &dyn Source, found: &Found| match asked.source {
         Some(name) => source.name() == name,
@@ -195,12 +223,14 @@ fn find<'a, T>(
         options,
     };
     let Some(name) = asked.by_name() else {
-        let found = Found::at(&asked.path, options, start)?;
-        let mut sources = SOURCES.iter();
-        return match sources.find(|source| is_asked(**source, &found)) {
-            Some(source) => open(*source, of(found)),
-            None => Err(unknown(asked, &found)),
-        };
+        return options.confined(Some(&asked.path), || {
+            let found = Found::at(&asked.path, options, start)?;
+            let mut sources = SOURCES.iter();
+            match sources.find(|source| is_asked(**source, &found)) {
+                Some(source) => open(*source, of(found)),
+                None => Err(unknown(asked, &found)),
+            }
+        });
     };
     let mut otherwise = None;
     for source in SOURCES {
@@ -243,8 +273,9 @@ fn unknown(asked: &Reference, found: &Found) -> ImageError {
 }
 
 impl OpenImage {
-    fn new(opened: Opened, options: &OpenOptions, start: Instant) -> Self {
+    fn new(opened: Opened, asked: &Reference, options: &OpenOptions, start: Instant) -> Self {
         Self {
+            place: asked.by_name().is_none().then(|| asked.path.clone()),
             totals: Totals::new(opened.image.layers.len(), start, &options.limits),
             verify: if opened.read_through {
                 Verify::Full
@@ -259,6 +290,12 @@ impl OpenImage {
     /// What the image says about itself.
     pub fn image(&self) -> &Image {
         &self.opened.image
+    }
+
+    /// The file or folder that layers are read from; nothing where they are open already, or come from
+    /// elsewhere.
+    pub fn place(&self) -> Option<&Path> {
+        self.place.as_deref()
     }
 
     /// What was odd about the description, but harmless.

@@ -45,7 +45,7 @@ pub(crate) fn open(
     sockets: &[PathBuf],
     asked: &Asked<'_>,
 ) -> Result<Opened, ImageError> {
-    let mut opened = DockerArchive.open(exported(daemon, sockets, asked)?)?;
+    let mut opened = exported(daemon, sockets, asked, |asked| DockerArchive.open(asked))?;
     if let (Some(wanted), Some(own)) = (&asked.options.platform, &opened.image.platform)
         && !own.serves(wanted)
     {
@@ -64,7 +64,9 @@ pub(crate) fn open_all(
     sockets: &[PathBuf],
     asked: &Asked<'_>,
 ) -> Result<Vec<Opened>, ImageError> {
-    let mut all = DockerArchive.open_all(exported(daemon, sockets, asked)?)?;
+    let mut all = exported(daemon, sockets, asked, |asked| {
+        DockerArchive.open_all(asked)
+    })?;
     for opened in &mut all {
         opened.image.reference = reference(daemon, asked);
     }
@@ -75,12 +77,13 @@ fn reference(daemon: &str, asked: &Asked<'_>) -> String {
     format!("{daemon}:{}", asked.reference.path.display())
 }
 
-/// What is asked of the archive that an engine exports.
-fn exported<'a>(
+/// Opens the archive that an engine exports.
+fn exported<T: Send>(
     daemon: &'static str,
     sockets: &[PathBuf],
-    asked: &Asked<'a>,
-) -> Result<Asked<'a>, ImageError> {
+    asked: &Asked<'_>,
+    open: impl FnOnce(Asked<'_>) -> Result<T, ImageError> + Send,
+) -> Result<T, ImageError> {
     let text = asked.reference.path.display().to_string();
     let fault = |source: Fault| ImageError::Daemon {
         daemon,
@@ -106,11 +109,14 @@ fn exported<'a>(
     let start = Instant::now();
     let file = run(export(socket, &complete(&text), &asked.options.limits)).map_err(fault)?;
     let region = Region::whole(file).map_err(|source| ImageError::Spool { source })?;
-    let archive = Archive::open(Path::new(&text), region, &asked.options.limits, start)?;
-    Ok(Asked {
-        reference: asked.reference,
-        found: Found::Archive(archive),
-        options: asked.options,
+    let (reference, options) = (asked.reference, asked.options);
+    options.confined(None, || {
+        let archive = Archive::open(Path::new(&text), region, &options.limits, start)?;
+        open(Asked {
+            reference,
+            found: Found::Archive(archive),
+            options,
+        })
     })
 }
 

@@ -65,9 +65,11 @@ impl Source for Registry {
     fn open(&self, asked: Asked<'_>) -> Result<Opened, ImageError> {
         let platform = asked.options.platform.clone();
         let repository = Repository::of(&asked)?;
-        let (manifests, _) = repository.manifests()?;
-        let chosen = repository.chosen(manifests, platform.as_ref())?;
-        let mut opened = repository.image(chosen)?;
+        let mut opened = asked.options.confined(None, || {
+            let (manifests, _) = repository.manifests()?;
+            let chosen = repository.chosen(manifests, platform.as_ref())?;
+            repository.image(chosen)
+        })?;
         if let (Some(wanted), Some(own)) = (&platform, &opened.image.platform)
             && !own.serves(wanted)
         {
@@ -79,11 +81,12 @@ impl Source for Registry {
 
     fn open_all(&self, asked: Asked<'_>) -> Result<Vec<Opened>, ImageError> {
         let repository = Repository::of(&asked)?;
-        let (manifests, _) = repository.manifests()?;
+        let (manifests, _) = asked.options.confined(None, || repository.manifests())?;
         let mut images = Vec::new();
         for manifest in manifests {
             // Each has its own connections, and may be closed before the others.
-            images.push(Repository::of(&asked)?.image(manifest)?);
+            let own = Repository::of(&asked)?;
+            images.push(asked.options.confined(None, || own.image(manifest))?);
         }
         if let Some(first) = images.first_mut() {
             first.warnings.extend(repository.passed_over());
@@ -288,14 +291,13 @@ impl Repository {
         if config.size > self.limits.json_bytes {
             return Err(self.limit("json_bytes", self.limits.json_bytes as usize));
         }
-        let get = format!("blobs/{}", config.digest);
         let get = Get {
-            path: &get,
+            path: format!("blobs/{}", config.digest),
             accept: "*/*",
             range: None,
         };
         let endpoints = self.endpoints_of(manifest);
-        let (response, _) = first(&self.client, &endpoints, get).map_err(at(&self.name))?;
+        let (response, _) = first(&self.client, &endpoints, &get).map_err(at(&self.name))?;
         let bytes = self.bytes(response)?;
         document::verify(&document, config.digest, &bytes)?;
         document::json(&document, &bytes)
@@ -362,14 +364,13 @@ impl Repository {
         selector: &str,
         digest: Option<Digest>,
     ) -> Result<(Vec<u8>, Endpoint, Digest), ImageError> {
-        let path = format!("manifests/{selector}");
         let get = Get {
-            path: &path,
+            path: format!("manifests/{selector}"),
             accept: MANIFESTS,
             range: None,
         };
         let (response, endpoint) =
-            first(&self.client, &self.endpoints, get).map_err(at(&self.name))?;
+            first(&self.client, &self.endpoints, &get).map_err(at(&self.name))?;
         let said = response.headers().get("docker-content-digest");
         let said = said.and_then(|said| said.to_str().ok()?.trim().parse::<Digest>().ok());
         let bytes = self.bytes(response)?;

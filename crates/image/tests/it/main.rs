@@ -8,6 +8,7 @@
 )]
 
 mod build;
+mod confined;
 mod containerd;
 mod directory;
 mod engine;

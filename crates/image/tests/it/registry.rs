@@ -12,9 +12,9 @@ use pellucid_testkit::{Compression, ImageBuilder, LayerBuilder};
 use crate::seen::{self, Line, chain};
 
 /// A password that must be seen nowhere but where it belongs.
-const CANARY: &str = "canary-5f1c";
+pub(crate) const CANARY: &str = "canary-5f1c";
 
-fn image() -> ImageBuilder {
+pub(crate) fn image() -> ImageBuilder {
     let big: Vec<u8> = (0_u32..200_000)
         .flat_map(|n| (n.wrapping_mul(2_654_435_761)).to_le_bytes())
         .collect();
@@ -29,7 +29,7 @@ fn image() -> ImageBuilder {
 }
 
 /// Plain HTTP is said; nobody waits long.
-fn options(hosts: &[&str]) -> OpenOptions {
+pub(crate) fn options(hosts: &[&str]) -> OpenOptions {
     OpenOptions {
         registry: RegistryOptions {
             plain_http: hosts.iter().map(|host| (*host).to_owned()).collect(),
@@ -41,7 +41,7 @@ fn options(hosts: &[&str]) -> OpenOptions {
     }
 }
 
-fn with_login(mut options: OpenOptions, registry: &str, password: &str) -> OpenOptions {
+pub(crate) fn with_login(mut options: OpenOptions, registry: &str, password: &str) -> OpenOptions {
     options.registry.login = Some(Login {
         registry: registry.to_owned(),
         username: "robot".to_owned(),
@@ -213,7 +213,7 @@ fn a_password_is_shown_to_its_registry_alone() {
 }
 
 /// A token server that knows one password and one identity token.
-fn token_server() -> WebServer {
+pub(crate) fn token_server() -> WebServer {
     WebServer::start(|request| {
         let form = String::from_utf8_lossy(&request.body);
         let known = request.header("authorization") == Some(&basic("robot", CANARY))

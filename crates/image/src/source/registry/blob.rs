@@ -143,11 +143,11 @@ impl<'a> BlobReader<'a> {
             (at, false) => Some((at, Some(self.end.saturating_sub(1)))),
         };
         let get = Get {
-            path: &self.path,
+            path: self.path.clone(),
             accept: "*/*",
             range,
         };
-        let (response, endpoint) = first(self.client, &self.endpoints, get)?;
+        let (response, endpoint) = first(self.client, &self.endpoints, &get)?;
         // A resumed blob is one from the same place.
         self.endpoints.retain(|other| *other == endpoint);
         self.skip = match (response.status(), range) {
@@ -192,7 +192,7 @@ impl Read for BlobReader<'_> {
 pub(super) fn first(
     client: &Client,
     endpoints: &[Endpoint],
-    get: Get<'_>,
+    get: &Get,
 ) -> Result<(Response, Endpoint), RegistryFault> {
     let mut fault = None;
     for endpoint in endpoints {

@@ -6,16 +6,19 @@
 //! belongs to the registry: the same host, the same registrable domain, or a host that the caller
 //! named (CVE-2024-35192).
 //!
-//! Reading blocks: layers are read by threads that decompress. The runtime below them is ours.
+//! Reading blocks: layers are read by threads that decompress. The runtime below them is ours, and what
+//! needs the network, files or a credential helper happens on its threads: those that read may have given
+//! all that up.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use base64::Engine as _;
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Response, StatusCode, Url};
 use serde::Deserialize;
+use tokio::sync::oneshot;
 
 use super::challenge::Challenge;
 use super::credentials::{self, Credentials};
@@ -43,6 +46,11 @@ pub(crate) struct Endpoint {
 pub(crate) struct Client {
     /// `None` only while it is dropped.
     runtime: Option<tokio::runtime::Runtime>,
+    asker: Arc<Asker>,
+}
+
+/// What of a client lives on the connections' thread.
+struct Asker {
     http: reqwest::Client,
     unchecked: Option<reqwest::Client>,
     options: RegistryOptions,
@@ -55,11 +63,11 @@ pub(crate) struct Client {
 }
 
 /// What to ask for.
-#[derive(Clone, Copy)]
-pub(crate) struct Get<'a> {
+#[derive(Clone)]
+pub(crate) struct Get {
     /// Below the repository: `manifests/latest`.
-    pub(crate) path: &'a str,
-    pub(crate) accept: &'a str,
+    pub(crate) path: String,
+    pub(crate) accept: &'static str,
     /// The first byte, and the last where not all that follow are wanted.
     pub(crate) range: Option<(u64, Option<u64>)>,
 }
@@ -125,31 +133,33 @@ impl Client {
             .map_err(|e| tls("a thread for connections", e.into()))?;
         Ok(Self {
             runtime: Some(runtime),
-            http,
-            unchecked,
-            options: options.clone(),
-            name,
-            known: Mutex::default(),
-            passed_over: Mutex::default(),
+            asker: Arc::new(Asker {
+                http,
+                unchecked,
+                options: options.clone(),
+                name,
+                known: Mutex::default(),
+                passed_over: Mutex::default(),
+            }),
         })
     }
 
     /// Where the repository is asked for: mirrors first, the registry itself last.
     pub(crate) fn endpoints(&self) -> Vec<Endpoint> {
+        let Asker { name, options, .. } = &*self.asker;
         let own = Endpoint {
-            host: self.name.host().to_owned(),
-            repository: self.name.repository.clone(),
+            host: name.host().to_owned(),
+            repository: name.repository.clone(),
         };
-        let of = |(registry, _): &&(String, String)| {
-            *registry == self.name.domain || registry == self.name.host()
-        };
-        let mirrors = self.options.mirrors.iter().filter(of).map(|(_, place)| {
+        let of =
+            |(registry, _): &&(String, String)| *registry == name.domain || registry == name.host();
+        let mirrors = options.mirrors.iter().filter(of).map(|(_, place)| {
             let (host, prefix) = place.split_once('/').unwrap_or((place, ""));
             let prefix = prefix.trim_matches('/');
             let slash = if prefix.is_empty() { "" } else { "/" };
             Endpoint {
                 host: host.to_owned(),
-                repository: format!("{prefix}{slash}{}", self.name.repository),
+                repository: format!("{prefix}{slash}{}", name.repository),
             }
         });
         mirrors.chain([own]).collect()
@@ -157,7 +167,9 @@ impl Client {
 
     /// Remembers that a place failed and the next one is asked.
     pub(crate) fn pass_over(&self, endpoint: &Endpoint, fault: &RegistryFault) {
-        if endpoint.host == self.name.host() || matches!(fault, RegistryFault::NotFound { .. }) {
+        if endpoint.host == self.asker.name.host()
+            || matches!(fault, RegistryFault::NotFound { .. })
+        {
             return;
         }
         let mut why = fault.to_string();
@@ -167,6 +179,7 @@ impl Client {
             cause = error.source();
         }
         let mut passed = self
+            .asker
             .passed_over
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
@@ -175,21 +188,13 @@ impl Client {
 
     /// The mirrors that failed so far.
     pub(crate) fn passed_over(&self) -> BTreeMap<String, String> {
-        let passed = self.passed_over.lock();
+        let passed = self.asker.passed_over.lock();
         passed.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How often, and after what pause, is asked again.
     pub(crate) fn options(&self) -> &RegistryOptions {
-        &self.options
-    }
-
-    /// Waits for something that happens on a connection.
-    pub(crate) fn wait<T>(&self, work: impl Future<Output = T>) -> Result<T, RegistryFault> {
-        match &self.runtime {
-            Some(runtime) => Ok(runtime.handle().block_on(work)),
-            None => Err(self.protocol("the client is gone")),
-        }
+        &self.asker.options
     }
 
     /// Lets something happen on the connections' thread.
@@ -199,36 +204,47 @@ impl Client {
     ) -> Result<(), RegistryFault> {
         match &self.runtime {
             Some(runtime) => drop(runtime.spawn(work)),
-            None => return Err(self.protocol("the client is gone")),
+            None => return Err(self.asker.protocol("the client is gone")),
         }
         Ok(())
     }
 
     /// Asks, again where it failed for the moment; the answer is 200 or 206.
-    pub(crate) fn get(&self, endpoint: &Endpoint, get: Get<'_>) -> Result<Response, RegistryFault> {
-        self.wait(async {
-            let mut pause = self.options.pause;
-            let mut tries = 0;
-            loop {
-                let fault = match self.attempt(endpoint, get).await {
-                    Ok(response) => return Ok(response),
-                    Err(fault) => fault,
-                };
-                let asked = fault.retry_after().unwrap_or(pause);
-                tries += 1;
-                if !fault.is_passing()
-                    || tries > self.options.retries
-                    || asked > self.options.longest_pause
-                {
-                    return Err(fault);
-                }
-                tokio::time::sleep(asked.max(pause)).await;
-                pause = pause.saturating_mul(2);
+    pub(crate) fn get(&self, endpoint: &Endpoint, get: &Get) -> Result<Response, RegistryFault> {
+        let (told, answer) = oneshot::channel();
+        let (asker, endpoint, get) = (Arc::clone(&self.asker), endpoint.clone(), get.clone());
+        self.spawn(async move {
+            // Whoever waits may have gone.
+            let _ = told.send(asker.get(&endpoint, &get).await);
+        })?;
+        let gone = |_| self.asker.protocol("the client is gone");
+        answer.blocking_recv().map_err(gone)?
+    }
+}
+
+impl Asker {
+    async fn get(&self, endpoint: &Endpoint, get: &Get) -> Result<Response, RegistryFault> {
+        let mut pause = self.options.pause;
+        let mut tries = 0;
+        loop {
+            let fault = match self.attempt(endpoint, get).await {
+                Ok(response) => return Ok(response),
+                Err(fault) => fault,
+            };
+            let asked = fault.retry_after().unwrap_or(pause);
+            tries += 1;
+            if !fault.is_passing()
+                || tries > self.options.retries
+                || asked > self.options.longest_pause
+            {
+                return Err(fault);
             }
-        })?
+            tokio::time::sleep(asked.max(pause)).await;
+            pause = pause.saturating_mul(2);
+        }
     }
 
-    async fn attempt(&self, endpoint: &Endpoint, get: Get<'_>) -> Result<Response, RegistryFault> {
+    async fn attempt(&self, endpoint: &Endpoint, get: &Get) -> Result<Response, RegistryFault> {
         let url = self.url(&format!(
             "{}://{}/v2/{}/{}",
             self.scheme(&endpoint.host),
@@ -329,7 +345,7 @@ impl Client {
         &self,
         response: Response,
         endpoint: &Endpoint,
-        get: Get<'_>,
+        get: &Get,
         shown: bool,
     ) -> Result<Response, RegistryFault> {
         let status = response.status();
@@ -376,7 +392,11 @@ impl Client {
             false => Name::parse(&format!("{}/{}", endpoint.host, endpoint.repository))
                 .map_err(|_| self.protocol("the mirror's name is none"))?,
         };
-        let credentials = credentials::of(&of, &self.options)?;
+        let (asked, options) = (of.clone(), self.options.clone());
+        // Files are read, and a helper may think for a while.
+        let found = tokio::task::spawn_blocking(move || credentials::of(&asked, &options));
+        let gone = |_| self.protocol("its credentials could not be looked up");
+        let credentials = found.await.map_err(gone)??;
         let shown = match (challenge, credentials) {
             (_, Some(Credentials::Token(token))) => secret(&format!("Bearer {}", token.reveal())),
             (Challenge::Basic, Some(Credentials::Password { username, password })) => {
