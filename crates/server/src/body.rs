@@ -12,12 +12,18 @@ use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::places::UnderWay;
+
 /// Bytes of a piece.
 const PIECE: usize = 64 << 10;
 
 /// What is left of a body.
 #[derive(Default, Debug)]
-pub(crate) struct Body(Bytes);
+pub(crate) struct Body {
+    rest: Bytes,
+    /// The request that it answers, until it was taken.
+    under_way: Option<UnderWay>,
+}
 
 /// Bytes, and who is told when the last piece of them is gone.
 struct Watched {
@@ -35,12 +41,12 @@ impl Body {
     /// The same body; `late` is cancelled where it is longer than a piece and the other end has not taken all of
     /// it within this time: to take a little of it now and then would keep it in memory for as long as one likes.
     pub(crate) fn within(self, time: Duration, late: &CancellationToken) -> Self {
-        if self.0.len() <= PIECE {
+        if self.rest.len() <= PIECE {
             return self;
         }
         let (taken, late) = (CancellationToken::new(), late.clone());
         let watched = Watched {
-            bytes: self.0,
+            bytes: self.rest,
             _taken: taken.clone().drop_guard(),
         };
         tokio::spawn(async move {
@@ -48,13 +54,27 @@ impl Body {
                 late.cancel();
             }
         });
-        Self(Bytes::from_owner(watched))
+        Self {
+            rest: Bytes::from_owner(watched),
+            under_way: self.under_way,
+        }
+    }
+
+    /// The same body; the request is under way until it was taken.
+    pub(crate) fn held(self, under_way: UnderWay) -> Self {
+        Self {
+            under_way: Some(under_way),
+            ..self
+        }
     }
 }
 
 impl<T: Into<Bytes>> From<T> for Body {
     fn from(bytes: T) -> Self {
-        Self(bytes.into())
+        Self {
+            rest: bytes.into(),
+            under_way: None,
+        }
     }
 }
 
@@ -66,7 +86,7 @@ impl hyper::body::Body for Body {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let rest = &mut self.0;
+        let rest = &mut self.rest;
         let piece = match rest.len() {
             0 => None,
             left if left <= PIECE => Some(std::mem::take(rest)),
@@ -76,11 +96,11 @@ impl hyper::body::Body for Body {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_empty()
+        self.rest.is_empty()
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.0.len() as u64)
+        SizeHint::with_exact(self.rest.len() as u64)
     }
 }
 

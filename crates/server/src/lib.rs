@@ -27,6 +27,7 @@ mod metrics;
 mod notifier;
 mod parsers;
 mod patient;
+mod places;
 mod process;
 mod reply;
 mod serve;

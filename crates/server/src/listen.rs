@@ -1,7 +1,8 @@
 //! Listeners and connections.
 //!
 //! Time bounds every state a connection can be in without a request: a header that does not come, a
-//! handshake that does not end, an answer that is not taken. Stopping takes no new connections, lets requests end, then closes.
+//! handshake that does not end, an answer that is not taken. Who asks for nothing makes room for others
+//! ([`Places`]). Stopping takes no new connections, lets requests end, then closes.
 
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
@@ -23,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::Peer;
 use crate::metrics::Metrics;
 use crate::patient::Patient;
+use crate::places::{Places, Seat};
 use crate::reply::Reply;
 use crate::tls::{self, Tls};
 
@@ -38,8 +40,8 @@ const STALLED: Duration = Duration::from_secs(60);
 const TAKEN: Duration = Duration::from_secs(300);
 /// Requests at once on one HTTP/2 connection.
 const STREAMS: u32 = 128;
-/// Connections at once; further ones wait to be taken.
-const CONNECTIONS: usize = 8192;
+/// Connections at once.
+pub(crate) const CONNECTIONS: usize = 8192;
 
 /// The protocol of a connection.
 enum Speaks {
@@ -67,6 +69,7 @@ pub(crate) async fn serve<H, F>(
     listener: TcpListener,
     tls: Option<Arc<Tls>>,
     metrics: Arc<Metrics>,
+    places: Arc<Places>,
     stop: CancellationToken,
     drain: Duration,
     handle: H,
@@ -74,19 +77,36 @@ pub(crate) async fn serve<H, F>(
     H: Fn(Peer, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Reply> + Send + 'static,
 {
-    let connections = Arc::new(tokio::sync::Semaphore::new(CONNECTIONS));
     let graceful = GracefulShutdown::new();
-    let watcher = graceful.watcher();
-    drop(watcher);
+    let taking = take(&listener, tls, metrics, &places, &graceful, handle);
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = places.watch() => {}
+        () = taking => {}
+    }
+    drop(listener);
+    if tokio::time::timeout(drain, graceful.shutdown())
+        .await
+        .is_err()
+    {
+        tracing::warn!("requests were still running and are abandoned");
+    }
+}
+
+/// Takes connections for ever.
+async fn take<H, F>(
+    listener: &TcpListener,
+    tls: Option<Arc<Tls>>,
+    metrics: Arc<Metrics>,
+    places: &Arc<Places>,
+    graceful: &GracefulShutdown,
+    handle: H,
+) where
+    H: Fn(Peer, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Reply> + Send + 'static,
+{
     loop {
-        let Ok(permit) = Arc::clone(&connections).acquire_owned().await else {
-            break;
-        };
-        let accepted = tokio::select! {
-            () = stop.cancelled() => break,
-            accepted = listener.accept() => accepted,
-        };
-        let (stream, address) = match accepted {
+        let (stream, address) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
                 // Out of file descriptors, most likely: waiting is all that helps.
@@ -95,44 +115,48 @@ pub(crate) async fn serve<H, F>(
                 continue;
             }
         };
+        let Some(place) = places.take().await else {
+            return;
+        };
         // Small answers are not to wait for more.
         let _ = stream.set_nodelay(true);
         let watcher = graceful.watcher();
         let (tls, handle, metrics) = (tls.clone(), handle.clone(), Arc::clone(&metrics));
         tokio::spawn(async move {
             metrics.connections.fetch_add(1, Relaxed);
-            match tls {
-                None => {
-                    let peer = Peer {
-                        address,
-                        certificate: None,
-                    };
-                    connection(stream, Speaks::Http1, peer, handle, watcher).await;
-                }
-                // In a place of its own: a connection without TLS has no need for the room that this takes.
-                Some(tls) => {
-                    let secure = async move {
-                        let (stream, peer) = handshake(tls, stream, address).await?;
-                        let speaks = match stream.get_ref().1.alpn_protocol() {
-                            Some(b"h2") => Speaks::Http2,
-                            _ => Speaks::Http1,
+            let seat = Arc::clone(&place.seat);
+            let served = async {
+                match tls {
+                    None => {
+                        let peer = Peer {
+                            address,
+                            certificate: None,
                         };
-                        connection(stream, speaks, peer, handle, watcher).await;
-                        Some(())
-                    };
-                    Box::pin(secure).await;
+                        connection(stream, Speaks::Http1, peer, seat, handle, watcher).await;
+                    }
+                    // In a place of its own: a connection without TLS has no need for the room that this takes.
+                    Some(tls) => {
+                        let secure = async move {
+                            let (stream, peer) = handshake(tls, stream, address).await?;
+                            let speaks = match stream.get_ref().1.alpn_protocol() {
+                                Some(b"h2") => Speaks::Http2,
+                                _ => Speaks::Http1,
+                            };
+                            connection(stream, speaks, peer, seat, handle, watcher).await;
+                            Some(())
+                        };
+                        Box::pin(secure).await;
+                    }
                 }
+            };
+            if place.seat.leave.run_until_cancelled(served).await.is_none() {
+                tracing::debug!(
+                    "a connection was idle or took its answer too slowly, and had to go"
+                );
             }
             metrics.connections.fetch_sub(1, Relaxed);
-            drop(permit);
+            drop(place);
         });
-    }
-    drop(listener);
-    if tokio::time::timeout(drain, graceful.shutdown())
-        .await
-        .is_err()
-    {
-        tracing::warn!("requests were still running and are abandoned");
     }
 }
 
@@ -174,6 +198,7 @@ async fn connection<S, H, F>(
     stream: S,
     speaks: Speaks,
     peer: Peer,
+    seat: Arc<Seat>,
     handle: H,
     watcher: hyper_util::server::graceful::Watcher,
 ) where
@@ -181,25 +206,26 @@ async fn connection<S, H, F>(
     H: Fn(Peer, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Reply> + Send + 'static,
 {
-    let late = CancellationToken::new();
-    let told = late.clone();
     let service = service_fn(move |request: Request<Incoming>| {
-        let (reply, late) = (handle(peer.clone(), request), told.clone());
+        let (seat, under_way) = (Arc::clone(&seat), seat.asked());
+        let reply = handle(peer.clone(), request);
         async move {
-            let reply = reply.await.map(|body| body.within(TAKEN, &late));
+            let reply = reply.await;
+            let reply = reply.map(|body| body.within(TAKEN, &seat.leave).held(under_way));
             Ok::<_, std::convert::Infallible>(reply)
         }
     });
     let stream = TokioIo::new(Patient::new(stream, STALLED));
-    let ended = match speaks {
+    let served = match speaks {
         Speaks::Http1 => {
             let mut builder = http1::Builder::new();
             builder
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEADER)
                 .max_buf_size(HEADER_BYTES);
-            let served = watcher.watch(builder.serve_connection(stream, service));
-            late.run_until_cancelled(served).await
+            watcher
+                .watch(builder.serve_connection(stream, service))
+                .await
         }
         Speaks::Http2 => {
             let mut builder = http2::Builder::new(TokioExecutor::new());
@@ -210,14 +236,62 @@ async fn connection<S, H, F>(
                 .keep_alive_interval(Duration::from_secs(30))
                 .keep_alive_timeout(Duration::from_secs(20));
             let served = watcher.watch(builder.serve_connection(stream, service));
-            late.run_until_cancelled(Box::pin(served)).await
+            Box::pin(served).await
         }
     };
-    match ended {
-        Some(Ok(())) => {}
-        Some(Err(error)) => {
-            tracing::debug!(error = error.to_string().as_str(), "a connection broke");
+    if let Err(error) = served {
+        tracing::debug!(error = error.to_string().as_str(), "a connection broke");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn silent_connections_keep_nobody_out_however_many_they_are() {
+        let listener = bind(&[IpAddr::from([127, 0, 0, 1])], 0).unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        let handle = |_, _| async { crate::reply::empty(StatusCode::OK) };
+        let serving = tokio::spawn(serve(
+            listener,
+            None,
+            Arc::default(),
+            Places::new(4),
+            stop.clone(),
+            Duration::from_secs(60),
+            handle,
+        ));
+        let mut silent = Vec::new();
+        for number in 0..20 {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            let said: &[u8] = [b"".as_slice(), b"GET / HTTP/1.1\r\nX: "][number % 2];
+            // It may have had to go already.
+            let _ = stream.write_all(said).await;
+            silent.push(stream);
         }
-        None => tracing::debug!("a long answer was not taken in time"),
+        let mut asking = TcpStream::connect(address).await.unwrap();
+        for _ in 0..3 {
+            let asked = asking.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+            asked.await.unwrap();
+            let mut answer = [0; 15];
+            asking.read_exact(&mut answer).await.unwrap();
+            assert_eq!(&answer, b"HTTP/1.1 200 OK");
+            while !answer.ends_with(b"\r\n\r\n") {
+                answer.rotate_left(1);
+                answer[14] = asking.read_u8().await.unwrap();
+            }
+        }
+        // The first to come went first.
+        let mut rest = Vec::new();
+        let _ = silent[0].read_to_end(&mut rest).await;
+        assert!(rest.is_empty());
+        drop((silent, asking));
+        stop.cancel();
+        serving.await.unwrap();
     }
 }

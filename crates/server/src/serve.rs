@@ -23,6 +23,7 @@ use crate::fetch::policy::Policy;
 use crate::fetch::{Fetcher, Resolve};
 use crate::health::{self, Phase};
 use crate::metrics::Metrics;
+use crate::places::Places;
 use crate::process::Scanner;
 use crate::snapshots::Snapshots;
 use crate::tls::Tls;
@@ -389,6 +390,7 @@ impl Ports {
             self.api,
             self.tls,
             Arc::clone(metrics),
+            Places::new(listen::CONNECTIONS),
             token.clone(),
             self.drain,
             handle,
@@ -402,6 +404,7 @@ impl Ports {
             self.health,
             None,
             Arc::clone(metrics),
+            Places::new(listen::CONNECTIONS),
             token.clone(),
             self.drain.min(Duration::from_secs(10)),
             handle,
