@@ -164,6 +164,11 @@ pub fn targets() -> Vec<Target> {
             target::rules::policies,
         ),
         plain("snapshot", target::snapshot::run, target::snapshot::seeds),
+        plain(
+            "snapshot-rows",
+            target::snapshot::run_rows,
+            target::snapshot::rows,
+        ),
         plain("template", target::template::run, target::template::seeds),
         plain("vex-csaf", target::vex::run, target::vex::csaf),
         plain("vex-cyclonedx", target::vex::run, target::vex::cyclonedx),

@@ -136,23 +136,33 @@ pub(crate) fn encode_places(places: &[(u32, Vec<u32>)], out: &mut Writer) {
     }
 }
 
-/// The places after a decoded advisory.
+/// The places after a decoded advisory. Each is there once: what a place says is copied for it.
 pub(crate) fn decode_places(reader: &mut Reader<'_>) -> Result<Places, Malformed> {
-    (0..reader.list_count()?)
-        .map(|_| {
-            let namespace = reader.int32()?;
-            let mut name = 0_u32;
-            let names = (0..reader.count()?)
-                .map(|_| {
-                    name = name
-                        .checked_add(reader.int32()?)
-                        .ok_or(Malformed("counts names too high"))?;
-                    Ok(name)
-                })
-                .collect::<Result<_, Malformed>>()?;
-            Ok((namespace, names))
-        })
-        .collect()
+    const DISORDER: Malformed = Malformed("has places out of order");
+    let mut places = Places::new();
+    for _ in 0..reader.list_count()? {
+        let namespace = reader.int32()?;
+        if places
+            .last()
+            .is_some_and(|(before, _)| *before >= namespace)
+        {
+            return Err(DISORDER);
+        }
+        let mut names = Vec::new();
+        for _ in 0..reader.count()? {
+            let step = reader.int32()?;
+            let name = match names.last() {
+                None => step,
+                Some(_) if step == 0 => return Err(DISORDER),
+                Some(before) => step
+                    .checked_add(*before)
+                    .ok_or(Malformed("counts names too high"))?,
+            };
+            names.push(name);
+        }
+        places.push((namespace, names));
+    }
+    Ok(places)
 }
 
 /// One advisory from all that was said under its id.
@@ -203,4 +213,28 @@ pub(crate) fn merge(mut advisories: impl Iterator<Item = Advisory>) -> Option<Ad
 fn first_of_each<T: Clone + Eq + Hash>(list: &mut Vec<T>) {
     let mut seen = HashSet::new();
     list.retain(|item| seen.insert(item.clone()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_read_once() {
+        let read = |places: &[(u32, Vec<u32>)]| {
+            let mut out = Writer::new();
+            encode_places(places, &mut out);
+            decode_places(&mut Reader::new(out.as_bytes()))
+        };
+        let good = [(0, vec![0, 1, 7]), (3, vec![0]), (4, Vec::new())];
+        assert_eq!(read(&good).unwrap(), good);
+        for twice in [
+            vec![(0, vec![5, 5])],
+            vec![(0, vec![0, 0])],
+            vec![(2, vec![1]), (2, vec![1])],
+            vec![(2, vec![1]), (1, vec![1])],
+        ] {
+            assert!(read(&twice).is_err(), "{twice:?}");
+        }
+    }
 }

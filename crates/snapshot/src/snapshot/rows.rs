@@ -8,10 +8,11 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::block::Block;
 use super::opening::connect;
 use super::{AdvisoryRef, Entry, Snapshot};
+use crate::SnapshotError;
 use crate::advisory_record::{self, Places, decode_places};
 use crate::built_from::{self, BuiltFrom};
 use crate::codec::{Reader, unpack};
-use crate::{SnapshotError, package_row};
+use crate::package_row::{self, MAX_DECODED};
 
 /// Bytes of packages after which no more of the file are read at once.
 const PAGE: usize = 1 << 20;
@@ -189,6 +190,8 @@ impl Snapshot {
     ) -> Result<Advisory, SnapshotError> {
         let (mut whole, places) =
             self.with_record(advisory, |advisory, places| (advisory, places))?;
+        // A package's row is bounded; an advisory may speak of many.
+        let mut left = MAX_DECODED;
         for (namespace, names) in places {
             if !wanted(namespace) {
                 continue;
@@ -201,9 +204,12 @@ impl Snapshot {
                     .iter()
                     .skip(from)
                     .take_while(|entry| entry.advisory == advisory);
-                whole
-                    .affected
-                    .extend(own.map(|entry| entry.affected.clone()));
+                for Entry { affected, .. } in own {
+                    left = left
+                        .checked_sub(package_row::cost(affected))
+                        .ok_or_else(|| self.too_large(&whole.id))?;
+                    whole.affected.push(affected.clone());
+                }
             }
         }
         Ok(whole)
@@ -236,6 +242,13 @@ impl Snapshot {
             SnapshotError::damaged(&self.path, &format!("advisory {id:?}"))(malformed)
         })?;
         Ok(take(advisory, places))
+    }
+
+    fn too_large(&self, id: &str) -> SnapshotError {
+        SnapshotError::Damaged {
+            path: self.path.clone(),
+            what: format!("advisory {id:?} becomes larger than one may"),
+        }
     }
 
     pub(super) fn no_advisory(&self, number: u32) -> SnapshotError {
