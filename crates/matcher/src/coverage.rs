@@ -8,6 +8,7 @@ use pellucid_model::{
 
 use crate::find::damaged;
 use crate::owned::is_of_another_vendor;
+use crate::sources::WITHOUT_SOURCES;
 use crate::{MatchError, Products, Source, Sources, end_of_life};
 
 /// The coverage of an inventory, sorted by namespace; packages of no known namespace first. `matched`
@@ -77,8 +78,6 @@ pub(crate) fn of<'a>(
     Ok(coverage.collect())
 }
 
-/// Detectors whose lists of packages never say what these were built from, which is what advisories speak of.
-const WITHOUT_SOURCES: &[&str] = &["chisel"];
 const NO_SOURCES: &str = "nothing says which sources its packages were built from: update the data";
 
 /// Namespaces with such packages of which no data at hand knows it.

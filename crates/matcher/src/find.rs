@@ -305,7 +305,7 @@ fn ask<'a>(packages: &[Installed<'a>], sources: &'a Sources) -> Result<Vec<Asked
     let ask = |installed: &Installed<'a>| {
         let namespace = installed.namespace;
         let package = &installed.entry.package;
-        let built_from = sources.built_from(namespace, package);
+        let built_from = sources.built_from(namespace, installed.entry);
         let subjects = subjects(package, built_from.map_err(damaged(namespace))?);
         let sources = sources.of(namespace);
         let mut said = Vec::new();

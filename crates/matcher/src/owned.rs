@@ -5,7 +5,9 @@
 //! only where the distribution speaks of the owner at all. A vendor's `elasticsearch` may be a Debian
 //! package too, but no advisory of Debian's will ever speak of the `log4j` in it; then the advisories
 //! of the ecosystem decide. So it is for the distribution's own packages of which it never said
-//! anything: nothing was fixed there under an advisory.
+//! anything: nothing was fixed there under an advisory. Where there are no advisories of the distribution, software known
+//! by its binary is left to it all the same: that is mostly what its security team patches (httpd, PHP, Python), and the
+//! namespace is said not to be covered.
 //!
 //! A package may have the name of one of the distribution's and be somebody else's. The header of an RPM names
 //! the vendor, and of a Debian package the version tells it (`1.25.3-1~bookworm` of nginx.org). Where that is known
@@ -76,9 +78,9 @@ pub fn left_to_owners(
         let packages = inventory.packages.iter().enumerate();
         packages.filter_map(|(index, entry)| Some((index, entry.owner.as_ref()?)))
     };
-    let mut spoken: HashMap<&Owner, bool> = HashMap::new();
-    spoken.extend(owned().map(|(_, owner)| (owner, false)));
-    if spoken.is_empty() {
+    let mut answers: HashMap<&Owner, Answer> = HashMap::new();
+    answers.extend(owned().map(|(_, owner)| (owner, Answer::Unknown)));
+    if answers.is_empty() {
         return Ok(BTreeSet::new());
     }
     let mut entries: HashMap<(&str, &str), &PackageEntry> = HashMap::new();
@@ -87,23 +89,41 @@ pub fn left_to_owners(
             entries.insert((&entry.package.name, &entry.package.version), entry);
         }
     }
-    for (owner, is_spoken_of) in &mut spoken {
+    for (owner, answer) in &mut answers {
         let entry = entries.get(&(owner.name.as_str(), owner.version.as_str()));
-        *is_spoken_of = decides(owner, entry.copied(), inventory, sources)?;
+        *answer = of_distribution(owner, entry.copied(), inventory, sources)?;
     }
+    let is_left = |index: usize, owner: &Owner| match answers.get(owner) {
+        Some(Answer::Speaks) => true,
+        Some(Answer::Unknown) => {
+            let entry = inventory.packages.get(index);
+            entry.is_some_and(|entry| entry.package.kind == PackageKind::Generic)
+        }
+        Some(Answer::Silent) | None => false,
+    };
     Ok(owned()
-        .filter(|(_, owner)| spoken.get(owner).is_some_and(|decides| *decides))
+        .filter(|(index, owner)| is_left(*index, owner))
         .map(|(index, _)| index)
         .collect())
 }
 
-/// Whether a distribution's advisories decide of what a package owns.
-fn decides(
+/// What a distribution says of a package that owns others.
+#[derive(Clone, Copy)]
+enum Answer {
+    /// Its advisories speak of it, and decide of what it owns.
+    Speaks,
+    /// It does not speak of it, or it is somebody else's.
+    Silent,
+    /// Nobody knows: no advisories of it are at hand.
+    Unknown,
+}
+
+fn of_distribution(
     owner: &Owner,
     entry: Option<&PackageEntry>,
     inventory: &Inventory,
     sources: &Sources,
-) -> Result<bool, MatchError> {
+) -> Result<Answer, MatchError> {
     let first = inventory.distributions.first();
     // The owner's own entry may have been taken out by a rule of the user's.
     let namespace = match entry {
@@ -111,15 +131,16 @@ fn decides(
         None => first.map(|first| &first.namespace),
     };
     let Some(namespace) = namespace else {
-        return Ok(false);
+        return Ok(Answer::Unknown);
     };
     if entry.is_some_and(|entry| is_of_another_vendor(entry, namespace)) {
-        return Ok(false);
+        return Ok(Answer::Silent);
+    }
+    if !sources.of(namespace).iter().any(Source::answers) {
+        return Ok(Answer::Unknown);
     }
     let source = entry.map_or(owner.name.as_str(), |entry| entry.package.source_name());
-    let built_from = entry.map_or(Ok(Vec::new()), |entry| {
-        sources.built_from(namespace, &entry.package)
-    });
+    let built_from = entry.map_or(Ok(Vec::new()), |entry| sources.built_from(namespace, entry));
     let built_from = built_from.map_err(damaged(namespace))?;
     let others = built_from.iter().map(|name| (NameKind::Source, &**name));
     let names: Vec<(NameKind, &str)> = [
@@ -131,10 +152,10 @@ fn decides(
     .collect();
     for source in sources.of(namespace) {
         if speaks(source, &names).map_err(damaged(namespace))? {
-            return Ok(true);
+            return Ok(Answer::Speaks);
         }
     }
-    Ok(false)
+    Ok(Answer::Silent)
 }
 
 /// Whether a snapshot says anything, good or bad, about a package of one of these names.

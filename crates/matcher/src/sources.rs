@@ -3,8 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use pellucid_model::{Namespace, Package, SnapshotRef};
+use pellucid_model::{Namespace, PackageEntry, SnapshotRef};
 use pellucid_snapshot::{Snapshot, SnapshotError};
+
+/// Detectors whose lists of packages never say what these were built from, which is what advisories speak of.
+pub(crate) const WITHOUT_SOURCES: &[&str] = &["chisel"];
+/// Those whose lists may leave it out. Elsewhere a package of which nothing is said has its source's name.
+const MAYBE_WITHOUT_SOURCES: &[&str] = &["sbom"];
 
 /// A snapshot that may know something about a namespace.
 #[derive(Clone)]
@@ -109,17 +114,20 @@ impl Sources {
     }
 
     /// Names of the sources that a distribution's package was built from, as the advisories' data knows it, where
-    /// the package does not say it itself.
+    /// the list that has the package does not say it.
     ///
     /// # Errors
     /// A snapshot is damaged.
     pub fn built_from(
         &self,
         namespace: &Namespace,
-        package: &Package,
+        entry: &PackageEntry,
     ) -> Result<Vec<String>, SnapshotError> {
         let mut names = Vec::new();
-        if !package.kind.is_os() || package.source.is_some() {
+        let package = &entry.package;
+        let mut lists = WITHOUT_SOURCES.iter().chain(MAYBE_WITHOUT_SOURCES);
+        let is_said = package.source.is_some() || lists.all(|list| *list != entry.detector);
+        if !package.kind.is_os() || is_said {
             return Ok(names);
         }
         for source in self.of(namespace) {

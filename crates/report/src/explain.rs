@@ -21,6 +21,10 @@ pub struct Record {
     pub advisory: String,
     /// What it says.
     pub affected: Affected,
+    /// The version of the package that it is about.
+    pub installed: String,
+    /// That version as it is compared with those of advisories.
+    pub compared: String,
     /// Whether it is about products that the image's packages are not of, and so did not count.
     pub of_other_products: bool,
 }
@@ -243,10 +247,6 @@ fn statements<'a>(
             Status::Deferred => "affected, fix put off",
             Status::EndOfLife => "affected, no longer supported",
         };
-        let installed = match affected.name_kind {
-            NameKind::Source => entry.package.source_version(),
-            NameKind::Binary => &entry.package.version,
-        };
         let text = format!(
             "{} in {} ({}) says of {} {} in {}: {status}",
             record.advisory,
@@ -265,7 +265,11 @@ fn statements<'a>(
             let text = "does not count: the image's packages are of none of these products";
             page.paragraph(4, &[plain(text)])?;
         }
-        let version = entry.package.kind.scheme().parse(installed);
+        let version = entry.package.kind.scheme().parse(&record.compared);
+        let installed = match record.compared == record.installed {
+            true => record.installed.clone(),
+            false => format!("{}, compared as {},", record.installed, record.compared),
+        };
         for range in &affected.ranges {
             let verdict = match version.as_ref().map(|version| range.contains(version)) {
                 Ok(Ok(true)) => "lies in",

@@ -30,7 +30,10 @@ use pellucid_image::{
     Body, Entry, EntryKind, Expected, ImageError, LayerFault, LayerVisitor, Limits, Want,
     read_layer_stream,
 };
-use pellucid_model::{Digest, DigestState, Image, Inventory, Layer, Package, PackageKind, Warning};
+use pellucid_model::{
+    Digest, DigestState, Image, Inventory, Layer, Package, PackageEntry, PackageKind,
+    SourcePackage, Warning,
+};
 use pellucid_store::{
     Added, ChainLink, EffectiveFeature, Feature, LayerId, Namespace, NewLayer, Replaced,
     Repositories, StoreError,
@@ -636,7 +639,7 @@ impl Shown {
             if !format::is_shown(&entry.package) || left_to_owners.contains(&place) {
                 continue;
             }
-            let package = matched(&entry.package);
+            let package = matched(entry);
             if !format::admits(format::of_kind(package.kind), &package.version) {
                 tracing::warn!(
                     package = package.name.as_str(),
@@ -676,15 +679,42 @@ impl Shown {
 }
 
 /// The package that stands for a feature: Debian's features are source packages, so many binary
-/// packages are one.
-fn matched(package: &Package) -> Package {
+/// packages are one. Those that chisel cut are not known to be of any source, and stored with the very same name and
+/// version as their source, as no list has them.
+fn matched(entry: &PackageEntry) -> Package {
+    let package = &entry.package;
     match package.kind {
-        PackageKind::Deb => Package::new(
-            PackageKind::Deb,
-            package.source_name(),
-            package.source_version(),
-        ),
+        PackageKind::Deb => {
+            let (name, version) = (package.source_name(), package.source_version());
+            let mut feature = Package::new(PackageKind::Deb, name, version);
+            feature.source = (entry.detector == CHISEL).then(|| SourcePackage {
+                name: name.to_owned(),
+                version: Some(version.to_owned()),
+            });
+            feature
+        }
         _ => package.clone(),
+    }
+}
+
+/// The detector whose list says no sources.
+const CHISEL: &str = "chisel";
+
+/// A feature's package as a list has it, and the detector of the list, as far as it matters: what [`matched`] made.
+pub(crate) fn listed(feature: &Package) -> (Package, &'static str) {
+    let is_own = |source: &SourcePackage| {
+        source.name == feature.name && source.version.as_ref() == Some(&feature.version)
+    };
+    match &feature.source {
+        Some(source) if feature.kind == PackageKind::Deb && is_own(source) => {
+            let source = None;
+            let package = Package {
+                source,
+                ..feature.clone()
+            };
+            (package, CHISEL)
+        }
+        _ => (feature.clone(), ""),
     }
 }
 

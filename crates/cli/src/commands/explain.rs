@@ -1,9 +1,11 @@
 //! `pellucid explain VULNERABILITY PACKAGE IMAGE|REPORT`: why it was found, or was not.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use pellucid_matcher::Products;
+use pellucid_matcher::{Products, compared, source_version};
+use pellucid_model::NameKind;
 use pellucid_report::{Record, Report};
 use pellucid_snapshot::Catalog;
 
@@ -38,12 +40,12 @@ fn records(args: &ExplainArgs, report: &Report, catalog: &Catalog) -> anyhow::Re
             continue;
         }
         let products = Products::of(namespace, &report.inventory, &sources)?;
-        let built_from = sources.built_from(namespace, &entry.package)?;
-        let own = [entry.package.name.as_str(), entry.package.source_name()];
-        let names: BTreeSet<&str> = own
-            .into_iter()
-            .chain(built_from.iter().map(String::as_str))
-            .collect();
+        let package = &entry.package;
+        let built_from = sources.built_from(namespace, entry)?;
+        let own = [package.name.as_str(), package.source_name()];
+        let own = own.map(|name| package.kind.normalise(name));
+        let built_from = built_from.iter().map(|name| Cow::from(name.as_str()));
+        let names: BTreeSet<Cow<'_, str>> = own.into_iter().chain(built_from).collect();
         for answer in pellucid_feeds::covering(namespace) {
             let Some(snapshot) = catalog.current(&answer.key)? else {
                 continue;
@@ -53,11 +55,17 @@ fn records(args: &ExplainArgs, report: &Report, catalog: &Catalog) -> anyhow::Re
                     let advisory = snapshot.advisory(said.advisory)?;
                     let mut ids = advisory.aliases.iter().chain(&advisory.related);
                     if is_called(&advisory.id) || ids.any(is_called) {
+                        let installed = match said.affected.name_kind {
+                            NameKind::Source => source_version(package),
+                            NameKind::Binary => &package.version,
+                        };
                         records.push(Record {
                             package: number,
                             snapshot: answer.key.clone(),
                             digest: snapshot.digest(),
                             advisory: advisory.id,
+                            installed: installed.to_owned(),
+                            compared: compared(package, installed).into_owned(),
                             of_other_products: products.holding(&said.affected).is_none(),
                             affected: said.affected.clone(),
                         });

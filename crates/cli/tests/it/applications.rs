@@ -34,6 +34,38 @@ fn osv(mirror: &Mirror, ecosystem: &str, records: &[Value]) {
     mirror.file(&url, archive.tar());
 }
 
+#[test]
+fn a_program_is_explained_by_the_names_and_versions_that_advisories_have() {
+    let bench = Bench::new();
+    let mirror = Mirror::new(bench.path("mirror"));
+    let java = record(
+        "BIT-java-2022-1",
+        &["CVE-2022-1"],
+        "Bitnami",
+        "java",
+        "8.0.351",
+    );
+    osv(&mirror, "Bitnami", &[java]);
+    let explain = |version: &str| {
+        let source = format!("purl:pkg:generic/openjdk@{version}");
+        let words = ["explain", "CVE-2022-1", "openjdk", &source];
+        bench
+            .run(&[&words[..], &["--mirror", "mirror"]].concat())
+            .stdout
+    };
+    for (version, expected) in [
+        ("1.8.0_345", "compared as 8.0.345, lies in < 8.0.351"),
+        (
+            "1.8.0_362",
+            "compared as 8.0.362, does not lie in < 8.0.351",
+        ),
+    ] {
+        let told = explain(version);
+        assert!(told.contains("BIT-java-2022-1 in osv/Bitnami"), "{told}");
+        assert!(told.contains(expected), "{told}");
+    }
+}
+
 fn metadata(name: &str, version: &str) -> String {
     format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n\n")
 }

@@ -148,6 +148,41 @@ fn an_rpm_of_another_vendor_is_not_the_distribution_s() {
 }
 
 #[test]
+fn a_program_is_left_to_a_distribution_without_advisories() {
+    let program = || PackageEntry {
+        namespace: Some(Namespace::from("bitnami")),
+        package: Package::new(PackageKind::Generic, "httpd", "2.4.25"),
+        ..archive("apache2-bin", "2.4.25-3+deb9u13")
+    };
+    let found = |namespace: &str, version: &str, known: &str| {
+        let httpd = Affected {
+            name_kind: NameKind::Binary,
+            ..of("bitnami", affected("apache", Range::all()))
+        };
+        let bitnami = snapshot("osv/Bitnami", &[advisory("CVE-B", vec![httpd])]);
+        let other = of(known, affected("other", Range::all()));
+        let own = snapshot("debian", &[advisory("CVE-D", vec![other])]);
+        let file = PackageEntry {
+            owner: Some(Owner {
+                name: "apache2-bin".to_owned(),
+                version: version.to_owned(),
+            }),
+            ..program()
+        };
+        let owner = PackageEntry {
+            namespace: Some(Namespace::from(namespace)),
+            ..entry(deb("apache2-bin", version))
+        };
+        let sources = sources(&[(namespace, own), ("bitnami", bitnami)]);
+        ids(&find(&inventory(vec![file, owner]), &sources, &OPTIONS).unwrap())
+    };
+    assert_eq!(found("debian:9", "2.4.25-3+deb9u13", "debian:12"), "");
+    // Advisories are at hand that do not speak of it, or it is somebody else's.
+    assert_eq!(found("debian:9", "2.4.25-3+deb9u13", "debian:9"), "CVE-B");
+    assert_eq!(found("debian:9", "2.4.58-1~stretch", "debian:12"), "CVE-B");
+}
+
+#[test]
 fn an_owner_whose_distribution_is_not_known_decides_nothing() {
     let says = || vec![affected("apache-log4j", Range::before("2"))];
     let owner = || deb("apache-log4j", "2");

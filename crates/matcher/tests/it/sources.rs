@@ -46,6 +46,15 @@ fn a_package_is_matched_under_the_sources_that_the_data_knows() {
     // Each source's own versions.
     assert_eq!(found(deb("runc", "0.9")), "CVE-2 CVE-3 CVE-4");
     assert_eq!(found(deb("runc", "1.1.5")), "CVE-2");
+    // A list that says it where it is another one, as dpkg's does, says that these are their own.
+    let listed = |package| ids(&matched(vec![entry(package)], BUILT_FROM));
+    assert_eq!(listed(deb("libssl3", "3.0.15")), "");
+    assert_eq!(listed(deb("runc", "0.9")), "CVE-4");
+    let of_bill = PackageEntry {
+        detector: "sbom".to_owned(),
+        ..entry(deb("libssl3", "3.0.15"))
+    };
+    assert_eq!(ids(&matched(vec![of_bill], BUILT_FROM)), "CVE-1");
     // What a package says itself counts alone.
     assert_eq!(found(deb_of("libssl3", "3.0.15", "libressl", "3.0.15")), "");
 }

@@ -55,7 +55,7 @@ pub(crate) fn vulnerabilities<'a>(
         let namespace = entry.namespace.as_ref();
         let namespace = namespace.filter(|_| written.knows(&feature.namespace.name));
         built_from.push(match namespace {
-            Some(namespace) => sources.built_from(namespace, &feature.package)?,
+            Some(namespace) => sources.built_from(namespace, entry)?,
             None => Vec::new(),
         });
     }

@@ -11,19 +11,25 @@ pub(super) fn of<'a>(features: impl Iterator<Item = &'a Feature>) -> Inventory {
     let mut set = None;
     let packages = features.map(|feature| {
         set = set.or(feature.repositories.as_deref());
-        PackageEntry {
-            namespace: Some(Namespace::new(feature.namespace.name.as_str())),
-            package: feature.package.clone(),
-            locations: Vec::new(),
-            hidden: false,
-            owner: None,
-            detector: String::new(),
-        }
+        entry(feature)
     });
     let packages = packages.collect();
     Inventory {
         packages,
         ..without_packages(set)
+    }
+}
+
+/// A stored feature as a package of an inventory.
+pub(super) fn entry(feature: &Feature) -> PackageEntry {
+    let (package, detector) = process::listed(&feature.package);
+    PackageEntry {
+        namespace: Some(Namespace::new(feature.namespace.name.as_str())),
+        package,
+        locations: Vec::new(),
+        hidden: false,
+        owner: None,
+        detector: detector.to_owned(),
     }
 }
 

@@ -186,7 +186,7 @@ fn affected_by(
     let mut affected = Vec::new();
     for one in known {
         let package = &one.feature.package;
-        let built_from = sources.built_from(&namespace, package);
+        let built_from = sources.built_from(&namespace, &inventory::entry(&one.feature));
         let built_from = built_from.map_err(feed::damaged)?;
         let by_feed = |products: &Products| {
             pellucid_matcher::affects(&standing.said, package, &built_from, products)

@@ -17,10 +17,20 @@ use crate::service::Service;
 /// A manifest with libssl3t64 3.0.13-0ubuntu3.4 and others.
 const MANIFEST: &[u8] =
     include_bytes!("../../../detect/tests/data/chisel/cut/root/var/lib/chisel/manifest.wall");
-const BUILT_FROM: &[(&str, &str, &str)] = &[("ubuntu:24.04", "libssl3t64", "openssl")];
+/// dpkg's list says what packages were built from: this one from a source of its name.
+const STATUS: &str =
+    "Package: docker.io\nStatus: install ok installed\nVersion: 20.10.21-0ubuntu1~22.04.3\n\n";
+const BUILT_FROM: &[(&str, &str, &str)] = &[
+    ("ubuntu:24.04", "docker.io", "docker.io-app"),
+    ("ubuntu:24.04", "libssl3t64", "openssl"),
+];
 
 fn openssl(id: &str, fixed: &str) -> Advisory {
     advisory(id, "ubuntu:24.04", "openssl", NameKind::Source, fixed)
+}
+
+fn docker(id: &str, fixed: &str) -> Advisory {
+    advisory(id, "ubuntu:24.04", "docker.io-app", NameKind::Source, fixed)
 }
 
 fn apache(id: &str, fixed: &str) -> Advisory {
@@ -92,7 +102,9 @@ async fn news(service: &Service, store: &Store, key: &str, advisories: &[Advisor
 async fn packages_are_matched_by_the_advisories_names(engine: &Engine) {
     let folder = tempfile::tempdir().unwrap();
     let ssl = openssl("CVE-2024-1", "3.0.13-0ubuntu3.5");
-    publish_with("ubuntu", &folder, std::slice::from_ref(&ssl), BUILT_FROM, 1);
+    let docker = docker("CVE-2024-3", "24.0.5-0ubuntu1");
+    let of_ubuntu = [ssl.clone(), docker.clone()];
+    publish_with("ubuntu", &folder, &of_ubuntu, BUILT_FROM, 1);
     let httpd = apache("CVE-2021-41773", "2.4.50");
     publish_with("osv/Bitnami", &folder, std::slice::from_ref(&httpd), &[], 1);
     let service = Service::within(folder, engine.config(), Options::default()).await;
@@ -103,11 +115,13 @@ async fn packages_are_matched_by_the_advisories_names(engine: &Engine) {
     let layer = LayerBuilder::new()
         .file("etc/os-release", "ID=ubuntu\nVERSION_ID=\"24.04\"\n")
         .file("var/lib/chisel/manifest.wall", MANIFEST)
+        .file("var/lib/dpkg/status", STATUS)
         .file("usr/local/apache2/bin/httpd", program);
     let path = service.layer("a", layer);
     assert_eq!(service.post_layer("a", &path, "").await.status, 201);
     let libssl = async || found(&service, "libssl3t64").await;
     assert_eq!(libssl().await, ["CVE-2024-1 High 3.0.13-0ubuntu3.5"]);
+    assert_eq!(found(&service, "docker.io").await, [""; 0]);
     let of_httpd = found(&service, "httpd").await;
     assert_eq!(of_httpd, ["CVE-2021-41773 High 2.4.50"]);
 
@@ -117,12 +131,19 @@ async fn packages_are_matched_by_the_advisories_names(engine: &Engine) {
         assert_eq!(answer.status, 200, "{answer:?}");
     };
     let low = json!({"Vulnerability": {"Severity": "Low"}});
+    let of_docker = "/v1/namespaces/ubuntu:24.04/vulnerabilities/CVE-2024-3";
+    put(of_docker, low.clone()).await;
+    assert_eq!(found(&service, "docker.io").await, [""; 0]);
     let target = "/v1/namespaces/ubuntu:24.04/vulnerabilities/CVE-2024-1";
     put(target, low.clone()).await;
     assert_eq!(libssl().await, ["CVE-2024-1 Low 3.0.13-0ubuntu3.5"]);
     let of_apache = "/v1/namespaces/bitnami/vulnerabilities/CVE-2021-41773";
     put(of_apache, low).await;
-    let expected = ["CVE-2021-41773 [\"a\"]", "CVE-2024-1 [\"a\"]"];
+    let expected = [
+        "CVE-2021-41773 [\"a\"]",
+        "CVE-2024-1 [\"a\"]",
+        "CVE-2024-3 null",
+    ];
     assert_eq!(told(&service, &store).await, expected);
     let fix = |version: &str| json!({"Feature": {"Name": "openssl", "Version": version}});
     let fixes = format!("{target}/fixes/openssl");
@@ -140,8 +161,8 @@ async fn packages_are_matched_by_the_advisories_names(engine: &Engine) {
     assert_eq!(of_httpd, ["CVE-2021-41773 Low 2.4.51"]);
 
     // News under those names is news of the packages.
-    let both = [ssl, openssl("CVE-2024-2", "3.0.13-0ubuntu3.6")];
-    news(&service, &store, "ubuntu", &both, "CVE-2024-2").await;
+    let all = [ssl, docker, openssl("CVE-2024-2", "3.0.13-0ubuntu3.6")];
+    news(&service, &store, "ubuntu", &all, "CVE-2024-2").await;
     let both = [httpd, apache("CVE-2021-42013", "2.4.51")];
     news(&service, &store, "osv/Bitnami", &both, "CVE-2021-42013").await;
     let told = told(&service, &store).await;
