@@ -10,6 +10,7 @@ use pellucid_updater::{FetchOptions, Outcome};
 
 use crate::args::{DataArgs, FreshnessArgs, StoreArgs, Talk};
 use crate::exit::Usage;
+use crate::memory;
 use crate::progress::FeedBars;
 
 /// Feeds that add to findings and whose first fetch takes too long for a scan.
@@ -65,7 +66,7 @@ pub(crate) fn refresh(
     if freshness.skip_db_update || !may_fetch(data) {
         return Ok(due.iter().filter_map(|key| stale(catalog, key)).collect());
     }
-    let outcomes = fetch(&due, catalog, data, talk)?;
+    let outcomes = memory::not_meant(|| fetch(&due, catalog, data, talk))?;
     Ok(outcomes
         .iter()
         .filter(|outcome| !is_left_out(catalog, data, &outcome.key))

@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use pellucid_model::Inventory;
 
 use crate::confined;
+use crate::memory::Memory;
 
 /// Most bytes of a list.
 const LARGEST: u64 = 512 << 20;
@@ -45,17 +46,17 @@ pub(crate) fn asked(reference: &str) -> Option<Bill<'_>> {
 }
 
 impl Bill<'_> {
-    /// What it says is there.
-    pub(crate) fn read(&self) -> anyhow::Result<Inventory> {
+    /// What it says is there, read within so much memory.
+    pub(crate) fn read(&self, memory: Option<Memory>) -> anyhow::Result<Inventory> {
         let reference = match self.reference.starts_with("sbom:") || self.is_purl() {
             true => self.reference.to_owned(),
             false => format!("sbom:{}", self.reference),
         };
         let inventory = match self.kind {
-            Kind::Document(path) => document(&reference, &bytes(path)?)?,
+            Kind::Document(path) => document(&reference, &bytes(path, memory)?, memory)?,
             Kind::Purl(purl) => purls(&reference, purl)?,
             Kind::Purls(path) => {
-                let text = String::from_utf8(bytes(path)?).context("it is not UTF-8")?;
+                let text = String::from_utf8(bytes(path, memory)?).context("it is not UTF-8")?;
                 purls(&reference, &text)?
             }
         };
@@ -68,10 +69,12 @@ impl Bill<'_> {
 }
 
 /// What a document says is there.
-pub(crate) fn document(reference: &str, bytes: &[u8]) -> anyhow::Result<Inventory> {
-    if bytes.len() as u64 > LARGEST {
-        anyhow::bail!("it is larger than {LARGEST} bytes");
-    }
+pub(crate) fn document(
+    reference: &str,
+    bytes: &[u8],
+    memory: Option<Memory>,
+) -> anyhow::Result<Inventory> {
+    check(bytes, memory)?;
     let read = confined::parsing(|| pellucid_detect::read_bill(reference, bytes));
     Ok(read?)
 }
@@ -96,19 +99,36 @@ fn is_list(path: &Path) -> bool {
         }
 }
 
-fn bytes(path: &str) -> anyhow::Result<Vec<u8>> {
+fn bytes(path: &str, memory: Option<Memory>) -> anyhow::Result<Vec<u8>> {
+    let most = largest(memory) + 1;
     let mut bytes = Vec::new();
     if path == "-" {
-        std::io::stdin()
-            .lock()
-            .take(LARGEST + 1)
-            .read_to_end(&mut bytes)
+        std::io::stdin().lock().take(most).read_to_end(&mut bytes)
     } else {
-        File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes))
+        File::open(path).and_then(|file| {
+            // Growing would hold the bytes twice.
+            let size = file.metadata()?.len().min(most);
+            bytes.reserve_exact(usize::try_from(size).unwrap_or(0));
+            file.take(most).read_to_end(&mut bytes)
+        })
     }
     .with_context(|| format!("cannot read {path}"))?;
-    if bytes.len() as u64 > LARGEST {
-        anyhow::bail!("it is larger than {LARGEST} bytes");
-    }
+    check(&bytes, memory)?;
     Ok(bytes)
+}
+
+fn largest(memory: Option<Memory>) -> u64 {
+    memory.map_or(LARGEST, |memory| memory.bill().min(LARGEST))
+}
+
+fn check(bytes: &[u8], memory: Option<Memory>) -> anyhow::Result<()> {
+    let most = largest(memory);
+    if bytes.len() as u64 <= most {
+        return Ok(());
+    }
+    let error = anyhow::anyhow!("it is larger than {most} bytes");
+    Err(match memory {
+        Some(memory) if most < LARGEST => error.context(memory.too_little()),
+        _ => error,
+    })
 }

@@ -42,6 +42,18 @@ impl Exit {
         }
     }
 
+    /// The number that the caller sees.
+    pub(crate) fn status(self) -> u8 {
+        match self {
+            Self::Clean => 0,
+            Self::Reached => 1,
+            Self::Chosen(status) => status,
+            Self::Usage => 2,
+            Self::Failed => 3,
+            Self::NotCovered => 4,
+        }
+    }
+
     /// How an error ends the command.
     pub(crate) fn of(error: &anyhow::Error) -> Self {
         use pellucid_image::ImageError;
@@ -57,13 +69,6 @@ impl Exit {
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Clean => 0,
-            Exit::Reached => 1,
-            Exit::Chosen(status) => status,
-            Exit::Usage => 2,
-            Exit::Failed => 3,
-            Exit::NotCovered => 4,
-        })
+        Self::from(exit.status())
     }
 }

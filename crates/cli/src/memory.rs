@@ -3,15 +3,22 @@
 //! What the program takes whatever it reads is set aside. Of the rest, half is for what is found, which
 //! stays until the report is written, and half for the layers being read, and afterwards for the report:
 //! as many layers at once as fit, each with its decompressor's window and the files that it keeps in
-//! memory. Larger files lie in temporary files anyway. What does not fit is an error that says so, and so
-//! is a peak that was higher after all.
+//! memory. Larger files lie in temporary files anyway. What does not fit is an error that says so.
+//!
+//! Not all can be reckoned beforehand: what lists of packages in JSON take, say, or matching. So a thread
+//! looks at what the process has, the more often the less is left, and ends it with the same error
+//! shortly before it would have more. Fetching advisory data is not meant, and not watched.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use pellucid_detect::{DetectError, DetectOptions};
 use pellucid_image::{LayerFault, Limits};
 
-use crate::units;
+use crate::exit::Exit;
+use crate::{hints, output, units};
 
 const MIB: u64 = 1 << 20;
 
@@ -23,6 +30,18 @@ const LAYER: u64 = 6 * MIB;
 
 /// The window that most layers compressed with zstd ask for.
 const WINDOW: u64 = 8 * MIB;
+
+/// What may be taken between two looks at a process that has nearly all it may have.
+const MARGIN: std::ops::RangeInclusive<u64> = 4 * MIB..=16 * MIB;
+
+/// Held while the process is being ended for want of memory, so that nothing else ends it.
+static ENDING: Mutex<()> = Mutex::new(());
+
+/// Whether a thread looks already.
+static WATCHED: AtomicBool = AtomicBool::new(false);
+
+/// Whether what is taken now is not meant.
+static NOT_MEANT: AtomicBool = AtomicBool::new(false);
 
 /// Bytes of memory that a run may take.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -88,6 +107,48 @@ impl Memory {
         options.database = options.database.min(budget.files);
     }
 
+    /// Most bytes of a bill of materials: it is in memory as a whole, and beside it what it says.
+    pub(crate) fn bill(self) -> u64 {
+        self.0.saturating_sub(OWN) / 2
+    }
+
+    /// Ends the process with an error before it has more, from now on.
+    pub(crate) fn watch(self) {
+        if WATCHED.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let watch = std::thread::Builder::new().name("memory".to_owned());
+        if let Err(error) = watch.spawn(move || self.look()) {
+            tracing::warn!("--memory is looked at only at the end: {error}");
+        }
+    }
+
+    fn look(self) {
+        let ceiling = self.ceiling();
+        while let Some(peak) = peak() {
+            let left = ceiling.saturating_sub(peak);
+            if left == 0 && !NOT_MEANT.load(Ordering::Relaxed) {
+                self.end(peak);
+            }
+            std::thread::sleep(pause(left));
+        }
+    }
+
+    /// What is too near to the bound to go on.
+    fn ceiling(self) -> u64 {
+        self.0 - (self.0 / 16).clamp(*MARGIN.start(), *MARGIN.end())
+    }
+
+    fn end(self, peak: u64) -> ! {
+        let _ending = ending();
+        output::abandon();
+        hints::print(&anyhow::Error::from(TooLittle {
+            memory: self,
+            peak: Some(peak),
+        }));
+        std::process::exit(i32::from(Exit::Failed.status()))
+    }
+
     /// What an error means that these bounds may have led to.
     pub(crate) fn explain(self, error: anyhow::Error) -> anyhow::Error {
         let is_ours = error.chain().any(|cause| {
@@ -101,7 +162,11 @@ impl Memory {
                 })
             ) || matches!(
                 detect,
-                Some(DetectError::Facts { .. } | DetectError::TooLarge { .. })
+                Some(
+                    DetectError::Facts { .. }
+                        | DetectError::TooLarge { .. }
+                        | DetectError::TooHeavy { .. }
+                )
             )
         });
         if is_ours {
@@ -116,6 +181,7 @@ impl Memory {
     /// # Errors
     /// It took more.
     pub(crate) fn check(self) -> Result<(), TooLittle> {
+        let _nobody_ends_it = ending();
         match peak() {
             Some(peak) if peak > self.0 => Err(TooLittle {
                 memory: self,
@@ -125,7 +191,8 @@ impl Memory {
         }
     }
 
-    fn too_little(self) -> TooLittle {
+    /// That it is too little, where that is known beforehand.
+    pub(crate) fn too_little(self) -> TooLittle {
         TooLittle {
             memory: self,
             peak: None,
@@ -155,6 +222,24 @@ impl fmt::Display for TooLittle {
             None => Ok(()),
         }
     }
+}
+
+/// Does what is not meant: fetching advisory data.
+pub(crate) fn not_meant<T>(work: impl FnOnce() -> T) -> T {
+    NOT_MEANT.store(true, Ordering::Relaxed);
+    let done = work();
+    NOT_MEANT.store(false, Ordering::Relaxed);
+    done
+}
+
+fn ending() -> MutexGuard<'static, ()> {
+    ENDING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How long nobody needs to look where so much is left: nothing fills memory at more than a gigabyte a
+/// second for long.
+fn pause(left: u64) -> Duration {
+    Duration::from_millis((left / MIB).clamp(1, 20))
 }
 
 /// Most bytes that this process has had in memory, where the kernel tells.
@@ -195,6 +280,20 @@ mod tests {
     }
 
     #[test]
+    fn nothing_that_is_added_between_two_looks_is_too_much() {
+        for mib in [64, 96, 128, 256, 1024, 16 << 10] {
+            let memory = Memory(mib * MIB);
+            let ceiling = memory.ceiling();
+            // A mebibyte in a millisecond.
+            for left in (0..ceiling / MIB).rev() {
+                let peak = ceiling - left * MIB;
+                let added = u64::try_from(pause(left * MIB).as_millis()).unwrap() * MIB;
+                assert!(peak + added <= mib * MIB, "{mib} MiB: {left} MiB left");
+            }
+        }
+    }
+
+    #[test]
     fn bounds_that_are_lower_already_stay() {
         let mut limits = Limits {
             window_bytes: 1,
@@ -225,6 +324,14 @@ mod tests {
     fn an_error_of_these_bounds_names_the_flag() {
         let memory = Memory(64 * MIB);
         let of = |limit| LayerFault::Limit { limit, allowed: 1 };
+        let heavy = DetectError::TooHeavy {
+            detector: "dpkg".to_owned(),
+            path: "var/lib/dpkg/status".to_owned(),
+            layer: 0,
+            limit: 1,
+        };
+        let said = memory.explain(heavy.into()).to_string();
+        assert_eq!(said, "--memory 64MiB is too little for this image");
         let said = memory.explain(of("window_bytes").into()).to_string();
         assert_eq!(said, "--memory 64MiB is too little for this image");
         let said = memory.explain(of("ratio").into()).to_string();

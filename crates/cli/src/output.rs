@@ -2,10 +2,14 @@
 
 use std::fs;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context as _;
 use pellucid_report::Style;
+
+/// The file that is being written and has not its name yet.
+static UNFINISHED: Mutex<Option<PathBuf>> = Mutex::new(None);
 
 /// How output should look: colours, letters beyond ASCII and wrapping are for terminals.
 pub(crate) fn style(file: Option<&Path>, detail: bool) -> Style {
@@ -96,10 +100,25 @@ fn to_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) ->
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
     let temporary = builder.tempfile_in(folder.unwrap_or(Path::new(".")))?;
+    *unfinished() = Some(temporary.path().to_owned());
     let mut out = BufWriter::new(temporary);
     write(&mut out)?;
     let temporary = out.into_inner().map_err(io::IntoInnerError::into_error)?;
     temporary.as_file().sync_all()?;
+    let mut unfinished = unfinished();
     temporary.persist(&path)?;
+    *unfinished = None;
     Ok(())
+}
+
+/// Takes the file away that is being written, where the process ends before it is finished.
+pub(crate) fn abandon() {
+    if let Some(file) = unfinished().take() {
+        // There is nothing to be done about one that stays.
+        let _ = fs::remove_file(file);
+    }
+}
+
+fn unfinished() -> MutexGuard<'static, Option<PathBuf>> {
+    UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
 }

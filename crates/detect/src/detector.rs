@@ -11,6 +11,7 @@ use pellucid_image::{Body, Want};
 use pellucid_model::{Package, Release, WarningKind};
 use serde::{Deserialize, Serialize};
 
+use crate::layer::Facts;
 use crate::lines::Lines;
 use crate::path::LONGEST;
 use crate::{DetectError, RawPath};
@@ -412,7 +413,7 @@ pub(crate) fn run(
     detector: &dyn Detector,
     file: &DetectFile<'_>,
     limit: usize,
-) -> Result<Detected, String> {
+) -> Result<Detected, Facts> {
     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         let mut found = Detected {
             room: Room::of(limit),
@@ -422,11 +423,12 @@ pub(crate) fn run(
     }));
     match outcome {
         Ok(Ok(found)) => Ok(found),
-        Ok(Err(DetectError::Body(source))) => {
-            Err(format!("kept file could not be read back: {source}"))
-        }
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err("the detector panicked".to_owned()),
+        Ok(Err(DetectError::Weight { limit })) => Err(Facts::TooHeavy(limit as u64)),
+        Ok(Err(DetectError::Body(source))) => Err(Facts::Failed(format!(
+            "kept file could not be read back: {source}"
+        ))),
+        Ok(Err(error)) => Err(Facts::Failed(error.to_string())),
+        Err(_) => Err(Facts::Failed("the detector panicked".to_owned())),
     }
 }
 
@@ -501,7 +503,7 @@ mod tests {
             let found = run(detector, &file, 1 << 20).unwrap();
             assert!(found.weight() > 400_000, "{path}: {}", found.weight());
             let refused = run(detector, &file, 100_000).unwrap_err();
-            assert!(refused.contains("100000 bytes"), "{path}: {refused}");
+            assert_eq!(refused, Facts::TooHeavy(100_000), "{path}");
         }
         let many = (0..1000).map(|number| format!("P:{number}\nV:1\n\n"));
         let body = Body::Memory(many.collect::<String>().into_bytes());
@@ -527,7 +529,10 @@ mod tests {
                 FACTS,
             )
         };
-        assert_eq!(read(b"x"), Err("the detector panicked".to_owned()));
+        assert_eq!(
+            read(b"x"),
+            Err(Facts::Failed("the detector panicked".to_owned()))
+        );
         assert_eq!(read(b"").unwrap().warnings.len(), 1);
     }
 }

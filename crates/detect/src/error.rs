@@ -44,6 +44,21 @@ pub enum DetectError {
         /// The limit in bytes.
         limit: u64,
     },
+    /// What a package database of the image says needs more memory than allowed, so that any list
+    /// would be too short.
+    #[error(
+        "what {path} in layer {layer}, a {detector} database, says needs more than the limit of {limit} bytes"
+    )]
+    TooHeavy {
+        /// The detector whose database it is.
+        detector: String,
+        /// The file.
+        path: String,
+        /// Index of the layer with the file.
+        layer: usize,
+        /// The limit in bytes.
+        limit: u64,
+    },
     /// The file is not of the format its name promises.
     #[error("{0}")]
     Malformed(&'static str),

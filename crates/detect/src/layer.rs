@@ -58,6 +58,8 @@ pub enum Facts {
     Failed(String),
     /// It is larger than this limit, in bytes.
     TooLarge(u64),
+    /// What it says needs more memory than this limit, in bytes.
+    TooHeavy(u64),
     /// It says something only together with its main file.
     Addition {
         /// Whether it has no bytes, so that it says nothing.
@@ -303,7 +305,7 @@ impl LayerReader {
 pub(crate) fn facts(detector: &dyn Detector, file: &DetectFile<'_>, limit: usize) -> Facts {
     match run(detector, file, limit) {
         Ok(found) => Facts::Found(Box::new(found)),
-        Err(reason) => Facts::Failed(reason),
+        Err(failure) => failure,
     }
 }
 

@@ -43,14 +43,13 @@ pub(super) fn each(
     let one = |reference: &str| {
         let inventory = read(reference, args, &options, &known, talk)?;
         let done = report(inventory)?;
-        if let Some(memory) = args.memory {
-            memory.check()?;
-        }
+        check(args)?;
         anyhow::Ok(done)
     };
     if let [only] = references.as_slice() {
         let (report, exit) = one(only)?;
         outputs.write_image(&report, only)?;
+        check(args)?;
         return Ok(exit);
     }
     outputs.check_several(&references)?;
@@ -58,6 +57,7 @@ pub(super) fn each(
     for reference in &references {
         let done = one(reference).and_then(|(report, exit)| {
             outputs.write_image(&report, reference)?;
+            check(args)?;
             Ok(exit)
         });
         let exit = done.unwrap_or_else(|error| {
@@ -76,7 +76,17 @@ pub(super) fn inventory(args: &ImageArgs, offline: bool, talk: &Talk) -> anyhow:
     let [only] = references.as_slice() else {
         return Err(Usage("one image is wanted here, not several".to_owned()).into());
     };
-    read(only, args, &options, &KnownLayers::default(), talk)
+    let inventory = read(only, args, &options, &KnownLayers::default(), talk)?;
+    check(args)?;
+    Ok(inventory)
+}
+
+/// Whether the run has kept to the memory that it may take.
+fn check(args: &ImageArgs) -> anyhow::Result<()> {
+    match args.memory {
+        Some(memory) => Ok(memory.check()?),
+        None => Ok(()),
+    }
 }
 
 fn read(
@@ -91,8 +101,11 @@ fn read(
         Some(memory) => memory.explain(error),
         None => error,
     };
+    if let Some(memory) = args.memory {
+        memory.watch();
+    }
     if let Some(bill) = bill::asked(reference) {
-        return bill.read().with_context(cannot_scan);
+        return bill.read(args.memory).with_context(cannot_scan);
     }
     let images = match &args.platform {
         Some(Platforms::All) => pellucid_image::open_all(reference, options),

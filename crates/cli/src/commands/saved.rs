@@ -1,7 +1,7 @@
 //! Reports that were saved, or made now where an image or a bill of materials is named instead.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read};
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -69,40 +69,49 @@ pub(super) fn inventory(source: &str, offline: bool, talk: &Talk) -> anyhow::Res
 fn given(source: &str, offline: bool, talk: &Talk) -> anyhow::Result<Given> {
     let path = Path::new(source);
     let is_standard_input = source == "-";
-    if is_standard_input || starts_as_json(path) {
+    if is_standard_input {
+        // It is read once; a file is read again, as a scan reads it.
+        let memory = defaults(source)?.memory;
+        if let Some(memory) = memory {
+            memory.watch();
+        }
         let json = bytes(path)?;
-        if is_report(&json) {
+        if is_report(&*json) {
             return Ok(Given::Report(Box::new(parsed(path, &json)?)));
         }
-        if is_standard_input {
-            // It is read once; a file is read again, as a scan reads it.
-            let found = bill::document("sbom:-", &json).context("cannot read the image -")?;
-            return Ok(Given::Inventory(Box::new(found)));
+        let found = bill::document("sbom:-", &json, memory).context("cannot read the image -")?;
+        if let Some(memory) = memory {
+            memory.check()?;
         }
+        return Ok(Given::Inventory(Box::new(found)));
     }
-    let inventory = scanned(source, offline, talk)?;
+    // What is no report is not taken into memory here: how much there is of that, a scan knows.
+    if starts_as_json(path) && File::open(path).is_ok_and(|file| is_report(BufReader::new(file))) {
+        return Ok(Given::Report(Box::new(read(path)?)));
+    }
+    let inventory = packages::inventory(&defaults(source)?, offline, talk)?;
     Ok(Given::Inventory(Box::new(inventory)))
 }
 
-fn scanned(source: &str, offline: bool, talk: &Talk) -> anyhow::Result<Inventory> {
+/// The bounds of a scan that `scan` has without options.
+fn defaults(source: &str) -> anyhow::Result<ImageArgs> {
     #[derive(clap::Parser)]
     struct Defaults {
         #[command(flatten)]
         image: ImageArgs,
     }
-    // The bounds of a scan are those that `scan` has without options.
     let defaults = Defaults::try_parse_from(["image", "--", source])
         .map_err(|_| Usage(format!("{source:?} is no report and no image")))?;
-    packages::inventory(&defaults.image, offline, talk)
+    Ok(defaults.image)
 }
 
 /// Whether it says in its schema that it is a report of ours, of whatever version.
-fn is_report(json: &[u8]) -> bool {
+fn is_report(json: impl Read) -> bool {
     #[derive(serde::Deserialize)]
     struct Head {
         schema: serde_json::Value,
     }
-    let head = serde_json::from_slice::<Head>(json);
+    let head = serde_json::from_reader::<_, Head>(json);
     let schema = head.as_ref().ok().and_then(|head| head.schema.as_str());
     schema.is_some_and(|schema| schema.starts_with("pellucid-"))
 }

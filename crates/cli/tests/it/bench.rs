@@ -67,6 +67,12 @@ pub(crate) const TRACKER: &str = r#"{
 const NOT_COVERED: &str =
     "warning: not everything in the image is covered by advisory data and judged; see the report\n";
 
+/// Runs a command and says last on standard error how much memory it had at most, in KiB.
+const MEASURE: &str = "import resource, subprocess, sys
+status = subprocess.call(sys.argv[1:])
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
+sys.exit(status if status >= 0 else 128 - status)";
+
 /// A place to run the binary in.
 pub(crate) struct Bench {
     folder: TempDir,
@@ -117,6 +123,40 @@ impl Bench {
             .env("HOME", self.folder())
             .env("PELLUCID_DATA_DIR", self.path("data"));
         command
+    }
+
+    /// Runs the binary, and says how much memory it had at most, in bytes; nobody knows that without
+    /// Python.
+    pub(crate) fn measured(&self, arguments: &[&str], environment: &[(&str, &str)]) -> (Run, u64) {
+        let plain = self.command(arguments);
+        let mut measuring = Command::new("python3");
+        measuring.args(["-c", MEASURE]).arg(plain.get_program());
+        measuring.args(arguments).current_dir(self.folder());
+        let set = |mut command: Command| {
+            command
+                .envs(
+                    plain
+                        .get_envs()
+                        .filter_map(|(key, value)| Some((key, value?))),
+                )
+                .envs(environment.iter().copied());
+            command
+        };
+        let Ok(output) = set(measuring).output() else {
+            #[expect(clippy::print_stdout, reason = "what is left out is said")]
+            {
+                println!("the memory is not measured: python3 cannot be run");
+            }
+            let mut plain = self.command(arguments);
+            let output = plain.envs(environment.iter().copied()).output();
+            return (Run::of(output.unwrap()), 0);
+        };
+        let mut run = Run::of(output);
+        let told = run.stderr.trim_end().to_owned();
+        let (told, peak) = told.rsplit_once('\n').unwrap_or(("", &told));
+        run.stderr = told.to_owned();
+        let kib: u64 = peak.parse().unwrap();
+        (run, kib << 10)
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Run {

@@ -12,6 +12,7 @@ mod faults;
 mod formats;
 mod hostile;
 mod hostile_set;
+mod memory;
 mod notifications;
 mod real_feeds;
 mod repositories;

@@ -238,6 +238,18 @@ fn found<'a>(
             WarningKind::TooLarge,
             format!("larger than the limit of {limit} bytes"),
         ),
+        Some(Facts::TooHeavy(limit)) if is_database => {
+            return Err(DetectError::TooHeavy {
+                detector: detector.to_owned(),
+                path,
+                layer,
+                limit: *limit,
+            });
+        }
+        Some(Facts::TooHeavy(limit)) => (
+            WarningKind::TooLarge,
+            format!("what it says needs more than the limit of {limit} bytes"),
+        ),
         None => (
             WarningKind::BadLink,
             "reached through too many links".to_owned(),
