@@ -234,6 +234,49 @@ async fn one_name_posted_by_many_at_once_is_stored_once() {
     assert_eq!(features(&answer.json()), pairs(&[("bash 5.2-1", "a")]));
 }
 
+/// Who posts a name first decides what is stored under it, and nobody gets a mixture.
+#[tokio::test]
+async fn of_two_layers_under_one_name_one_is_stored_whole() {
+    let service = Service::start().await;
+    let both = [
+        [("bash", "5.2-1"), ("curl", "7.88-1")],
+        [("bash", "5.2-2"), ("zlib", "1.2-1")],
+    ];
+    let paths = ["one", "other"].map(|name| {
+        let number = usize::from(name == "other");
+        service.layer(name, debian(&both[number]))
+    });
+    let address = service.server.api;
+    for round in 0..4 {
+        let name = format!("a{round}");
+        let posts: Vec<_> = (0..8)
+            .map(|number| {
+                let layer = json!({"Name": name, "Path": paths[number % 2], "Format": "docker"});
+                let body = json!({"Layer": layer}).to_string();
+                tokio::spawn(
+                    async move { ask(address, "POST", "/v1/layers", "", &body).await.status },
+                )
+            })
+            .collect();
+        for post in posts {
+            assert_eq!(post.await.unwrap(), 201);
+        }
+        let get = async || {
+            let answer = service.get(&format!("/v1/layers/{name}?features")).await;
+            features(&answer.json())
+        };
+        let stored = get().await;
+        let whole = both.map(|packages| {
+            packages.map(|(package, version)| (format!("{package} {version}"), name.clone()))
+        });
+        assert!(whole.iter().any(|whole| stored == whole), "{stored:?}");
+        for path in &paths {
+            assert_eq!(service.post_layer(&name, path, "").await.status, 201);
+            assert_eq!(get().await, stored);
+        }
+    }
+}
+
 #[tokio::test]
 async fn files_below_rootfs_are_those_of_an_aci() {
     let service = Service::start().await;
