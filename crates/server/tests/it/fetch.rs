@@ -1,9 +1,11 @@
 //! Where layers are fetched from, and what goes along.
 
+use std::io::Read as _;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pellucid_server::{Options, Resolve, Resolved};
+use pellucid_testkit::LayerBuilder;
 use serde_json::json;
 
 use crate::service::{LayerServer, Service, config, debian, ok};
@@ -96,6 +98,128 @@ async fn redirects_are_judged_like_requests_and_secrets_stay_with_their_host() {
     );
     let sent = target.requests.lock().unwrap().clone();
     assert!(sent.iter().all(|head| !head.contains("canary")), "{sent:?}");
+}
+
+/// A name that leads to a server of layers when it is looked up first, and to the metadata service from then on.
+#[tokio::test]
+async fn a_name_is_looked_up_once_for_each_connection_and_judged_each_time() {
+    let lookups = Arc::new(AtomicUsize::new(0));
+    let mut options = Options::default();
+    options.resolve = Some(Arc::new({
+        let lookups = Arc::clone(&lookups);
+        move |_: String| -> Resolved {
+            let number = lookups.fetch_add(1, Ordering::SeqCst);
+            let address = if number == 0 {
+                "127.0.0.1"
+            } else {
+                "169.254.169.254"
+            };
+            Box::pin(async move { Ok(vec![address.parse().unwrap()]) })
+        }
+    }));
+    let service = Service::with(config(), options).await;
+    let tar = debian(&[("bash", "5.2-1")]).tar();
+    let server = LayerServer::start(move |head| {
+        if head.starts_with("GET /layer") {
+            return ok(&tar);
+        }
+        b"HTTP/1.1 302 Found\r\nLocation: /layer\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            .to_vec()
+    })
+    .await;
+    let url = |path: &str| format!("http://rebinding.test:{}{path}", server.address.port());
+    // What was judged is what is connected to: nobody looks the name up between.
+    let answer = service.post_layer("a", &url("/layer"), "").await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+    assert_eq!(lookups.load(Ordering::SeqCst), 1);
+    let answer = service.post_layer("b", &url("/layer"), "").await;
+    assert_eq!(answer.error(), "could not find layer");
+    // The second of two requests for one layer.
+    lookups.store(0, Ordering::SeqCst);
+    let answer = service.post_layer("c", &url("/redirect"), "").await;
+    assert_eq!(answer.error(), "could not find layer");
+    assert_eq!(server.asked.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn nothing_of_what_a_server_says_is_told_to_the_caller() {
+    let service = service().await;
+    let server = LayerServer::start(|head| {
+        let status = head.split(['/', ' ']).nth(2).unwrap();
+        let body = "canary ".repeat(200);
+        format!(
+            "HTTP/1.1 {status} canary\r\nX-Canary: canary\r\nLocation: http://127.0.0.1:1/canary\r\nContent-Length: \
+             {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        )
+        .into_bytes()
+    })
+    .await;
+    for (status, expected) in [
+        (200, (422, "tarutil: could not extract the archive")),
+        (302, (400, "could not find layer")),
+        (400, (400, "could not find layer")),
+        (403, (400, "could not find layer")),
+        (404, (400, "could not find layer")),
+        (500, (400, "could not find layer")),
+    ] {
+        let answer = service
+            .post_layer("a", &server.url(&format!("/{status}")), "")
+            .await;
+        assert_eq!((answer.status, answer.error().as_str()), expected);
+        assert!(!format!("{answer:?}").contains("anary"), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_bomb_is_refused_and_the_next_layer_is_read() {
+    let service = service().await;
+    // A layer with one file of zeros, of which everything is right but what it takes.
+    const SIZE: u64 = 320 << 20;
+    let mut header = [0; 512];
+    header[..5].copy_from_slice(b"zeros");
+    header[124..136].copy_from_slice(format!("{SIZE:011o}\0").as_bytes());
+    header[156] = b'0';
+    header[148..156].fill(b' ');
+    let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    let zeros = std::io::repeat(0).take(SIZE + 1024);
+    let bomb = zstd::encode_all(header.chain(zeros), 1).unwrap();
+    assert!(bomb.len() < 1 << 20, "{}", bomb.len());
+    let server = LayerServer::start(move |_| ok(&bomb)).await;
+    let answer = service.post_layer("bomb", &server.url("/x"), "").await;
+    assert_eq!(
+        (answer.status, answer.error().as_str()),
+        (422, "tarutil: could not extract the archive")
+    );
+    assert_eq!(service.get("/v1/layers/bomb").await.status, 404);
+    let path = service.layer("base", debian(&[("bash", "5.2-1")]));
+    assert_eq!(service.post_layer("a", &path, "").await.status, 201);
+}
+
+#[tokio::test]
+async fn a_layer_may_be_as_large_as_configured_and_no_larger() {
+    let tar = debian(&[("bash", "5.2-1")]).tar();
+    // One that is read from memory, and one of which a part comes when that has begun.
+    let large = LayerBuilder::new()
+        .file("srv/large", vec![7; 1 << 20])
+        .tar();
+    for tar in [tar, large] {
+        for (room, expected) in [(0, 201), (1, 422)] {
+            let mut config = config();
+            config.layer_sources.max_bytes = tar.len() as u64 - room;
+            let service = Service::with(config, Options::default()).await;
+            let served = tar.clone();
+            let server = LayerServer::start(move |_| ok(&served)).await;
+            let answer = service.post_layer("url", &server.url("/x"), "").await;
+            assert_eq!(answer.status, expected, "{answer:?}");
+            let path = service.folder.path().join("layer.tar");
+            std::fs::write(&path, &tar).unwrap();
+            let path = path.to_str().unwrap();
+            let answer = service.post_layer("file", path, "").await;
+            assert_eq!(answer.status, expected, "{answer:?}");
+        }
+    }
 }
 
 #[tokio::test]
