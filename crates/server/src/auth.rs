@@ -7,10 +7,10 @@
 
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
-use subtle::ConstantTimeEq as _;
 
 use crate::Config;
 use crate::config::ConfigError;
+use crate::secret::Secret;
 
 /// One thing that may be allowed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
@@ -106,7 +106,7 @@ pub(crate) enum Auth {
 #[derive(Debug)]
 pub(crate) struct Bearer {
     name: String,
-    hash: [u8; 32],
+    hash: Secret,
     scopes: Vec<Scope>,
 }
 
@@ -119,6 +119,7 @@ impl Auth {
                 let hash = hex::decode(&token.sha256)
                     .ok()
                     .and_then(|bytes| bytes.try_into().ok())
+                    .map(Secret::new)
                     .ok_or_else(|| ConfigError::value("clair.api.tokens", "sha256 is no hash"))?;
                 Ok(Bearer {
                     name: token.name.clone(),
@@ -188,7 +189,7 @@ fn bearer<'a>(bearers: &'a [Bearer], authorization: Option<&[u8]>) -> Option<&'a
     let hash: [u8; 32] = Sha256::digest(token.trim_ascii()).into();
     let mut found = None;
     for bearer in bearers {
-        if bool::from(bearer.hash.ct_eq(&hash)) {
+        if bearer.hash.is(&hash) {
             found = Some(bearer);
         }
     }
@@ -201,7 +202,7 @@ mod tests {
 
     #[test]
     fn only_the_right_token_with_the_right_scope_may() {
-        let hash = |token: &str| Sha256::digest(token).into();
+        let hash = |token: &str| Secret::new(Sha256::digest(token).into());
         let auth = Auth::Tokens(vec![
             Bearer {
                 name: "quay".into(),

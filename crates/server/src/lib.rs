@@ -30,6 +30,7 @@ mod patient;
 mod places;
 mod process;
 mod reply;
+mod secret;
 mod serve;
 mod snapshots;
 mod tls;

@@ -5,6 +5,7 @@
 mod dependencies;
 mod files;
 mod pinned;
+mod secrets;
 mod statements;
 mod tables;
 mod threats;
