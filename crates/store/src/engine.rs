@@ -15,12 +15,12 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-pub(crate) use postgres::Postgres;
-pub(crate) use sqlite::Sqlite;
+use postgres::Postgres;
+use sqlite::Sqlite;
 
-use crate::StoreError;
 use crate::statement::Statement;
 use crate::value::{Row, Value};
+use crate::{Database, StoreError};
 
 pub(crate) enum Engine {
     Sqlite(Arc<Sqlite>),
@@ -42,6 +42,24 @@ pub(crate) enum Tx {
 pub(crate) type Work<'t, T> = BoxFuture<'t, Result<End<T>, StoreError>>;
 
 impl Engine {
+    /// Connects, and leaves the schema as it is.
+    pub(crate) async fn open(database: &Database) -> Result<Self, StoreError> {
+        match database {
+            Database::Sqlite { path } => {
+                let path = path.clone();
+                let opened = tokio::task::spawn_blocking(move || Sqlite::open(&path)).await;
+                let opened = opened.map_err(|_| StoreError::Cancelled)??;
+                Ok(Self::Sqlite(Arc::new(opened)))
+            }
+            Database::Postgres {
+                source,
+                max_connections,
+            } => Ok(Self::Postgres(
+                Postgres::open(source, *max_connections).await?,
+            )),
+        }
+    }
+
     /// Another number after each connection that was made: behind a new one may be another server, which took over
     /// without the last commits. What was learned before is not known to be there.
     pub(crate) fn epoch(&self) -> u64 {

@@ -94,17 +94,7 @@ impl Store {
     /// [`StoreError::Unavailable`] when trying again later may help, [`StoreError::NewerSchema`] when
     /// a newer release has migrated the database, [`StoreError::Source`] for a bad connection string.
     pub async fn open(database: &Database) -> Result<Self, StoreError> {
-        let engine = match database {
-            Database::Sqlite { path } => {
-                let path = path.clone();
-                let opened = tokio::task::spawn_blocking(move || engine::Sqlite::open(&path)).await;
-                Engine::Sqlite(Arc::new(opened.map_err(|_| StoreError::Cancelled)??))
-            }
-            Database::Postgres {
-                source,
-                max_connections,
-            } => Engine::Postgres(engine::Postgres::open(source, *max_connections).await?),
-        };
+        let engine = Engine::open(database).await?;
         migrate::run(&engine).await?;
         Ok(Self {
             inner: Arc::new(Inner {

@@ -11,8 +11,14 @@ use crate::engine::{End, Engine};
 use crate::statements::{SCHEMA_VERSION_INSERT, SCHEMA_VERSION_LATEST};
 use crate::value::Value;
 
-/// Every migration in order: number, name, text.
-const MIGRATIONS: &[(i64, &str, &str)] = &[
+#[cfg(test)]
+mod before;
+
+/// A step of the schema: number, name, text.
+type Migration = (i64, &'static str, &'static str);
+
+/// Every migration in order.
+const MIGRATIONS: &[Migration] = &[
     (1, "init", include_str!("../migrations/0001_init.sql")),
     (
         2,
@@ -54,6 +60,10 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_version (
 )";
 
 pub(crate) async fn run(engine: &Engine) -> Result<(), StoreError> {
+    run_all(engine, MIGRATIONS).await
+}
+
+async fn run_all(engine: &Engine, migrations: &'static [Migration]) -> Result<(), StoreError> {
     let found = match version(engine).await {
         Ok(found) => found,
         // No table yet. Replicas that make it together collide in PostgreSQL's own catalog, in
@@ -74,7 +84,7 @@ pub(crate) async fn run(engine: &Engine) -> Result<(), StoreError> {
         }
         Err(error) => return Err(error),
     };
-    let known = MIGRATIONS
+    let known = migrations
         .iter()
         .map(|(number, ..)| *number)
         .max()
@@ -82,7 +92,7 @@ pub(crate) async fn run(engine: &Engine) -> Result<(), StoreError> {
     if found > known + 1 {
         return Err(StoreError::NewerSchema { found, known });
     }
-    for &(number, name, sql) in MIGRATIONS.iter().filter(|(number, ..)| *number > found) {
+    for &(number, name, sql) in migrations.iter().filter(|(number, ..)| *number > found) {
         engine
             .write(move |tx| {
                 Box::pin(async move {
