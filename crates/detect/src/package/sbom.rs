@@ -23,7 +23,7 @@ impl Detector for Sbom {
     }
 
     fn version(&self) -> u32 {
-        // It changes with what `Purl::parse` gives, too.
+        // It changes with what `Purl::parse` gives, too: the test below.
         3
     }
 
@@ -113,5 +113,40 @@ fn component(purl: &str, out: &mut Detected) -> Result<bool, DetectError> {
         Some(one) if one.kind.is_os() => Ok(true),
         Some(one) => named(out, one.kind, &one.name, &one.version, None).map(|()| true),
         None => Ok(!Purl::is_of_known_type(purl)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_purls_give_is_of_this_version() {
+        let given = |purl: &str| {
+            let mut out = Detected::default();
+            let is_read = component(purl, &mut out).unwrap();
+            let package = out.packages.first();
+            let package = package.map(|one| format!("{} {} {}", one.kind, one.name, one.version));
+            package.unwrap_or_else(|| format!("none, read: {is_read}"))
+        };
+        // Where an answer changes, so does what is kept of layers: then the version is raised with it.
+        assert_eq!(Sbom.version(), 3);
+        for (purl, expected) in [
+            ("pkg:npm/%40a/b@1", "npm @a/b 1"),
+            ("pkg:npm/a//b@1", "npm a/b 1"),
+            ("pkg:cpan/JSON::XS@4.03", "cpan JSON-XS 4.03"),
+            ("pkg:maven/a/b@1", "maven a:b 1"),
+            ("pkg:maven/a:b@1", "maven a:b 1"),
+            ("pkg:maven/a:@1", "none, read: false"),
+            ("pkg:maven/a/c/b@1", "none, read: false"),
+            ("pkg:generic/a@?epoch=1", "none, read: false"),
+            ("pkg:generic/a@1?epoch=0", "generic a 1"),
+            ("pkg:swift/host/.git@1", "swift host/.git 1"),
+            ("pkg:deb/debian/a@1", "none, read: true"),
+            ("pkg:cocoapods/a@1", "none, read: true"),
+            ("pkg:npm/a", "none, read: false"),
+        ] {
+            assert_eq!(given(purl), expected, "{purl}");
+        }
     }
 }
