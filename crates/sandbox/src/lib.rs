@@ -9,13 +9,15 @@
 //! happens, and [`Confined`] says so. No privilege is needed. Not here: system calls other than
 //! those on files and TCP, and UDP, which Landlock does not know.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use landlock::{
     ABI, Access as _, AccessFs, AccessNet, BitFlags, PathBeneath, PathFd, Ruleset,
     RulesetAttr as _, RulesetCreatedAttr as _, RulesetError, RulesetStatus,
 };
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 /// The rules that pellucid knows; an older kernel enforces what it knows of them.
@@ -70,12 +72,17 @@ pub fn available() -> Confined {
         .unwrap_or(Confined::Not)
 }
 
-/// Whether files without names can be made in a folder. Asked before confining: what makes spool files
-/// (`tempfile`) makes one with a name and removes that where the answer is one of these errors.
+/// Whether files without names can be made in a folder. Asked before confining, and as what makes spool
+/// files (`tempfile`) asks: it makes one with a name and removes that where the answer is one of these errors.
 fn has_unnamed_files(folder: &Path) -> bool {
-    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-    let made = rustix::fs::open(folder, flags, Mode::RUSR | Mode::WUSR);
-    !matches!(made, Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::NOENT))
+    let made = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .mode(0o600)
+        .custom_flags(OFlags::TMPFILE.bits().cast_signed())
+        .open(folder);
+    let errno = made.err().and_then(|error| Errno::from_io_error(&error));
+    !matches!(errno, Some(Errno::OPNOTSUPP | Errno::ISDIR | Errno::NOENT))
 }
 
 /// What making spool files takes.
