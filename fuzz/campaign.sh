@@ -15,7 +15,7 @@ SLICE=${SLICE:-60}
 JOBS=${JOBS:-1}
 table=../docs/fuzzing.tsv
 # Binary formats of strangers, what they are wrapped in, and the two lists that most images have.
-risky="inflate layer-tar layer-gzip layer-zstd layer-xz rpmdb-bdb rpmdb-ndb rpmdb-sqlite rpm-header detector-java
+risky="inflate layer-tar layer-gzip layer-zstd layer-xz registry-lazy rpmdb-bdb rpmdb-ndb rpmdb-sqlite rpmdb-wal rpm-header detector-java
 detector-go-binary detector-rust-binary detector-dpkg bill-cyclonedx snapshot"
 
 binary=${BINARY:-$(./build.sh)}

@@ -13,6 +13,7 @@ mod input;
 mod mutate;
 mod seed;
 mod target;
+mod wal;
 
 pub use mutate::Mutator;
 pub use seed::root;
@@ -123,6 +124,11 @@ pub fn targets() -> Vec<Target> {
             target::registry::tables,
         ),
         plain(
+            "registry-lazy",
+            target::registry::lazy,
+            target::registry::lazies,
+        ),
+        plain(
             "containerd-metadata",
             pellucid_image::hostile::metadata,
             target::registry::metadata,
@@ -153,6 +159,11 @@ pub fn targets() -> Vec<Target> {
         plain("rpmdb-bdb", target::rpmdb::run, target::rpmdb::bdb),
         plain("rpmdb-ndb", target::rpmdb::run, target::rpmdb::ndb),
         plain("rpmdb-sqlite", target::rpmdb::run, target::rpmdb::sqlite),
+        plain(
+            "rpmdb-wal",
+            target::rpmdb::with_log,
+            target::rpmdb::sqlite_with_log,
+        ),
         plain(
             "rules-ignore-file",
             pellucid::hostile::ignore_file,

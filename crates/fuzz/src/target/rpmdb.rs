@@ -1,8 +1,8 @@
-//! RPM databases of the three backends, and a header by itself.
+//! RPM databases of the three backends, the write-ahead log of one, and a header by itself.
 
 use pellucid_detect::rpmdb::{self, Header, Limits};
 
-use crate::seed;
+use crate::{seed, wal};
 
 fn limits() -> Limits {
     Limits {
@@ -24,9 +24,21 @@ fn look(header: &Header<'_>) {
 
 /// Reads a database.
 pub(crate) fn run(data: &[u8]) {
+    read(data, None);
+}
+
+/// Reads a database and the log behind it, as it is and with checksums that are right: few changed logs
+/// are read beyond those.
+pub(crate) fn with_log(data: &[u8]) {
+    let (database, log) = wal::split(data);
+    read(database, Some(log));
+    read(database, Some(&wal::repaired(log)));
+}
+
+fn read(data: &[u8], log: Option<&[u8]>) {
     let limits = limits();
     let mut count = 0;
-    let read = rpmdb::read(data, None, &limits, &mut |header| {
+    let read = rpmdb::read(data, log, &limits, &mut |header| {
         count += 1;
         if let Ok(header) = header {
             look(&header);
@@ -95,6 +107,18 @@ pub(crate) fn sqlite() -> Vec<Vec<u8>> {
     databases(rpmdb::Backend::Sqlite)
 }
 
+/// SQLite with a log: as rpm left it, with every page, and with all that there is of the database.
+pub(crate) fn sqlite_with_log() -> Vec<Vec<u8>> {
+    let path = "crates/detect/tests/data/rpmdb/sqlite/rpmdb.sqlite";
+    let of = |path: &str| std::fs::read(seed::root().join(path)).unwrap_or_default();
+    let mut seeds: Vec<_> = sqlite()
+        .iter()
+        .flat_map(|database| wal::seeds(database))
+        .collect();
+    seeds.push(wal::joined(&of(path), &of(&format!("{path}-wal"))));
+    seeds
+}
+
 /// A header of three entries, written by hand: the name `a`, version `1` and release `1`.
 pub(crate) fn headers() -> Vec<Vec<u8>> {
     let mut blob = Vec::new();
@@ -118,5 +142,28 @@ mod tests {
         });
         assert!(read.is_ok(), "{read:?}");
         assert_eq!(headers, 1);
+    }
+
+    #[test]
+    fn the_logs_built_here_say_what_their_databases_say() {
+        let count = |database: &[u8], log: Option<&[u8]>| {
+            let mut headers = 0;
+            let read = rpmdb::read(database, log, &limits(), &mut |_| headers += 1);
+            read.map(|()| headers)
+        };
+        let mut whole = 0;
+        for database in sqlite() {
+            let alone = count(&database, None);
+            whole += usize::from(alone.is_ok());
+            for seed in wal::seeds(&database) {
+                let (database, log) = wal::split(&seed);
+                assert_eq!(count(database, Some(log)), alone);
+                let mut log = log.to_vec();
+                log[15] ^= 1;
+                assert!(count(database, Some(&log)).is_err(), "a wrong checksum");
+                assert_eq!(count(database, Some(&wal::repaired(&log))), alone);
+            }
+        }
+        assert!(whole > 2);
     }
 }

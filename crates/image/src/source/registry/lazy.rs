@@ -30,7 +30,7 @@ const LARGEST: u64 = 256 << 20;
 
 /// Where a layer's table is, as its descriptor says.
 #[derive(Clone, Debug)]
-pub(super) enum Table {
+pub(crate) enum Table {
     /// At the blob's end; its digest when decompressed.
     Stargz(Digest),
     /// Between these bytes; decompressed size, and its digest as it lies there.
@@ -43,11 +43,13 @@ pub(super) enum Table {
 }
 
 impl Table {
-    /// Where a descriptor says a table is.
+    /// Where a descriptor says a table is, if the layer is large enough to be read by it.
     pub(super) fn of(layer: &Descriptor) -> Option<Self> {
-        if layer.size < SMALL {
-            return None;
-        }
+        (layer.size >= SMALL).then(|| Self::said(layer))?
+    }
+
+    /// Where a descriptor says a table is.
+    pub(crate) fn said(layer: &Descriptor) -> Option<Self> {
         if let Some(digest) = layer.annotation("containerd.io/snapshot/stargz/toc.digest") {
             return digest.parse().ok().map(Self::Stargz);
         }
@@ -73,6 +75,46 @@ impl Table {
             digest,
         })
     }
+
+    /// The table, read from parts of a blob of so many bytes. `is_vouched_for` tells whether bytes have
+    /// the digest that is declared.
+    pub(crate) fn read(
+        &self,
+        blob: u64,
+        bytes: impl Fn(u64, u64) -> Option<Vec<u8>>,
+        is_vouched_for: impl Fn(&Digest, &[u8]) -> bool,
+        limits: &Limits,
+    ) -> Option<Toc> {
+        match self {
+            Self::Stargz(digest) => {
+                let end = blob.checked_sub(FOOTER)?;
+                let footer = bytes(end, blob)?;
+                let at = footer_offset(&footer)?;
+                let compressed = bytes(at, end)?;
+                let mut tar = Vec::new();
+                pellucid_inflate::Gunzip::new(&*compressed)
+                    .take(LARGEST)
+                    .read_to_end(&mut tar)
+                    .ok()?;
+                let json = only_file(&tar, limits)?;
+                is_vouched_for(digest, &json).then(|| Toc::parse(&json, Codec::Gzip, at, limits))?
+            }
+            Self::Chunked {
+                at,
+                length,
+                size,
+                digest,
+            } => {
+                let compressed = bytes(*at, at.checked_add(*length)?)?;
+                if !is_vouched_for(digest, &compressed) {
+                    return None;
+                }
+                let size = usize::try_from(*size).ok()?;
+                let json = zstd::bulk::decompress(&compressed, size).ok()?;
+                Toc::parse(&json, Codec::Zstd, *at, limits)
+            }
+        }
+    }
 }
 
 /// One blob, by parts.
@@ -87,36 +129,8 @@ pub(super) struct Parts<'a> {
 impl Parts<'_> {
     /// The layer's table of contents, if it can be had.
     pub(super) fn table(&self, table: &Table, limits: &Limits) -> Option<Toc> {
-        match table {
-            Table::Stargz(digest) => {
-                let end = self.size.checked_sub(FOOTER)?;
-                let footer = self.bytes(end, self.size)?;
-                let at = footer_offset(&footer)?;
-                let compressed = self.bytes(at, end)?;
-                let mut tar = Vec::new();
-                pellucid_inflate::Gunzip::new(&*compressed)
-                    .take(LARGEST)
-                    .read_to_end(&mut tar)
-                    .ok()?;
-                let json = only_file(&tar, limits)?;
-                (digest_like(Some(digest), &json) == *digest)
-                    .then(|| Toc::parse(&json, Codec::Gzip, at, limits))?
-            }
-            Table::Chunked {
-                at,
-                length,
-                size,
-                digest,
-            } => {
-                let compressed = self.bytes(*at, at + length)?;
-                if digest_like(Some(digest), &compressed) != *digest {
-                    return None;
-                }
-                let size = usize::try_from(*size).ok()?;
-                let json = zstd::bulk::decompress(&compressed, size).ok()?;
-                Toc::parse(&json, Codec::Zstd, *at, limits)
-            }
-        }
+        let has = |digest: &Digest, bytes: &[u8]| digest_like(Some(digest), bytes) == *digest;
+        table.read(self.size, |at, end| self.bytes(at, end), has, limits)
     }
 
     /// A part, if the registry gives parts.
