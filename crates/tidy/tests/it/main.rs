@@ -4,6 +4,7 @@
 
 mod dependencies;
 mod files;
+mod native;
 mod pinned;
 mod secrets;
 mod statements;
