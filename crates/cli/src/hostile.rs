@@ -1,6 +1,7 @@
 //! Entry points for `crates/fuzz`: files of rules, which come with an image's source as often as from
-//! who runs the scan.
+//! who runs the scan, and what `analyze-local-images` reads.
 
+use crate::commands::analyze_local_images;
 use crate::rules::{file, import};
 
 /// `pellucid.yaml`: its text, and each rule that it holds.
@@ -39,4 +40,28 @@ pub fn ignore_file(data: &[u8]) {
         assert!(!waiver.is_empty(), "a rule without a condition");
         let _ = waiver.words();
     }
+}
+
+/// An image that a container engine saves for `analyze-local-images`.
+///
+/// # Panics
+/// When something lies outside the folder that it is unpacked into, or more in it than may.
+pub fn saved_image(data: &[u8]) {
+    analyze_local_images::hostile_image(data);
+}
+
+/// A request for one of the layers that `analyze-local-images` serves.
+///
+/// # Panics
+/// When another file is meant than a layer.
+pub fn layer_request(data: &[u8]) {
+    analyze_local_images::hostile_request(data);
+}
+
+/// What a server of Clair's API answers `analyze-local-images`.
+///
+/// # Panics
+/// When the report would steer a terminal.
+pub fn layer_answer(data: &[u8]) {
+    analyze_local_images::hostile_answer(data);
 }

@@ -99,6 +99,21 @@ pub fn targets() -> Vec<Target> {
         plain("layer-bzip2", target::layer::run, target::layer::bzip2),
         plain("layer-xz", target::layer::run, target::layer::xz),
         plain(
+            "local-image-answer",
+            pellucid::hostile::layer_answer,
+            target::local_image::answers,
+        ),
+        plain(
+            "local-image-request",
+            pellucid::hostile::layer_request,
+            target::local_image::requests,
+        ),
+        plain(
+            "local-image-saved",
+            pellucid::hostile::saved_image,
+            target::local_image::saved,
+        ),
+        plain(
             "mirror-list",
             pellucid_updater::hostile::mirror,
             target::download::lists,

@@ -9,6 +9,7 @@ pub(crate) mod download;
 pub(crate) mod feed;
 pub(crate) mod inflate;
 pub(crate) mod layer;
+pub(crate) mod local_image;
 pub(crate) mod registry;
 pub(crate) mod report;
 pub(crate) mod request;

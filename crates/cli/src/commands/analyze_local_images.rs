@@ -153,6 +153,36 @@ async fn analyse(flags: &Flags) -> Result<(), String> {
     Ok(())
 }
 
+/// Reads a server's answer and makes a report of it, for `crate::hostile`.
+///
+/// # Panics
+/// When the report would steer a terminal.
+pub(crate) fn hostile_answer(answer: &[u8]) {
+    let Ok(features) = client::features(answer) else {
+        return;
+    };
+    let flags = Flags {
+        endpoint: String::new(),
+        my_address: String::new(),
+        minimum: report::Severity::Unknown,
+        color: flags::Color::Never,
+        image: "a:1".to_owned(),
+    };
+    let text = report::text(&flags, &features, jiff::Timestamp::UNIX_EPOCH);
+    let steers = |letter: char| letter.is_control() && letter != '\n' && letter != '\t';
+    assert!(!text.contains(steers), "{text:?}");
+}
+
+/// Reads what the engine saved, for `crate::hostile`.
+pub(crate) fn hostile_image(archive: &[u8]) {
+    saved::hostile(archive);
+}
+
+/// Reads a request for a layer, for `crate::hostile`.
+pub(crate) fn hostile_request(request: &[u8]) {
+    layer_server::hostile(request);
+}
+
 /// A line of the log: time to the microsecond, level, text.
 fn log(message: &str) {
     if IS_INTERRUPTED.load(Ordering::Relaxed) {

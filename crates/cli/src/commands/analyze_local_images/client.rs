@@ -138,14 +138,9 @@ impl Client {
         if answered.status != 200 {
             return Err(refused(&answered));
         }
-        let answer: Answer =
-            serde_json::from_slice(&answered.body).map_err(|error| error.to_string())?;
         let named = answered.headers.get(NOT_COVERED);
         Ok(Found {
-            features: answer
-                .layer
-                .and_then(|layer| layer.features)
-                .unwrap_or_default(),
+            features: features(&answered.body)?,
             not_covered: named.map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned()),
         })
     }
@@ -175,6 +170,13 @@ impl Client {
             body,
         })
     }
+}
+
+/// The packages that an answer lists.
+pub(super) fn features(answer: &[u8]) -> Result<Vec<Feature>, String> {
+    let answer: Answer = serde_json::from_slice(answer).map_err(|error| error.to_string())?;
+    let features = answer.layer.and_then(|layer| layer.features);
+    Ok(features.unwrap_or_default())
 }
 
 /// The host of an endpoint: what stands before the port.

@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -88,21 +88,8 @@ impl Shared {
     fn serve(&self, mut stream: TcpStream) -> io::Result<()> {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
-        let mut request = BufReader::new(stream.try_clone()?.take(HEADER));
-        let mut first = String::new();
-        request.read_line(&mut first)?;
-        let mut line = String::new();
-        while request.read_line(&mut line)? > 0 && !line.trim_end().is_empty() {
-            line.clear();
-        }
-        let mut words = first.split_whitespace();
-        let (method, target) = (
-            words.next().unwrap_or_default(),
-            words.next().unwrap_or_default(),
-        );
-        let file = target
-            .strip_prefix('/')
-            .filter(|file| self.files.contains(*file));
+        let request = Request::read(stream.try_clone()?)?;
+        let file = request.file(&self.files);
         let empty =
             |status| format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         if !self
@@ -111,7 +98,10 @@ impl Shared {
         {
             return stream.write_all(empty("403 Forbidden").as_bytes());
         }
-        let file = match (method, file.map(|file| File::open(self.folder.join(file)))) {
+        let file = match (
+            request.method(),
+            file.map(|file| File::open(self.folder.join(file))),
+        ) {
             ("GET" | "HEAD", Some(Ok(file))) => file,
             _ => return stream.write_all(empty("404 Not Found").as_bytes()),
         };
@@ -121,10 +111,54 @@ impl Shared {
              Connection: close\r\n\r\n",
             file.metadata()?.len()
         )?;
-        if method == "GET" {
+        if request.method() == "GET" {
             io::copy(&mut { file }, &mut stream)?;
         }
         Ok(())
+    }
+}
+
+/// The first line of a request.
+struct Request(String);
+
+impl Request {
+    /// Reads a request to the end of its header.
+    fn read(from: impl Read) -> io::Result<Self> {
+        let mut from = BufReader::new(from.take(HEADER));
+        let mut first = String::new();
+        from.read_line(&mut first)?;
+        let mut line = String::new();
+        while from.read_line(&mut line)? > 0 && !line.trim_end().is_empty() {
+            line.clear();
+        }
+        Ok(Self(first))
+    }
+
+    fn method(&self) -> &str {
+        self.0.split_whitespace().next().unwrap_or_default()
+    }
+
+    /// Which of these files it asks for.
+    fn file(&self, files: &HashSet<String>) -> Option<&str> {
+        let target = self.0.split_whitespace().nth(1)?;
+        let file = target.strip_prefix('/')?;
+        files.contains(file).then_some(file)
+    }
+}
+
+/// Reads a request, for `crate::hostile`.
+///
+/// # Panics
+/// When it reads on behind the bound, or names another file than the one that there is.
+pub(super) fn hostile(request: &[u8]) {
+    let mut rest = request;
+    let asked = Request::read(&mut rest);
+    assert!((request.len() - rest.len()) as u64 <= HEADER, "read on");
+    if let Ok(asked) = asked {
+        let files = HashSet::from(["a/layer.tar".to_owned()]);
+        let file = asked.file(&files);
+        assert!(file.is_none_or(|file| file == "a/layer.tar"), "{file:?}");
+        let _ = asked.method();
     }
 }
 
