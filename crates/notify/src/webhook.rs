@@ -96,6 +96,7 @@ pub struct Webhook {
     target: Uri,
     host: HeaderValue,
     secrets: Secrets,
+    timeout: Duration,
 }
 
 impl Webhook {
@@ -171,7 +172,13 @@ impl Webhook {
                 what: "cannot be read",
             })?,
             secrets: Secrets::parse(options.secret.as_deref().unwrap_or_default())?,
+            timeout: TIMEOUT,
         })
+    }
+
+    /// The same, with another time than ten seconds for the receiver to answer, a connection and handshake included.
+    pub fn within(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
     }
 
     /// Sends the message about a notification. Any 2xx is success; a redirect is not followed.
@@ -185,8 +192,8 @@ impl Webhook {
             gone: false,
         };
         // Dropping the future ends the connection.
-        match tokio::time::timeout(TIMEOUT, self.post(notification)).await {
-            Err(_) => Err(refused(format!("no answer in {} s", TIMEOUT.as_secs()))),
+        match tokio::time::timeout(self.timeout, self.post(notification)).await {
+            Err(_) => Err(refused(format!("no answer in {:?}", self.timeout))),
             Ok(Err(error)) => Err(refused(chain(&*error))),
             Ok(Ok((status, _))) if status.is_success() => Ok(()),
             Ok(Ok((status, headers))) => Err(Refused {
@@ -288,4 +295,19 @@ fn chain(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text.chars().take(500).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receiver_has_ten_seconds() {
+        let options = WebhookOptions {
+            endpoint: "http://receiver.test/".to_owned(),
+            ..WebhookOptions::default()
+        };
+        let webhook = Webhook::new(&options).unwrap();
+        assert_eq!(webhook.timeout, Duration::from_secs(10));
+    }
 }

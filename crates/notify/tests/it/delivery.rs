@@ -6,7 +6,7 @@ use std::time::Duration;
 use pellucid_notify::{Options, RECEIVER};
 use pellucid_store::{DeliveryState, NotificationId, Posting, Store};
 
-use crate::receiver::{Receiver, Running, store, tell};
+use crate::receiver::{NEVER, Receiver, Running, store, tell};
 
 async fn postings(store: &Store, state: DeliveryState) -> Vec<Posting> {
     store
@@ -59,6 +59,33 @@ async fn one_that_fails_stands_in_nobodys_way() {
     assert_eq!(got[0].name(), bad);
     receiver
         .until(|got| got.iter().filter(|it| it.name() == bad).count() >= 2)
+        .await;
+}
+
+#[tokio::test]
+async fn nobody_waits_for_an_answer_that_never_comes() {
+    let (_folder, store) = store().await;
+    let bad = tell(&store, "CVE-BAD").await;
+    let mut good = BTreeSet::new();
+    for number in 0..20 {
+        good.insert(tell(&store, &format!("CVE-{number}")).await);
+    }
+    let never = bad.clone();
+    let receiver = Receiver::start(move |_, got| match got.name() == never {
+        true => NEVER.to_owned(),
+        false => "200 OK".to_owned(),
+    })
+    .await;
+    let options = Options {
+        parallel: 2,
+        ..Options::default()
+    };
+    let _running = Running::start(&store, &receiver.options(), options);
+    receiver
+        .until(|got| {
+            let names: BTreeSet<String> = got.iter().map(|it| it.name()).collect();
+            good.is_subset(&names) && names.contains(&bad)
+        })
         .await;
 }
 

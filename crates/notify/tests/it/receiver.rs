@@ -36,6 +36,9 @@ impl Got {
     }
 }
 
+/// The answer that does not come.
+pub(crate) const NEVER: &str = "never";
+
 pub(crate) struct Receiver {
     pub(crate) address: SocketAddr,
     got: Arc<Mutex<Vec<Got>>>,
@@ -44,7 +47,7 @@ pub(crate) struct Receiver {
 
 impl Receiver {
     /// Answers the request of this number (from 0) with a status line and headers; nothing at all
-    /// for an empty text.
+    /// for an empty text. For [`NEVER`] it keeps the connection and says nothing.
     pub(crate) async fn start(
         answer: impl Fn(usize, &Got) -> String + Send + Sync + 'static,
     ) -> Self {
@@ -80,6 +83,10 @@ impl Receiver {
                         got.len() - 1
                     };
                     let answer = answer(number, &one);
+                    if answer == NEVER {
+                        news.notify_waiters();
+                        return std::future::pending().await;
+                    }
                     if !answer.is_empty() {
                         let answer = format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n");
                         let _ = stream.write_all(answer.as_bytes()).await;

@@ -1,12 +1,16 @@
 //! The request itself.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use pellucid_notify::{Webhook, WebhookOptions};
 use sha2::Sha256;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 
-use crate::receiver::Receiver;
+use crate::receiver::{NEVER, Receiver};
 
 const NAME: &str = "099cdcb8-839f-4c12-8517-ad936b727a71";
 
@@ -38,6 +42,48 @@ async fn it_is_clairs_to_the_byte() {
         got.body,
         format!("{{\"Notification\":{{\"Name\":\"{NAME}\"}}}}")
     );
+}
+
+#[tokio::test]
+async fn who_never_answers_is_given_up() {
+    let time = Duration::from_millis(50);
+    let never = Receiver::start(|_, _| NEVER.to_owned()).await;
+    // Takes connections and says nothing, or as much as never becomes an answer.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = silent.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = silent.accept().await {
+            tokio::spawn(async move {
+                // Only a whole message is answered, with what never becomes an answer.
+                let mut request = Vec::new();
+                while !request.ends_with(b"\"}}") {
+                    request.push(stream.read_u8().await?);
+                }
+                stream.write_all(b"HTTP/1.1 200 OK\r\nX: ").await?;
+                std::future::pending::<std::io::Result<()>>().await
+            });
+        }
+    });
+    let to = |endpoint: String, proxy: Option<String>| WebhookOptions {
+        endpoint,
+        proxy,
+        ..WebhookOptions::default()
+    };
+    for options in [
+        never.options(),
+        // Before the handshake, at the proxy, in the middle of the answer.
+        to(format!("https://{address}/"), None),
+        to(
+            "https://receiver.test/".to_owned(),
+            Some(format!("http://{address}/")),
+        ),
+        to(format!("http://{address}/"), None),
+    ] {
+        let webhook = Webhook::new(&options).unwrap().within(time);
+        let refused = webhook.send(NAME).await.unwrap_err();
+        assert_eq!(refused.reason, "no answer in 50ms", "{options:?}");
+        assert!(!refused.gone);
+    }
 }
 
 #[tokio::test]
