@@ -16,6 +16,7 @@ mod engines;
 mod errors;
 mod fetch;
 mod golden;
+mod http2;
 mod layers;
 mod names;
 mod overrides;

@@ -19,7 +19,7 @@ fn file(name: &str) -> PathBuf {
         .join(name)
 }
 
-fn with_tls(cafile: bool) -> Config {
+pub(crate) fn with_tls(cafile: bool) -> Config {
     let mut config = config();
     let api = config.clair.api_mut();
     api.certfile = Some(file("server.pem"));
@@ -29,6 +29,10 @@ fn with_tls(cafile: bool) -> Config {
 }
 
 fn client(with_certificate: bool) -> TlsConnector {
+    TlsConnector::from(Arc::new(client_config(with_certificate)))
+}
+
+pub(crate) fn client_config(with_certificate: bool) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots
         .add(CertificateDer::from_pem_file(file("authority.pem")).unwrap())
@@ -38,14 +42,13 @@ fn client(with_certificate: bool) -> TlsConnector {
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(roots);
-    let config = if with_certificate {
+    if with_certificate {
         let chain = vec![CertificateDer::from_pem_file(file("client.pem")).unwrap()];
         let key = PrivateKeyDer::from_pem_file(file("client.key")).unwrap();
         builder.with_client_auth_cert(chain, key).unwrap()
     } else {
         builder.with_no_client_auth()
-    };
-    TlsConnector::from(Arc::new(config))
+    }
 }
 
 /// The answer's head, or nothing where there was none.
