@@ -18,6 +18,7 @@ mod real_feeds;
 mod repositories;
 mod rules;
 mod scan;
+mod secrets;
 mod serve;
 mod serving;
 mod shared;

@@ -391,9 +391,33 @@ fn an_image_is_pulled_and_its_password_is_seen_nowhere() {
     let all = wrong.stderr + &wrong.stdout;
     assert!(!all.contains(CANARY), "{all}");
 
-    // What docker login wrote.
+    // From the environment, into a file of each format.
+    let outputs: Vec<String> = pellucid_report::FORMATS
+        .iter()
+        .map(|format| format!("{0}=report-{0}", format.name()))
+        .collect();
+    let outputs = outputs.iter().flat_map(|output| ["-o", output.as_str()]);
+    let mut command = bench.command(&pull);
+    command
+        .args(outputs)
+        .arg("-vv")
+        .env("PELLUCID_USERNAME", "robot")
+        .env("PELLUCID_PASSWORD", CANARY);
+    let run = Run::of(command.output().unwrap());
+    assert_eq!(run.status, 0, "{}", run.stderr);
     let pair = pellucid_testkit::registry::basic("robot", CANARY);
     let pair = pair.strip_prefix("Basic ").unwrap();
+    let is_clean = |text: &str| assert!(!text.contains(CANARY) && !text.contains(pair), "{text}");
+    is_clean(&(run.stdout + &run.stderr));
+    for format in pellucid_report::FORMATS {
+        let report = std::fs::read(bench.path(&format!("report-{}", format.name())));
+        is_clean(&String::from_utf8(report.unwrap()).unwrap());
+    }
+    let told = command.env("PELLUCID_PASSWORD", format!("not-{CANARY}"));
+    let told = Run::of(told.output().unwrap()).failed(3);
+    is_clean(&told);
+
+    // What docker login wrote.
     std::fs::create_dir(bench.path(".docker")).unwrap();
     bench.file(
         ".docker/config.json",
