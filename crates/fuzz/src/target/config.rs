@@ -9,18 +9,168 @@ pub(crate) fn run(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };
-    if let Ok(config) = Config::parse(text, Path::new("config.yaml")) {
-        let _ = config.print();
-    }
+    let Ok(config) = read(text) else {
+        return;
+    };
+    let printed = config.print();
+    // Stars stand for secrets, and are neither a key nor a hash.
+    let number = "0".repeat(64);
+    let filled = ["paginationkey", "sha256"]
+        .iter()
+        .fold(printed.clone(), |text, key| {
+            text.replace(&format!("{key}: \"***\""), &format!("{key}: \"{number}\""))
+        });
+    let again = read(&filled).unwrap_or_else(|error| panic!("{error}:\n{printed}"));
+    assert_eq!(again.print(), printed);
+    assert_eq!(said(&again), said(&config), "{printed}");
+}
+
+fn read(text: &str) -> Result<Config, String> {
+    Config::parse(text, Path::new("config.yaml")).map_err(|error| error.to_string())
+}
+
+/// What a configuration says, but for secrets.
+fn said(config: &Config) -> String {
+    let api = config.clair.api();
+    let database = config.clair.database.clone().unwrap_or_default();
+    let options = database.options.unwrap_or_default();
+    let sources = &config.layer_sources;
+    let feeds = &config.feeds;
+    let languages = config.features.languages;
+    format!(
+        "{:?}",
+        (
+            (
+                database.kind.as_deref().unwrap_or("pgsql"),
+                options.max_connections
+            ),
+            (
+                api.port,
+                api.healthport,
+                api.timeout,
+                api.drain,
+                api.certfile,
+                api.keyfile,
+                api.cafile
+            ),
+            (
+                api.allow_unauthenticated_writes,
+                api.tokens.len(),
+                config.is_loopback()
+            ),
+            (
+                &config.clair.updater.as_ref().map(|it| it.interval),
+                config.clair.notifier.is_some()
+            ),
+            (
+                &sources.files,
+                &sources.hosts,
+                sources.allow_private,
+                sources.timeout,
+                sources.max_bytes
+            ),
+            (
+                config.scans.concurrency(),
+                config.scans.queue(),
+                languages,
+                &config.notifications
+            ),
+            (
+                feeds.keys(languages),
+                &feeds.intervals,
+                feeds.mirrors.keys(),
+                feeds.parallel
+            ),
+        )
+    )
 }
 
 /// Clair's own sample by its keys, ours, and what YAML can do to a reader.
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
     const TEXTS: &[&str] = &[
-        "clair:\n  database:\n    type: pgsql\n    options:\n      source: host=localhost port=5432 user=postgres sslmode=disable\n      cachesize: 16384\n      paginationkey:\n  api:\n    addr: \"0.0.0.0:6060\"\n    healthaddr: \"0.0.0.0:6061\"\n    timeout: 900s\n    servername:\n    cafile:\n    keyfile:\n    certfile:\n  worker:\n    namespace_detectors:\n      - os-release\n    feature_listers:\n      - dpkg\n  updater:\n    interval: 2h\n    enabledupdaters:\n      - debian\n  notifier:\n    attempts: 3\n    renotifyinterval: 2h\n    http:\n      endpoint: http://localhost:8000\n      proxy:\n",
-        "layer_sources:\n  files: [/srv/layers]\nscans:\n  concurrency: 4\n",
+        CLAIR,
+        OURS,
         "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n",
         "# nothing\n---\n",
     ];
     TEXTS.iter().map(|text| text.as_bytes().to_vec()).collect()
+}
+
+const CLAIR: &str = "\
+clair:
+  database:
+    type: pgsql
+    options:
+      source: host=localhost port=5432 user=postgres sslmode=disable
+      cachesize: 16384
+  api:
+    port: 6060
+    healthport: 6061
+    timeout: 900s
+    paginationkey: AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
+    servername: clair
+    cafile:
+    keyfile:
+    certfile:
+  worker:
+    namespace_detectors: [os-release]
+  updater:
+    interval: 2h
+    enabledupdaters: [debian]
+  notifier:
+    attempts: 3
+    renotifyinterval: 2h
+    http:
+      endpoint: https://someone:word@localhost:8000/notify?token=word
+      servername: receiver
+      cafile:
+      keyfile:
+      certfile:
+      proxy: http://localhost:3128
+";
+
+const OURS: &str = "\
+clair:
+  database: {type: sqlite, options: {source: /srv/x.sqlite, max_connections: 7}}
+  api:
+    address: 10.0.0.1
+    healthaddress: '::1'
+    drain: 1m0.5s
+    certfile: /etc/tls.pem
+    keyfile: /etc/tls.key
+    tokens:
+      - {name: quay, sha256: '0000000000000000000000000000000000000000000000000000000000000000', scopes: ['layers:read', admin]}
+  updater:
+  notifier: {http: {secret: word}}
+data_dir: \"/srv/a \\u2028\\x85\\ufeff\\x7f\\t'\"
+layer_sources:
+  files: [/srv/layers, '/srv/#: &']
+  hosts: ['registry.example.com:443', '*.internal.example', '10.1.0.0/16', '::1']
+  allow_private: false
+  proxy: http://user:word@proxy
+  timeout: 1500us
+  max_bytes: 18446744073709551615
+scans: {concurrency: 4, queue: 0}
+features: {languages: false}
+feeds:
+  follow: []
+  mirror: /srv/mirror
+  proxy: http://proxy
+  mirrors: {debian: '', alpine: 'https://mirror.example/a?b=c#d'}
+  intervals: {debian: 9223372036854775807}
+  parallel: 2
+notifications: {wait: 0, hold: 1ns, most: 1, give_up: 1.5h, parallel: 3}
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_seeds_reach_what_is_behind_the_keys() {
+        for text in [CLAIR, OURS] {
+            assert_eq!(read(text).map(drop), Ok(()));
+            run(text.as_bytes());
+        }
+    }
 }

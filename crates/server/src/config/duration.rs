@@ -115,7 +115,10 @@ impl<'de> Deserialize<'de> for GoDuration {
             }
 
             fn visit_u64<E: Error>(self, value: u64) -> Result<GoDuration, E> {
-                Ok(GoDuration(Duration::from_nanos(value)))
+                let is_go_s = i64::try_from(value).is_ok();
+                is_go_s
+                    .then_some(GoDuration(Duration::from_nanos(value)))
+                    .ok_or_else(|| E::custom("a duration is too long"))
             }
 
             fn visit_i64<E: Error>(self, value: i64) -> Result<GoDuration, E> {

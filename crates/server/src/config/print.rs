@@ -19,6 +19,9 @@ pub(super) fn yaml(config: &Config) -> String {
             let is_file = database.kind.as_deref() == Some("sqlite");
             let source = options.source.as_deref().unwrap_or_default();
             out.text(3, "source", if is_file { source } else { "***" });
+            if let Some(count) = options.max_connections {
+                out.plain(3, "max_connections", count);
+            }
         }
     }
     out.line(1, "api:");
@@ -111,14 +114,20 @@ pub(super) fn yaml(config: &Config) -> String {
     out.plain(1, "languages", config.features.languages);
     let feeds = &config.feeds;
     out.line(0, "feeds:");
-    let follow = feeds.follow.iter().flatten();
-    out.list(1, "follow", follow.map(|name| quoted(name)));
+    match feeds.follow.as_deref() {
+        // None at all, where an absent key is every one.
+        Some([]) => out.line(1, "follow: []"),
+        follow => {
+            let follow = follow.into_iter().flatten();
+            out.list(1, "follow", follow.map(|name| quoted(name)));
+        }
+    }
     out.url(1, "mirror", feeds.mirror.as_deref());
     out.secret(1, "proxy", feeds.proxy.as_deref());
     if !feeds.mirrors.is_empty() {
         out.line(1, "mirrors:");
         for (name, mirror) in &feeds.mirrors {
-            out.url(2, &quoted(name), Some(mirror));
+            out.plain(2, &quoted(name), quoted(&without_secrets(mirror)));
         }
     }
     if !feeds.intervals.is_empty() {
@@ -184,9 +193,21 @@ impl Out {
     }
 }
 
-/// A YAML scalar in double quotes, which JSON's are too.
+/// A YAML scalar in double quotes: JSON's, with what YAML does not allow as it is, or takes for the end of a
+/// line, escaped too.
 fn quoted(text: &str) -> String {
-    serde_json::to_string(text).unwrap_or_default()
+    let json = serde_json::to_string(text).unwrap_or_default();
+    let mut out = String::with_capacity(json.len());
+    for letter in json.chars() {
+        match u32::from(letter) {
+            code @ (0x7f..=0x9f | 0x2028 | 0x2029 | 0xfeff | 0xfffe | 0xffff) => {
+                // Writing to a String cannot fail.
+                let _ = write!(out, "\\u{code:04x}");
+            }
+            _ => out.push(letter),
+        }
+    }
+    out
 }
 
 /// A URL with `***` for its user and for the values of its query; a path is as it is. What cannot be taken
