@@ -96,7 +96,9 @@ const ROWS: &[Row] = &[
         "haproxy",
         &["haproxy"],
         &[
-            // A commit stands behind the version (`2.7.3-1065b10`).
+            // A commit stands behind the version (`2.7.3-1065b10`). First what the page of statistics
+            // shows: later releases print their name and their version apart.
+            Behind("\0 version ", THREE),
             Behind("HAProxy version ", THREE),
             Behind("HA-Proxy version ", THREE),
         ],
@@ -182,7 +184,7 @@ impl Detector for Classifier {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn class(&self) -> Class {
@@ -456,6 +458,11 @@ mod tests {
                 "haproxy",
                 b"HAProxy version 2.7.3-1065b10, released 2023/02/14",
                 Some("haproxy 2.7.3"),
+            ),
+            (
+                "haproxy",
+                b"since HAProxy version 2.5.\0HAProxy version %s\0\0 version 2.4.22-f8e3218, released 2023/02/14\0",
+                Some("haproxy 2.4.22"),
             ),
             ("other", b"node.js/v18.0.0", None),
         ] {
