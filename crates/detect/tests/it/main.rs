@@ -15,3 +15,4 @@ mod ownership;
 mod rpmdb;
 mod run;
 mod sources;
+mod truncation;
