@@ -497,30 +497,6 @@ pub(crate) async fn introducing_layers_are_paged(fixture: Fixture) {
     );
 }
 
-pub(crate) async fn odd_text_is_kept(fixture: Fixture) {
-    let store = &fixture.store;
-    let odd = "a\u{1}\"\\u0000\u{10ffff}'$1 ?1 /*postgres*/ ;--";
-    add(store, odd, None, &[feature(odd, odd)]).await;
-    assert_eq!(shown(store, odd).await, [format!("{odd} {odd} {odd}")]);
-    assert_eq!(
-        store
-            .feature_versions_named("debian:12", odd)
-            .await
-            .unwrap()
-            .len(),
-        1
-    );
-    // PostgreSQL has no NUL in text.
-    add(store, "nul\0", None, &[feature("n\0ul", "1\0")]).await;
-    assert_eq!(
-        store.layer("nul\u{fffd}").await.unwrap().unwrap().name,
-        "nul\u{fffd}"
-    );
-    let view = store.layer("nul\0").await.unwrap().unwrap();
-    let read = store.features_of(&view).await.unwrap();
-    assert_eq!(read.first().unwrap().feature.name, "n\u{fffd}ul");
-}
-
 /// What layers bring in goes into the inverted index later, by whoever is first.
 pub(crate) async fn indexing_is_never_seen(fixture: Fixture) {
     let (store, replica) = (&fixture.store, fixture.replica().await);

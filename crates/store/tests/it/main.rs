@@ -13,5 +13,6 @@ mod namespaces;
 mod outage;
 mod outbox;
 mod suite;
+mod texts;
 mod upgrade;
 mod vulnerabilities;

@@ -7,7 +7,7 @@ use pellucid_store::Database;
 use pellucid_testkit::postgres::PostgresServer;
 
 use crate::fixture::Fixture;
-use crate::{deliveries, layers, leases, namespaces, outbox, vulnerabilities};
+use crate::{deliveries, layers, leases, namespaces, outbox, texts, vulnerabilities};
 
 type Case = fn(Fixture) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -39,7 +39,7 @@ const CASES: &[(&str, Case)] = &[
         Box::pin(layers::introducing_layers_are_paged(f))
     }),
     ("indexing", |f| Box::pin(layers::indexing_is_never_seen(f))),
-    ("odd_text", |f| Box::pin(layers::odd_text_is_kept(f))),
+    ("odd_text", |f| Box::pin(texts::odd_text_is_kept(f))),
     ("namespaces", |f| {
         Box::pin(namespaces::are_made_and_healed(f))
     }),

@@ -18,7 +18,7 @@ fn affected(feature: &str, version: &str) -> FixEdit {
     FixEdit::Affected(fixed(feature, Some(version)))
 }
 
-fn merge(description: &str, metadata: Option<&str>, fixes: &[FixEdit]) -> Edit {
+pub(crate) fn merge(description: &str, metadata: Option<&str>, fixes: &[FixEdit]) -> Edit {
     Edit::Merge {
         description: description.to_owned(),
         link: "https://example.org".to_owned(),
