@@ -424,9 +424,7 @@ pub(crate) fn run(
     match outcome {
         Ok(Ok(found)) => Ok(found),
         Ok(Err(DetectError::Weight { limit })) => Err(Facts::TooHeavy(limit as u64)),
-        Ok(Err(DetectError::Body(source))) => Err(Facts::Failed(format!(
-            "kept file could not be read back: {source}"
-        ))),
+        Ok(Err(DetectError::Body(source))) => Err(Facts::of(&source)),
         Ok(Err(error)) => Err(Facts::Failed(error.to_string())),
         Err(_) => Err(Facts::Failed("the detector panicked".to_owned())),
     }

@@ -74,6 +74,15 @@ pub enum DetectError {
     /// The bytes of a kept file could not be read back.
     #[error("kept file could not be read back")]
     Body(#[source] std::io::Error),
+    /// This machine could not read a file of the image, so that any list would be too short.
+    #[error("a file of layer {layer} could not be kept for reading")]
+    Unread {
+        /// Index of the layer with the file.
+        layer: usize,
+        /// The operating system's answer.
+        #[source]
+        source: std::io::Error,
+    },
     /// The names of the image's entries, or what its files say, need more memory than allowed.
     #[error("names and facts up to layer {layer} need more than the limit of {limit} bytes")]
     Facts {
@@ -102,4 +111,12 @@ pub enum DetectError {
         /// Index of the layer, lowest is 0.
         layer: usize,
     },
+}
+
+impl DetectError {
+    /// Of a file that this machine could not read, with the operating system's number of the error.
+    pub(crate) fn unread(layer: usize, code: i32) -> Self {
+        let source = std::io::Error::from_raw_os_error(code);
+        Self::Unread { layer, source }
+    }
 }

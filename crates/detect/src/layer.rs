@@ -6,6 +6,7 @@
 
 mod entries;
 
+use std::io;
 use std::sync::Arc;
 
 use pellucid_image::{Body, Entry, EntryKind, LayerVisitor, Want};
@@ -56,6 +57,9 @@ pub enum Facts {
     Found(Box<Detected>),
     /// It could not be read, and why.
     Failed(String),
+    /// This machine could not read it, for this error of the operating system: no room for temporary
+    /// files, most likely. No inventory holds it.
+    Unread(i32),
     /// It is larger than this limit, in bytes.
     TooLarge(u64),
     /// What it says needs more memory than this limit, in bytes.
@@ -65,6 +69,16 @@ pub enum Facts {
         /// Whether it has no bytes, so that it says nothing.
         empty: bool,
     },
+}
+
+impl Facts {
+    /// Of a kept file whose bytes cannot be read back.
+    pub(crate) fn of(error: &io::Error) -> Self {
+        match error.raw_os_error() {
+            Some(code) => Self::Unread(code),
+            None => Self::Failed(format!("kept file could not be read back: {error}")),
+        }
+    }
 }
 
 impl LayerInventory {
@@ -130,6 +144,8 @@ pub struct LayerReader {
     pending: Vec<(&'static dyn Detector, Want)>,
     /// Main files and additions, kept until the layer's end.
     held: Vec<Held>,
+    /// The operating system's error where this machine could not read a file.
+    unread: Option<i32>,
     /// Bytes that the facts take, about.
     weight: usize,
     /// Bytes that they may take, about.
@@ -147,6 +163,7 @@ impl Default for LayerReader {
             overflow: false,
             pending: Vec::new(),
             held: Vec::new(),
+            unread: None,
             weight: 0,
             facts: FACTS,
             database: DetectOptions::default().database,
@@ -170,7 +187,8 @@ impl LayerReader {
     /// The inventory, after the layer was read to its end without error.
     ///
     /// # Errors
-    /// [`DetectError::Facts`] if the layer has more names or facts than fit; `index` is for the message.
+    /// [`DetectError::Facts`] if the layer has more names or facts than fit, [`DetectError::Unread`] if this
+    /// machine failed; `index` is for the message.
     pub fn finish(mut self, index: usize) -> Result<LayerInventory, DetectError> {
         if self.overflow {
             return Err(DetectError::Facts {
@@ -179,6 +197,9 @@ impl LayerReader {
             });
         }
         self.read_held();
+        if let Some(code) = self.unread {
+            return Err(DetectError::unread(index, code));
+        }
         if self.weight > self.facts {
             return Err(DetectError::Facts {
                 layer: index,
@@ -200,6 +221,10 @@ impl LayerReader {
     }
 
     fn note(&mut self, entry: u32, detector: &dyn Detector, addition: Option<u32>, facts: Facts) {
+        if let Facts::Unread(code) = facts {
+            self.unread = Some(code);
+            return;
+        }
         self.weight += FILE;
         if let Facts::Found(found) = &facts {
             self.weight += found.weight();
@@ -239,7 +264,7 @@ impl LayerReader {
                         body,
                     });
                 }
-                Err(error) => self.note(entry, detector, None, Facts::Failed(error.to_string())),
+                Err(error) => self.note(entry, detector, None, Facts::of(&error)),
             }
             return;
         }

@@ -56,7 +56,9 @@ impl Reuse {
                     return known;
                 }
                 let facts = facts(detector, file, limit);
-                self.with(|state| state.keep(key, &facts));
+                if !matches!(facts, Facts::Unread(_)) {
+                    self.with(|state| state.keep(key, &facts));
+                }
                 facts
             }
             _ => facts(detector, file, limit),

@@ -225,6 +225,7 @@ fn found<'a>(
     let (kind, reason) = match laid.history.facts(unit) {
         Some(Facts::Found(found)) => return Ok(Some(found)),
         Some(Facts::Addition { .. }) => return Ok(None),
+        Some(Facts::Unread(code)) => return Err(DetectError::unread(layer, *code)),
         Some(Facts::Failed(reason)) => (WarningKind::DetectorFailed, reason.clone()),
         Some(Facts::TooLarge(limit)) if is_database => {
             return Err(DetectError::TooLarge {

@@ -101,6 +101,52 @@ fn documents_that_explode_are_read_or_refused() {
     }
 }
 
+/// Parsers that count levels stop early, and others see how long a document is: without its other shapes
+/// and heads, this is cheap enough to be really deep.
+#[test]
+fn a_million_levels_are_read_or_refused() {
+    const DEEP: usize = 1_000_000;
+    let documents = ["[".repeat(DEEP), "{\"a\":".repeat(DEEP)];
+    for target in targets() {
+        for document in &documents {
+            target.run(document.as_bytes());
+        }
+    }
+}
+
+/// What reads JSON into maps is not slower than linear, whatever the names are.
+#[test]
+fn a_million_names_are_read_or_refused() {
+    let names: String = (0..1_000_000)
+        .map(|name| format!(r#""{name}":0,"#))
+        .collect();
+    let documents = [
+        (
+            &["bill-cyclonedx", "vex-cyclonedx"][..],
+            r#""bomFormat":"CycloneDX""#,
+        ),
+        (&["bill-spdx"], r#""spdxVersion":"SPDX-2.3""#),
+        (&["bill-syft"], r#""artifacts":[]"#),
+        (
+            &["report-json", "vex-csaf", "vex-openvex"],
+            r#""schema":"pellucid-report/1""#,
+        ),
+        (
+            &["local-image-answer", "request-body", "registry-documents"],
+            r#""Layer":{}"#,
+        ),
+        (&["detector-node"], r#""name":"a""#),
+    ];
+    let all = targets();
+    for (wanted, last) in documents {
+        let document = format!("{{{names}{last}}}");
+        for name in wanted {
+            let target = all.iter().find(|target| target.name == *name);
+            target.unwrap().run(document.as_bytes());
+        }
+    }
+}
+
 #[test]
 fn what_once_failed_is_read_or_refused() {
     let folder = pellucid_fuzz::root().join("crates/fuzz/regressions");
