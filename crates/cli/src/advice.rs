@@ -1,6 +1,6 @@
 //! Getting the advisories that an image needs: which snapshots, how fresh, fetched where too old.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -16,11 +16,43 @@ use crate::progress::FeedBars;
 /// Feeds that add to findings and whose first fetch takes too long for a scan.
 const LARGE: [&str; 1] = ["nvd"];
 
-/// Opens the snapshots in the data directory.
+/// Opens the snapshots in the data directory, which is made if it is not there.
 pub(crate) fn catalog(args: &StoreArgs) -> anyhow::Result<Catalog> {
     let folder = data_dir(args)?;
-    Catalog::open(&folder)
-        .with_context(|| format!("cannot use the data directory {}", folder.display()))
+    Catalog::open(&folder).with_context(|| cannot_use(&folder))
+}
+
+/// The same, to read them alone: a data directory that is not there is an empty one.
+pub(crate) fn existing(args: &StoreArgs) -> anyhow::Result<Catalog> {
+    let folder = data_dir(args)?;
+    Catalog::open_to_read(&folder).with_context(|| cannot_use(&folder))
+}
+
+/// The same for a scan, which reads alone where it fetches nothing.
+pub(crate) fn for_scan(data: &DataArgs, freshness: &FreshnessArgs) -> anyhow::Result<Catalog> {
+    match fetches(data, freshness) {
+        true => catalog(&data.store),
+        false => existing(&data.store),
+    }
+}
+
+fn cannot_use(folder: &Path) -> String {
+    format!("cannot use the data directory {}", folder.display())
+}
+
+/// What to say where a data directory is empty.
+pub(crate) fn no_data(catalog: &Catalog) -> String {
+    format!(
+        "there is no advisory data in {}; run \"pellucid db update\", or \"pellucid db import\"",
+        catalog.directory().display()
+    )
+}
+
+/// What to say where there is no data of a feed or a part of one.
+pub(crate) fn no_data_of(key: &str) -> String {
+    format!(
+        "there is no data of {key} yet; run \"pellucid db update {key}\", or \"pellucid db import\""
+    )
 }
 
 /// The folder that an option names, else the user's own.
@@ -63,7 +95,7 @@ pub(crate) fn refresh(
     if due.is_empty() {
         return Ok(Vec::new());
     }
-    if freshness.skip_db_update || !may_fetch(data) {
+    if !fetches(data, freshness) {
         return Ok(due.iter().filter_map(|key| stale(catalog, key)).collect());
     }
     let outcomes = memory::not_meant(|| fetch(&due, catalog, data, talk))?;
@@ -93,11 +125,8 @@ pub(crate) fn fetch(
     talk: &Talk,
 ) -> anyhow::Result<Vec<Outcome>> {
     let options = FetchOptions {
-        mirror: data.mirror.clone(),
-        mirrors: data.feed_mirror.iter().cloned().collect(),
-        proxy: data.proxy.clone(),
         offline: data.offline,
-        ..FetchOptions::default()
+        ..data.origin.options()
     };
     let bars = FeedBars::new(talk);
     let outcomes = runtime()?.block_on(pellucid_updater::update(keys, catalog, &options, &bars));
@@ -113,11 +142,22 @@ pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
         .context("cannot start the runtime that fetches feeds")
 }
 
+/// Whether a scan fetches what is too old.
+fn fetches(data: &DataArgs, freshness: &FreshnessArgs) -> bool {
+    !freshness.skip_db_update && may_fetch(data)
+}
+
 /// Whether anything can be fetched: offline, only a mirror that is a folder can be read.
 pub(crate) fn may_fetch(data: &DataArgs) -> bool {
     let is_url = |mirror: &str| mirror.starts_with("http://") || mirror.starts_with("https://");
-    let own = data.feed_mirror.iter().map(|(_, mirror)| mirror);
-    !data.offline || data.mirror.iter().chain(own).any(|mirror| !is_url(mirror))
+    let own = data.origin.feed_mirror.iter().map(|(_, mirror)| mirror);
+    !data.offline
+        || data
+            .origin
+            .mirror
+            .iter()
+            .chain(own)
+            .any(|mirror| !is_url(mirror))
 }
 
 /// Whether there is any data of a key.
@@ -162,7 +202,7 @@ fn stale(catalog: &Catalog, key: &str) -> Option<Warning> {
 /// report does not list it.
 fn is_left_out(catalog: &Catalog, data: &DataArgs, key: &str) -> bool {
     let enriches = pellucid_feeds::feed_of(key).is_some_and(|feed| feed.enriches());
-    data.mirror.is_some() && enriches && !is_there(catalog, key)
+    data.origin.mirror.is_some() && enriches && !is_there(catalog, key)
 }
 
 fn failed(catalog: &Catalog, outcome: &Outcome) -> Option<Warning> {

@@ -3,13 +3,17 @@
 //! Every option's documentation here is its help text. An option with an environment variable is
 //! stronger than it.
 
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::PossibleValuesParser;
-use clap::{ArgAction, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::builder::{PossibleValuesParser, Resettable};
+use clap::{
+    ArgAction, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum, ValueHint,
+};
 use pellucid_matcher::FailRule;
 use pellucid_model::Severity;
+use pellucid_updater::FetchOptions;
 use pellucid_version::Scheme;
 
 use crate::commands::db::{DbCommand, FormArgs};
@@ -386,10 +390,10 @@ pub(crate) struct RuleArgs {
     pub(crate) base: Option<String>,
 }
 
-/// Where advisory data comes from and where it is kept.
+/// Where advisory data comes from.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Advisory data")]
-pub(crate) struct DataArgs {
+pub(crate) struct OriginArgs {
     /// Take every feed from here: a folder or an http(s) URL with a MANIFEST.tsv, or with each file
     /// at HOST/PATH of its URL.
     #[arg(long, value_name = "URL|DIR", env = "PELLUCID_MIRROR")]
@@ -405,6 +409,26 @@ pub(crate) struct DataArgs {
         hide_env_values = true
     )]
     pub(crate) proxy: Option<String>,
+}
+
+impl OriginArgs {
+    /// How files are fetched from there.
+    pub(crate) fn options(&self) -> FetchOptions {
+        FetchOptions {
+            mirror: self.mirror.clone(),
+            mirrors: self.feed_mirror.iter().cloned().collect(),
+            proxy: self.proxy.clone(),
+            ..FetchOptions::default()
+        }
+    }
+}
+
+/// Where advisory data comes from and where it is kept.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Advisory data")]
+pub(crate) struct DataArgs {
+    #[command(flatten)]
+    pub(crate) origin: OriginArgs,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
     /// Open no socket. A mirror that is a folder is still read.
@@ -474,6 +498,24 @@ pub(crate) struct VersionCompareArgs {
     /// Read lines `A op B` and print only those that are wrong; status 1 if there are any.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["a", "b"])]
     pub(crate) file: Option<PathBuf>,
+}
+
+/// Reads the command line.
+pub(crate) fn parse(args: Vec<OsString>) -> Args {
+    let matches = without_empty(Args::command()).get_matches_from(args);
+    Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+}
+
+/// The same command where environment variables that are empty, as build services set them, are as good
+/// as none.
+pub(crate) fn without_empty(command: clap::Command) -> clap::Command {
+    let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    command
+        .mut_args(|arg| match arg.get_env().is_some_and(is_empty) {
+            true => arg.env(Resettable::Reset),
+            false => arg,
+        })
+        .mut_subcommands(without_empty)
 }
 
 /// A feed's name and where it is taken from.

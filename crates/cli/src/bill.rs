@@ -6,9 +6,11 @@ use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::Context as _;
+use pellucid_detect::BillError;
 use pellucid_model::Inventory;
 
 use crate::confined;
+use crate::exit::Usage;
 use crate::memory::Memory;
 
 /// Most bytes of a list.
@@ -54,10 +56,15 @@ impl Bill<'_> {
         };
         let inventory = match self.kind {
             Kind::Document(path) => document(&reference, &bytes(path, memory)?, memory)?,
-            Kind::Purl(purl) => purls(&reference, purl)?,
+            Kind::Purl(purl) => purls(&reference, purl)?.ok_or_else(|| {
+                Usage(format!(
+                    "{purl} is no purl of a known type with a version, as pkg:pypi/jinja2@3.1.4"
+                ))
+            })?,
             Kind::Purls(path) => {
                 let text = String::from_utf8(bytes(path, memory)?).context("it is not UTF-8")?;
                 purls(&reference, &text)?
+                    .context("no line of it is a purl of a known type with a version")?
             }
         };
         Ok(inventory)
@@ -79,9 +86,13 @@ pub(crate) fn document(
     Ok(read?)
 }
 
-fn purls(reference: &str, text: &str) -> anyhow::Result<Inventory> {
-    let read = confined::parsing(|| pellucid_detect::read_purls(reference, text));
-    Ok(read?)
+/// What purls say is there; nothing where none of them can be read.
+fn purls(reference: &str, text: &str) -> anyhow::Result<Option<Inventory>> {
+    match confined::parsing(|| pellucid_detect::read_purls(reference, text)) {
+        Ok(inventory) => Ok(Some(inventory)),
+        Err(BillError::Empty) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Whether a file starts as a list does, also as one that is not read: no archive does.

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 pub(crate) enum Exit {
     /// Done; nothing reaches the gate.
     Clean,
-    /// The gate is reached, or a comparison is wrong.
+    /// The gate is reached, a comparison is wrong, or what was looked for is not there.
     Reached,
     /// The gate is reached, and the user chose this status for it, which is not 0.
     Chosen(u8),
@@ -61,7 +61,10 @@ impl Exit {
         let is_usage = error.is::<Usage>()
             || error.chain().any(|cause| {
                 cause.is::<Usage>()
-                    || matches!(cause.downcast_ref(), Some(ImageError::Reference { .. }))
+                    || matches!(
+                        cause.downcast_ref(),
+                        Some(ImageError::Reference { .. } | ImageError::NoName { .. })
+                    )
             });
         if is_usage { Self::Usage } else { Self::Failed }
     }

@@ -4,6 +4,7 @@ use std::io::{IsTerminal as _, Write as _};
 
 use pellucid_detect::BillError;
 use pellucid_image::{ImageError, LayerFault, RegistryFault};
+use pellucid_snapshot::SnapshotError;
 
 use crate::memory::TooLittle;
 use crate::output;
@@ -36,6 +37,7 @@ fn hint(error: &anyhow::Error) -> Option<String> {
             .and_then(image_hint)
             .or_else(|| limit_hint(cause.downcast_ref()?))
             .or_else(|| bill_hint(cause.downcast_ref()?))
+            .or_else(|| data_hint(cause.downcast_ref()?))
     })
 }
 
@@ -43,11 +45,13 @@ fn image_hint(error: &ImageError) -> Option<String> {
     let hint = match error {
         ImageError::SeveralImages { .. } => "write the name of one after the path and a colon",
         ImageError::NoSuchPlatform { .. } => "choose one with --platform",
-        ImageError::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
-            "save the image to a file first: docker save IMAGE -o image.tar"
-        }
+        ImageError::Absent {
+            source_name: None | Some("docker-archive" | "oci-archive"),
+            ..
+        } => "save the image to a file first: docker save IMAGE -o image.tar",
         ImageError::Limit { limit, .. } => return Some(raise(limit)),
         ImageError::Registry { source, .. } => return registry_hint(source),
+        ImageError::Unasked { source, .. } => return image_hint(source),
         _ => return None,
     };
     Some(hint.to_owned())
@@ -62,6 +66,9 @@ fn registry_hint(fault: &RegistryFault) -> Option<String> {
             "logging in raises most registries' limits; --registry-mirror asks another place first"
                 .to_owned()
         }
+        RegistryFault::Transport { host, source } if is_unknown_name(source) => {
+            format!("the name {host} has no address here: is it written right?")
+        }
         RegistryFault::Transport { host, .. } => format!(
             "if {host} speaks HTTP without TLS, say --plain-http {host}; if a CA of your own signed \
              its certificate, --ca-file FILE"
@@ -75,6 +82,20 @@ fn registry_hint(fault: &RegistryFault) -> Option<String> {
         }
         _ => return None,
     })
+}
+
+/// Whether a connection failed because no address is known of the host's name.
+fn is_unknown_name(mut error: &dyn std::error::Error) -> bool {
+    loop {
+        // Its type is no part of what the client's library promises.
+        if error.to_string() == "dns error" {
+            return true;
+        }
+        match error.source() {
+            Some(source) => error = source,
+            None => return false,
+        }
+    }
 }
 
 fn bill_hint(error: &BillError) -> Option<String> {
@@ -94,6 +115,18 @@ fn bill_hint(error: &BillError) -> Option<String> {
     Some(hint.to_owned())
 }
 
+fn data_hint(error: &SnapshotError) -> Option<String> {
+    use std::io::ErrorKind::{NotADirectory, PermissionDenied, ReadOnlyFilesystem};
+    let SnapshotError::Io { source, .. } = error else {
+        return None;
+    };
+    matches!(
+        source.kind(),
+        PermissionDenied | ReadOnlyFilesystem | NotADirectory
+    )
+    .then(|| "say --data-dir DIR or set PELLUCID_DATA_DIR to keep the data elsewhere".to_owned())
+}
+
 fn limit_hint(fault: &LayerFault) -> Option<String> {
     match fault {
         LayerFault::Limit { limit, .. } => Some(raise(limit)),
@@ -103,4 +136,20 @@ fn limit_hint(fault: &LayerFault) -> Option<String> {
 
 fn raise(limit: &str) -> String {
     format!("if the image is trusted, --limit {limit}=VALUE raises the bound")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{0}")]
+    struct Told(&'static str, #[source] Option<Box<Self>>);
+
+    #[test]
+    fn a_name_without_address_is_told_from_a_server_without_tls() {
+        let chain = |last| Told("error sending request", Some(Box::new(Told(last, None))));
+        assert!(is_unknown_name(&chain("dns error")));
+        assert!(!is_unknown_name(&chain("tcp connect error")));
+    }
 }

@@ -27,8 +27,6 @@ mod units;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 use crate::args::{Args, Command};
 use crate::exit::{Exit, Usage};
 
@@ -47,9 +45,9 @@ pub fn main() -> ExitCode {
         }
         .into();
     }
-    let args = Args::parse_from(bare::scan(commands::serve::go_flags(args.into_iter())));
+    let args = args::parse(bare::scan(commands::serve::go_flags(args.into_iter())));
     match &args.command {
-        Command::Serve(serve) => commands::serve::start_logging(serve),
+        Command::Serve(serve) => commands::serve::start_logging(serve, &args.talk),
         _ => logging::start(&args.talk),
     }
     match run(&args) {

@@ -136,6 +136,14 @@ impl Outputs {
         self.write_to(report, Path::to_owned)
     }
 
+    /// Whether anything that is written tells what no advisory data covers.
+    pub(crate) fn tell_coverage(&self) -> bool {
+        self.wanted.iter().any(|wanted| match &wanted.format {
+            Chosen::Known(format) => format.tells_coverage(),
+            Chosen::Template(_) => false,
+        })
+    }
+
     fn write_to(&self, report: &Report, named: impl Fn(&Path) -> PathBuf) -> anyhow::Result<()> {
         let tells_warnings = |wanted: &Wanted| match &wanted.format {
             Chosen::Known(format) => format.tells_warnings(),
@@ -144,6 +152,9 @@ impl Outputs {
         };
         if !self.wanted.iter().any(tells_warnings) {
             say_warnings(report);
+        }
+        if !self.tell_coverage() {
+            say_uncovered(report);
         }
         // Files first: a reader of standard output that went away must not cost a file.
         let mut wanted: Vec<&Wanted> = self.wanted.iter().collect();
@@ -172,6 +183,18 @@ pub(crate) fn say_warnings(report: &Report) {
     let image = &report.inventory.image.reference;
     for text in report.first_warnings(WARNINGS) {
         tracing::warn!("{image}: {text}");
+    }
+}
+
+/// Says on standard error what no advisory data covers.
+fn say_uncovered(report: &Report) {
+    let image = &report.inventory.image.reference;
+    let coverage = report.assessment.iter().flat_map(|one| &one.coverage);
+    for covered in coverage.filter(|covered| !covered.is_covered()) {
+        let name = covered.namespace.as_ref();
+        let name = name.map_or("packages of an unknown distribution", |name| name.as_str());
+        let why = covered.note.as_deref().unwrap_or(covered.gap());
+        tracing::warn!("{image}: not covered: {name}: {why}");
     }
 }
 

@@ -3,6 +3,7 @@
 //! The environment is read here and nowhere below: which files hold credentials, which sockets
 //! engines listen on.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{BufRead as _, Read as _};
 use std::path::{Path, PathBuf};
@@ -30,8 +31,9 @@ pub(crate) struct RegistryArgs {
     /// Read the password from the first line of standard input.
     #[arg(long, requires = "username")]
     password_stdin: bool,
-    /// A file with credentials, as docker's config.json or podman's auth.json, in place of those.
-    #[arg(long, value_name = "FILE", env = "REGISTRY_AUTH_FILE", value_hint = ValueHint::FilePath)]
+    /// A file with credentials, as docker's config.json or podman's auth.json, in place of those; so is
+    /// what $REGISTRY_AUTH_FILE names.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     auth_file: Option<PathBuf>,
     /// This registry speaks HTTP without TLS. May be said several times.
     #[arg(
@@ -145,6 +147,10 @@ pub(crate) fn options(
     Ok(OpenOptions {
         registry: RegistryOptions {
             auth_files: match &registry.auth_file {
+                Some(file) if !file.exists() => {
+                    let text = format!("--auth-file: there is no file {}", file.display());
+                    return Err(Usage(text).into());
+                }
                 Some(file) => vec![file.clone()],
                 None => auth_files(env, nix::unistd::getuid().as_raw()),
             },
@@ -205,7 +211,8 @@ fn login(args: &RegistryArgs, references: &[String]) -> anyhow::Result<Option<Lo
             .context("cannot read the password from standard input")?;
         line.trim_end_matches(['\r', '\n']).to_owned()
     } else {
-        std::env::var("PELLUCID_PASSWORD").map_err(|_| {
+        let password = std::env::var("PELLUCID_PASSWORD").ok();
+        password.filter(|text| !text.is_empty()).ok_or_else(|| {
             Usage("--username needs --password-stdin or $PELLUCID_PASSWORD".to_owned())
         })?
     };
@@ -219,6 +226,9 @@ fn login(args: &RegistryArgs, references: &[String]) -> anyhow::Result<Option<Lo
 /// Where podman and docker keep credentials.
 fn auth_files(env: impl Fn(&str) -> Option<OsString>, user: u32) -> Vec<PathBuf> {
     let folder = |name: &str| env(name).map(PathBuf::from);
+    if let Some(file) = folder("REGISTRY_AUTH_FILE") {
+        return vec![file];
+    }
     // Where podman, buildah and skopeo keep them if there is no session: as root, in CI.
     let run = folder("XDG_RUNTIME_DIR").map_or_else(
         || format!("/run/containers/{user}").into(),
@@ -240,32 +250,38 @@ fn auth_files(env: impl Fn(&str) -> Option<OsString>, user: u32) -> Vec<PathBuf>
 
 /// Where engines listen; what the environment names is the only place.
 fn daemons(env: impl Fn(&str) -> Option<OsString>) -> Daemons {
-    let named = |name: &str| {
-        let text = env(name)?.into_string().ok()?;
-        // Another machine's engine is not this machine's.
-        Some(text.strip_prefix("unix://").map(PathBuf::from))
+    let mut elsewhere = BTreeMap::new();
+    let mut sockets = |engine, name: &str, usual: Vec<PathBuf>| {
+        let Some(text) = env(name).and_then(|text| text.into_string().ok()) else {
+            return usual;
+        };
+        if let Some(socket) = text.strip_prefix("unix://") {
+            return vec![socket.into()];
+        }
+        // Another machine's engine is not this machine's. What follows may name a user.
+        let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+        let said = scheme.map_or_else(|| format!("${name}"), |it| format!("{name}={it}://…"));
+        elsewhere.insert(engine, said);
+        Vec::new()
     };
     let run = env("XDG_RUNTIME_DIR").map(PathBuf::from);
     let in_run = |path: &str| run.as_ref().map(|run| run.join(path));
     let home = env("HOME").map(|home| PathBuf::from(home).join(".docker/run/docker.sock"));
     let all = |paths: [Option<PathBuf>; 3]| paths.into_iter().flatten().collect();
+    let docker = all([
+        Some("/var/run/docker.sock".into()),
+        in_run("docker.sock"),
+        home,
+    ]);
+    let podman = all([
+        in_run("podman/podman.sock"),
+        Some("/run/podman/podman.sock".into()),
+        None,
+    ]);
     Daemons {
-        docker: match named("DOCKER_HOST") {
-            Some(socket) => socket.into_iter().collect(),
-            None => all([
-                Some("/var/run/docker.sock".into()),
-                in_run("docker.sock"),
-                home,
-            ]),
-        },
-        podman: match named("CONTAINER_HOST") {
-            Some(socket) => socket.into_iter().collect(),
-            None => all([
-                in_run("podman/podman.sock"),
-                Some("/run/podman/podman.sock".into()),
-                None,
-            ]),
-        },
+        docker: sockets("docker", "DOCKER_HOST", docker),
+        podman: sockets("podman", "CONTAINER_HOST", podman),
+        elsewhere,
     }
 }
 
@@ -332,7 +348,7 @@ mod tests {
             ("HOME", "/h"),
             ("DOCKER_CONFIG", "/d"),
             ("DOCKER_HOST", "unix:///s"),
-            ("CONTAINER_HOST", "ssh://x"),
+            ("CONTAINER_HOST", "ssh://someone@x"),
         ]);
         assert_eq!(
             auth_files(said, 1000),
@@ -343,8 +359,12 @@ mod tests {
             ]
             .map(PathBuf::from)
         );
+        let one = of(&[("HOME", "/h"), ("REGISTRY_AUTH_FILE", "/f")]);
+        assert_eq!(auth_files(one, 0), [PathBuf::from("/f")]);
         let engines = daemons(said);
         assert_eq!(engines.docker, [PathBuf::from("/s")]);
         assert!(engines.podman.is_empty());
+        let elsewhere = BTreeMap::from([("podman", "CONTAINER_HOST=ssh://…".to_owned())]);
+        assert_eq!(engines.elsewhere, elsewhere);
     }
 }

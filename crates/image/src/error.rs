@@ -23,6 +23,31 @@ pub enum ImageError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// Nothing is at the path, and it is no name.
+    #[error("there is no file or folder {reference:?}, and it is no image's name: {reason}")]
+    NoName {
+        /// What the caller gave.
+        reference: String,
+        /// Why it is no name.
+        reason: &'static str,
+    },
+    /// Nothing is at the path.
+    #[error("there is no file or folder {}", path.display())]
+    Absent {
+        /// The path.
+        path: PathBuf,
+        /// The source that the caller chose.
+        source_name: Option<&'static str>,
+    },
+    /// Nobody gave the image, and some who may have it could not be asked.
+    #[error("{}", others.join("; "))]
+    Unasked {
+        /// Who, and why not.
+        others: Vec<String>,
+        /// What the last one said.
+        #[source]
+        source: Box<Self>,
+    },
     /// A file of the host could not be opened or read.
     #[error("cannot read {}", path.display())]
     Read {
@@ -206,6 +231,17 @@ pub enum ImageError {
         #[source]
         source: LayerFault,
     },
+}
+
+impl ImageError {
+    /// The same error, and what kept others from giving the image.
+    pub(crate) fn besides(self, others: Vec<String>) -> Self {
+        if others.is_empty() {
+            return self;
+        }
+        let source = Box::new(self);
+        Self::Unasked { others, source }
+    }
 }
 
 /// A digest that is not the one declared.

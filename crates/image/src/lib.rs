@@ -34,6 +34,7 @@ pub use source::registry::{
     Login, Rate, RegistryFault, RegistryOptions, Secret, is_mirror, is_registry,
 };
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Read;
 use std::panic::resume_unwind;
@@ -45,7 +46,7 @@ use pellucid_model::{Digest, DigestState, Image, Platform, Warning};
 use layer::meter::{Meter, Totals};
 use reference::Reference;
 use rooted::Rooted;
-use source::{Asked, Bytes, Found, Opened, SOURCES, Source};
+use source::{Asked, Bytes, Found, Opened, SOURCES, Source, warning};
 
 /// How to open an image.
 #[derive(Clone, Debug, Default)]
@@ -95,6 +96,8 @@ pub struct Daemons {
     pub docker: Vec<PathBuf>,
     /// Sockets of podman.
     pub podman: Vec<PathBuf>,
+    /// What the caller was told in place of a socket, as `DOCKER_HOST=tcp://…`, by the engine's name.
+    pub elsewhere: BTreeMap<&'static str, String>,
 }
 
 /// How much of an image is hashed.
@@ -167,8 +170,14 @@ pub struct Expected {
 pub fn open(reference: &str, options: &OpenOptions) -> Result<OpenImage, ImageError> {
     let start = Instant::now();
     let asked = parse(reference)?;
-    let opened = find(&asked, options, start, Source::open)?;
-    Ok(OpenImage::new(opened, &asked, options, start))
+    let mut unasked = Vec::new();
+    match find(&asked, options, start, Source::open, &mut unasked) {
+        Ok(mut opened) => {
+            opened.warnings.extend(unasked.into_iter().map(warning));
+            Ok(OpenImage::new(opened, &asked, options, start))
+        }
+        Err(error) => Err(error.besides(unasked)),
+    }
 }
 
 /// Opens the image for every platform it was built for, as [`open`] does for one.
@@ -178,7 +187,15 @@ pub fn open(reference: &str, options: &OpenOptions) -> Result<OpenImage, ImageEr
 pub fn open_all(reference: &str, options: &OpenOptions) -> Result<Vec<OpenImage>, ImageError> {
     let start = Instant::now();
     let asked = parse(reference)?;
-    let opened = find(&asked, options, start, Source::open_all)?;
+    let mut unasked = Vec::new();
+    let opened = find(&asked, options, start, Source::open_all, &mut unasked);
+    let mut opened = match opened {
+        Ok(opened) => opened,
+        Err(error) => return Err(error.besides(unasked)),
+    };
+    if let Some(first) = opened.first_mut() {
+        first.warnings.extend(unasked.into_iter().map(warning));
+    }
     Ok(opened
         .into_iter()
         .map(|one| OpenImage::new(one, &asked, options, start))
@@ -206,23 +223,28 @@ fn parse(reference: &str) -> Result<Reference, ImageError> {
 }
 
 /// Opens what is where the reference leads, with the source that reads it. A name is asked of the next
-/// source too where one has the image for other platforms alone.
+/// source too where one has the image for other platforms alone, or cannot be asked, which is noted in
+/// `unasked`.
 fn find<'a, T: Send>(
     asked: &'a Reference,
     options: &'a OpenOptions,
     start: Instant,
     open: impl Fn(&'static dyn Source, Asked<'a>) -> Result<T, ImageError> + Sync,
+    unasked: &mut Vec<String>,
 ) -> Result<T, ImageError> {
-    let is_asked = |source: &dyn Source, found: &Found| match asked.source {
-        Some(name) => source.name() == name,
-        None => source.recognises(found, options),
-    };
     let of = |found| Asked {
         reference: asked,
         found,
         options,
     };
     let Some(name) = asked.by_name() else {
+        if let Some(error) = asked.absent() {
+            return Err(error);
+        }
+        let is_asked = |source: &dyn Source, found: &Found| match asked.source {
+            Some(name) => source.name() == name,
+            None => source.recognises(found, options),
+        };
         return options.confined(Some(&asked.path), || {
             let found = Found::at(&asked.path, options, start)?;
             let mut sources = SOURCES.iter();
@@ -235,7 +257,15 @@ fn find<'a, T: Send>(
     let mut otherwise = None;
     for source in SOURCES {
         let found = Found::Name(name.clone());
-        if !is_asked(*source, &found) {
+        let is_asked = match asked.source {
+            Some(name) => source.name() == name,
+            None => source.has(&found, options).unwrap_or_else(|why| {
+                let name = source.name();
+                unasked.push(format!("{name} could not be asked for the image: {why}"));
+                false
+            }),
+        };
+        if !is_asked {
             continue;
         }
         match (open(*source, of(found)), otherwise.take()) {

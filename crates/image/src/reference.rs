@@ -6,6 +6,7 @@
 //! be a name, unless it looks like a path; and so is what could be a name as a whole, if the path in it
 //! is a folder that holds no images by name.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::ImageError;
@@ -97,6 +98,33 @@ impl Reference {
         (is_free && Name::parse(text).is_ok()).then(|| text.to_owned())
     }
 
+    /// What is wrong where nothing is at the path.
+    pub(crate) fn absent(&self) -> Option<ImageError> {
+        let error = std::fs::metadata(&self.path).err()?;
+        if !matches!(
+            error.kind(),
+            ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename
+        ) {
+            return None;
+        }
+        let text = self.path.to_string_lossy();
+        if self.source.is_none() && !looks_like_a_path(&text) {
+            let reason = match Name::parse(&text) {
+                _ if text.contains("://") => "one is written without https://",
+                Err(ImageError::Reference { reason, .. }) => reason,
+                _ => "it holds letters that no name has",
+            };
+            return Some(ImageError::NoName {
+                reference: text.into_owned(),
+                reason,
+            });
+        }
+        Some(ImageError::Absent {
+            path: self.path.clone(),
+            source_name: self.source,
+        })
+    }
+
     /// The same, taken apart.
     pub(crate) fn name(&self) -> Option<Name> {
         Name::parse(&self.by_name()?).ok()
@@ -175,6 +203,37 @@ mod tests {
         // A file is one that someone made of an image.
         assert_eq!(parse("Cargo.toml:18", false), image("18"));
         assert_eq!(parse("src", false), (None, None));
+    }
+
+    #[test]
+    fn what_is_neither_there_nor_a_name_says_why() {
+        let absent = |text| {
+            let sources = [("dir", false)];
+            let parsed = Reference::parse(text, sources, |_| false).unwrap();
+            assert_eq!(parsed.by_name(), None, "{text}");
+            parsed.absent().unwrap().to_string()
+        };
+        for (text, why) in [
+            ("https://registry.example/x:1", "without https://"),
+            ("NoSuch/Image:UPPER", "lower-case letters"),
+            ("alpine@sha256:abc", "what follows @ is no digest"),
+            ("a b", "lower-case letters"),
+        ] {
+            let said = absent(text);
+            assert!(
+                said.contains(why) && said.contains("no image's name"),
+                "{said}"
+            );
+        }
+        for text in [
+            "dir:nothere",
+            "./nothere",
+            "nothere.tar",
+            "dir:Cargo.toml/x",
+        ] {
+            let path = text.strip_prefix("dir:").unwrap_or(text);
+            assert_eq!(absent(text), format!("there is no file or folder {path}"));
+        }
     }
 
     #[test]

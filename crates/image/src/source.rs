@@ -65,6 +65,14 @@ pub(crate) trait Source: Sync {
     /// Whether what was found looks like one of its images.
     fn recognises(&self, found: &Found, options: &OpenOptions) -> bool;
 
+    /// Whether it is to be asked for what was found.
+    ///
+    /// # Errors
+    /// It may have the image and cannot tell: why.
+    fn has(&self, found: &Found, options: &OpenOptions) -> Result<bool, String> {
+        Ok(self.recognises(found, options))
+    }
+
     /// Opens the image.
     fn open(&self, asked: Asked<'_>) -> Result<Opened, ImageError>;
 

@@ -16,7 +16,8 @@ pub struct SnapshotRef {
     /// The date of the data, in seconds since the epoch, as upstream gives it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub as_of: Option<i64>,
-    /// When pellucid fetched it, in seconds since the epoch.
+    /// When pellucid fetched it, in seconds since the epoch; 0 where that is not known, as of a saved
+    /// report.
     pub fetched_at: i64,
 }
 

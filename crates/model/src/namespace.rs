@@ -3,9 +3,12 @@
 //! Clair's word and Clair's spelling: `debian:12`, `alpine:v3.20`, `amzn:2`, `pypi`. A rolling
 //! distribution has no release: `arch`, `wolfi`.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+use crate::PackageKind;
 
 /// A distribution's release (`debian:12`) or an ecosystem (`pypi`).
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -31,6 +34,14 @@ impl Namespace {
     /// What stands before the colon: the distribution's id or the ecosystem.
     pub fn distribution(&self) -> &str {
         self.0.split_once(':').map_or(self.0.as_str(), |(id, _)| id)
+    }
+
+    /// A package's name as those of this namespace are compared by ([`PackageKind::normalise`]).
+    pub fn normalise<'a>(&self, name: &'a str) -> Cow<'a, str> {
+        match PackageKind::from_name(&self.0) {
+            Some(kind) => kind.normalise(name),
+            None => name.into(),
+        }
     }
 
     /// What stands after the colon, if anything.

@@ -64,9 +64,14 @@ pub fn explain(
     Ok(())
 }
 
-/// Whether a package is called so, by its own name or its source's.
+/// Whether a package is called so, by its own name or its source's, however its ecosystem lets it be
+/// spelt.
 pub fn is_meant(entry: &PackageEntry, package: &str) -> bool {
-    entry.package.name == package || entry.package.source_name() == package
+    let own = &entry.package;
+    let wanted = own.kind.normalise(package);
+    [own.name.as_str(), own.source_name()]
+        .into_iter()
+        .any(|name| own.kind.normalise(name) == wanted)
 }
 
 fn one(

@@ -55,6 +55,12 @@ pub trait Format: Sync {
         false
     }
 
+    /// Whether it tells what no advisory data covers, so that whoever writes it need not tell it beside
+    /// it.
+    fn tells_coverage(&self) -> bool {
+        true
+    }
+
     /// Writes the report. Where it carries no assessment, the packages alone are written.
     ///
     /// # Errors

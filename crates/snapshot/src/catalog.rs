@@ -56,6 +56,16 @@ impl Catalog {
         let directory = directory.into();
         let snapshots = directory.join("snapshots");
         fs::create_dir_all(&snapshots).map_err(SnapshotError::io("create", &snapshots))?;
+        Self::open_to_read(directory)
+    }
+
+    /// Opens the catalog in a data directory to read it alone: nothing is made, and a directory that is
+    /// not there is an empty one.
+    ///
+    /// # Errors
+    /// The directory cannot be read, or the manifest is damaged or of a newer format.
+    pub fn open_to_read(directory: impl Into<PathBuf>) -> Result<Self, SnapshotError> {
+        let directory = directory.into();
         let manifest = Manifest::read(&directory)?;
         let state = State {
             manifest,

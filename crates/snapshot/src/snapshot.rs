@@ -290,8 +290,8 @@ impl Snapshot {
             .collect()
     }
 
-    /// Advisories that carry this id or alias, else those that speak of a package of this name; in
-    /// the order of ids, at most `limit`.
+    /// Advisories that carry this id or alias, else those that speak of a package of this name, however
+    /// its ecosystem lets it be spelt; in the order of ids, at most `limit`.
     ///
     /// # Errors
     /// The file is damaged.
@@ -302,8 +302,12 @@ impl Snapshot {
             hits.extend(self.aliased(&spelling)?);
         }
         if hits.is_empty() {
-            for namespace in 0..self.namespaces.len() {
-                let entries = self.entries(namespace as u32, text)?;
+            for (number, count) in self.namespaces.iter().enumerate() {
+                let mut entries = self.entries(number as u32, text)?;
+                if entries.is_empty() {
+                    let name = count.namespace.normalise(text);
+                    entries = self.entries(number as u32, &name)?;
+                }
                 hits.extend(entries.iter().map(|entry| entry.advisory));
             }
         }

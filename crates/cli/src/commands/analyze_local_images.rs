@@ -7,7 +7,7 @@
 //! Deliberately absent: a gate by severity, and any flag that the real client's help does not list.
 
 mod client;
-mod flags;
+pub(crate) mod flags;
 mod layer_server;
 mod report;
 mod saved;

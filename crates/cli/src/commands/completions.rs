@@ -1,11 +1,12 @@
 //! `pellucid completions SHELL` and `pellucid man`: what an installation puts beside the binary.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use anyhow::Context as _;
 use clap::{Command, CommandFactory as _, ValueHint};
 
+use super::analyze_local_images;
 use crate::args::Args;
 use crate::exit::Exit;
 use crate::output;
@@ -65,14 +66,30 @@ fn pages(command: &Command, name: &str, dir: &Path) -> anyhow::Result<()> {
 }
 
 fn page(command: &Command, name: &str) -> anyhow::Result<Vec<u8>> {
-    let mut page = Vec::new();
-    clap_mangen::Man::new(command.clone())
+    let man = clap_mangen::Man::new(command.clone())
         .title(name)
         // A date would make two builds differ.
         .date("")
-        .source(concat!("pellucid ", env!("CARGO_PKG_VERSION")))
-        .render(&mut page)
-        .context("cannot write the man page")?;
-    page.flush().context("cannot write the man page")?;
+        .source(concat!("pellucid ", env!("CARGO_PKG_VERSION")));
+    let mut page = Vec::new();
+    let rendered = match command.get_name() == analyze_local_images::NAME {
+        true => man
+            .render_title(&mut page)
+            .and_then(|()| man.render_name_section(&mut page))
+            .and_then(|()| verbatim("SYNOPSIS", analyze_local_images::flags::USAGE, &mut page)),
+        false => man.render(&mut page),
+    };
+    rendered.context("cannot write the man page")?;
     Ok(page)
+}
+
+/// Lines as they are, of a command that reads its arguments itself.
+fn verbatim(section: &str, text: &str, page: &mut Vec<u8>) -> io::Result<()> {
+    writeln!(page, ".SH {section}\n.nf")?;
+    for line in text.lines() {
+        let line = line.replace('\\', "\\e").replace('-', "\\-");
+        // What begins with a dot or an apostrophe would be a request.
+        writeln!(page, "\\&{line}")?;
+    }
+    writeln!(page, ".fi")
 }

@@ -13,7 +13,7 @@ pub(crate) fn run(args: &DiffArgs, talk: &Talk) -> anyhow::Result<Exit> {
     if args.old == "-" && args.new == "-" {
         return Err(Usage("only one of both can be standard input".to_owned()).into());
     }
-    let catalog = advice::catalog(&args.scan.data.store)?;
+    let catalog = advice::for_scan(&args.scan.data, &args.scan.freshness)?;
     let old = saved::report(&args.old, &catalog, &args.scan, talk)?;
     let new = saved::report(&args.new, &catalog, &args.scan, talk)?;
     let diff = pellucid_report::diff(&old, &new);

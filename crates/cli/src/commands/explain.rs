@@ -14,9 +14,9 @@ use crate::commands::{saved, scan};
 use crate::exit::Exit;
 use crate::{advice, output};
 
-/// Explains a vulnerability in a package.
+/// Explains a vulnerability in a package. Ends with 1 if there is no such package, as searches do.
 pub(crate) fn run(args: &ExplainArgs, talk: &Talk) -> anyhow::Result<Exit> {
-    let catalog = advice::catalog(&args.scan.data.store)?;
+    let catalog = advice::for_scan(&args.scan.data, &args.scan.freshness)?;
     let report = saved::report(&args.source, &catalog, &args.scan, talk)?;
     let records = records(args, &report, &catalog)?;
     let style = output::style(None::<&Path>, true);
@@ -24,7 +24,12 @@ pub(crate) fn run(args: &ExplainArgs, talk: &Talk) -> anyhow::Result<Exit> {
         let (id, package) = (&args.vulnerability, &args.package);
         pellucid_report::explain(&report, id, package, &records, &style, out)
     })?;
-    Ok(Exit::Clean)
+    let mut packages = report.inventory.packages.iter();
+    let is_there = packages.any(|entry| pellucid_report::is_meant(entry, &args.package));
+    Ok(match is_there {
+        true => Exit::Clean,
+        false => Exit::Reached,
+    })
 }
 
 /// What the snapshots at hand say of the vulnerability and the packages that are meant.

@@ -5,13 +5,13 @@ use std::io::{self, BufReader, Read};
 use std::path::Path;
 
 use anyhow::Context as _;
-use clap::Parser as _;
+use clap::{CommandFactory as _, FromArgMatches as _};
 use pellucid_model::Inventory;
 use pellucid_report::Report;
 use pellucid_snapshot::Catalog;
 
 use super::{packages, scan};
-use crate::args::{ImageArgs, ReportArgs, Talk};
+use crate::args::{ImageArgs, ReportArgs, Talk, without_empty};
 use crate::exit::Usage;
 use crate::rules::Rules;
 use crate::{bill, outputs};
@@ -100,7 +100,9 @@ fn defaults(source: &str) -> anyhow::Result<ImageArgs> {
         #[command(flatten)]
         image: ImageArgs,
     }
-    let defaults = Defaults::try_parse_from(["image", "--", source])
+    let defaults = without_empty(Defaults::command())
+        .try_get_matches_from(["image", "--", source])
+        .and_then(|matches| Defaults::from_arg_matches(&matches))
         .map_err(|_| Usage(format!("{source:?} is no report and no image")))?;
     Ok(defaults.image)
 }

@@ -20,7 +20,7 @@ pub(crate) fn run(args: &ScanArgs, talk: &Talk) -> anyhow::Result<Exit> {
     // A format or template that cannot be is said before the work, not after it.
     let outputs = Outputs::of(&args.output)?;
     let rules = Rules::of(&args.policy)?;
-    let catalog = advice::catalog(&args.data.store)?;
+    let catalog = advice::for_scan(&args.data, &args.freshness)?;
     let hidden = args.image.layers == Layers::Hidden;
     let (data, freshness) = (&args.data, &args.freshness);
     let exit = packages::each(&args.image, &outputs, data.offline, talk, |inventory| {
@@ -33,9 +33,11 @@ pub(crate) fn run(args: &ScanArgs, talk: &Talk) -> anyhow::Result<Exit> {
     })?;
     if exit == Exit::NotCovered {
         // Whoever sends the report to a file sees nothing else.
-        tracing::warn!(
-            "not everything in the image is covered by advisory data and judged; see the report"
-        );
+        let see = match outputs.tell_coverage() {
+            true => "; see the report",
+            false => "",
+        };
+        tracing::warn!("not everything in the image is covered by advisory data and judged{see}");
     }
     Ok(exit)
 }
@@ -148,7 +150,7 @@ pub(super) fn sources(
                     sources.add(namespace.clone(), source);
                 }
                 _ if pellucid_feeds::is_on_request(key) => {}
-                _ => sources.note(namespace.clone(), format!("there is no data of {key} yet")),
+                _ => sources.note(namespace.clone(), advice::no_data_of(key)),
             }
         }
         if let Some(answer) = pellucid_feeds::repositories(namespace) {

@@ -12,7 +12,7 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::advice;
-use crate::args::ServeArgs;
+use crate::args::{ServeArgs, Talk};
 use crate::exit::{Exit, Usage};
 
 /// Where Clair looks for its configuration.
@@ -43,9 +43,10 @@ pub(crate) fn go_flags(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
         .collect()
 }
 
-/// Starts logging: JSON lines on standard output, as Clair's.
-pub(crate) fn start_logging(args: &ServeArgs) {
-    let level = level(&args.log_level).unwrap_or(LevelFilter::INFO);
+/// Starts logging: JSON lines on standard output, as Clair's. `-q` and `-v` mean what they mean elsewhere,
+/// and are stronger than the level's name.
+pub(crate) fn start_logging(args: &ServeArgs, talk: &Talk) {
+    let level = wanted(&args.log_level, talk);
     // Libraries below tell more than anybody running a server wants.
     let quiet = tracing_subscriber::filter::Targets::new()
         .with_default(level)
@@ -63,6 +64,15 @@ pub(crate) fn start_logging(args: &ServeArgs) {
     let subscriber = tracing_subscriber::registry().with(JsonLines.with_filter(quiet));
     let started = tracing::subscriber::set_global_default(subscriber);
     debug_assert!(started.is_ok(), "logging starts once");
+}
+
+fn wanted(name: &str, talk: &Talk) -> LevelFilter {
+    match (talk.quiet, talk.verbose) {
+        (true, _) => LevelFilter::ERROR,
+        (false, 0) => level(name).unwrap_or(LevelFilter::INFO),
+        (false, 1) => LevelFilter::DEBUG,
+        (false, _) => LevelFilter::TRACE,
+    }
 }
 
 /// The level of that name. An unknown one was no error to Clair, whose deployments may carry it.
@@ -107,6 +117,15 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
     let config = config(args.config.as_deref())?;
     let mut options = Options::default();
     options.data_dir = advice::data_dir(&args.store)?;
+    if let (Some(said), Some(own)) = (&args.store.data_dir, &config.data_dir)
+        && said != own
+    {
+        tracing::warn!(
+            "the data directory is {}, as data_dir of the configuration says; {} is not used",
+            own.display(),
+            said.display()
+        );
+    }
     options.insecure_tls = args.insecure_tls;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -168,6 +187,16 @@ async fn signals(stop: Stop) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn quiet_and_verbose_are_levels_of_the_log() {
+        let wanted = |name, quiet, verbose| wanted(name, &Talk { quiet, verbose });
+        assert_eq!(wanted("warning", false, 0), LevelFilter::WARN);
+        assert_eq!(wanted("notice", false, 0), LevelFilter::INFO);
+        assert_eq!(wanted("info", true, 0), LevelFilter::ERROR);
+        assert_eq!(wanted("error", false, 1), LevelFilter::DEBUG);
+        assert_eq!(wanted("info", false, 2), LevelFilter::TRACE);
+    }
 
     #[test]
     fn one_dash_is_as_good_as_two() {

@@ -331,3 +331,40 @@ fn a_feed_on_request_answers_once_it_was_asked_for() {
     assert!(update.ended(0).starts_with("ghsa: 1 advisories"));
     assert!(finds());
 }
+
+#[test]
+fn a_package_is_looked_up_however_its_ecosystem_lets_it_be_spelt() {
+    let bench = bench();
+    let scan = ["--mirror", "mirror"];
+    bench.run(&[&["scan", "image.tar", "-q"], &scan[..]].concat());
+    let found = |name: &str| {
+        let found = bench.run(&["db", "search", name, "--namespace", "pypi"]);
+        let table = found.ended(0);
+        table.lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let own = found("jinja2");
+    assert!(!own.is_empty());
+    assert_eq!(found("Jinja2"), own);
+    let explain = |name: &str| {
+        let explain = ["explain", "GHSA-h5c8-rqwp-cp95", name, "image.tar"];
+        bench.run(&[&explain[..], &scan].concat())
+    };
+    let (lower, upper) = (explain("jinja2"), explain("Jinja2"));
+    assert_eq!((lower.status, upper.status), (0, 0), "{}", lower.stderr);
+    assert!(
+        lower.stdout.contains("Package Jinja2 3.1.2"),
+        "{}",
+        lower.stdout
+    );
+    assert!(
+        upper.stdout.contains("Package jinja2 3.0.0"),
+        "{}",
+        upper.stdout
+    );
+    let none = explain("no-such-package");
+    assert!(
+        none.status == 1 && none.stdout.contains("There is no package no-such-package"),
+        "{}",
+        none.stdout
+    );
+}

@@ -151,7 +151,7 @@ fn a_search_of_a_namespace_counts_what_is_said_of_it() {
     let both = vec!["CVE-2024-0002".to_owned(), "CVE-2024-0003".to_owned()];
     assert_eq!(search("1"), (both[..1].to_vec(), 1));
     assert_eq!(search("2"), (both, 0));
-    let none = ["db", "search", "openssl", "--namespace", "debian:11"];
+    let none = ["db", "search", "tar", "--namespace", "debian:12"];
     let told = bench.run(&[&none[..], &["--limit", "1"]].concat()).ended(1);
     assert!(!told.contains("says more"), "{told}");
 }
@@ -249,6 +249,72 @@ fn what_is_known_of_exploitation_is_compared_too() {
 }
 
 #[test]
+fn where_there_is_no_data_that_is_said_and_nothing_is_made() {
+    let bench = Bench::new();
+    let elsewhere = ["--data-dir", "mistyped"];
+    let run = |arguments: &[&str]| bench.run(&[arguments, &elsewhere[..]].concat());
+    let told = run(&["db", "search", "openssl"]).failed(3);
+    assert!(
+        told.contains("there is no advisory data in mistyped; run \"pellucid db update\""),
+        "{told}"
+    );
+    let listed = run(&["db", "list"]);
+    assert!(
+        listed.status == 0 && listed.stderr.contains("no advisory data in mistyped"),
+        "{}",
+        listed.stderr
+    );
+    run(&["db", "status"]).ended(0);
+    run(&["db", "export", "all.bundle"]).failed(3);
+    assert!(!bench.path("mistyped").exists());
+    // A folder that cannot be.
+    let update = ["db", "update", "debian", "--mirror", "mirror"];
+    let told = bench
+        .run(&[&update[..], &["--data-dir", "image.tar/data"]].concat())
+        .failed(3);
+    assert!(
+        told.contains("image.tar/data") && told.contains("hint: say --data-dir DIR"),
+        "{told}"
+    );
+
+    bench.run(&update).ended(0);
+    for (namespace, way_out) in [
+        ("alpine:v3.20", "\"pellucid db update alpine/v3.20\""),
+        ("debian:99", "no feed speaks of it"),
+    ] {
+        let told = bench
+            .run(&["db", "search", "openssl", "--namespace", namespace])
+            .failed(3);
+        let said = format!("there is no data of {namespace}");
+        assert!(told.contains(&said), "{told}");
+        assert!(told.contains(way_out), "{told}");
+    }
+    // A bundle without a feed that was named is none.
+    let told = bench
+        .run(&["db", "export", "p.bundle", "debian", "alpine/v3.20"])
+        .failed(3);
+    assert!(
+        told.contains("there is no data of alpine/v3.20 yet") && !told.contains("debian"),
+        "{told}"
+    );
+    assert!(!bench.path("p.bundle").exists());
+}
+
+#[test]
+fn a_mirror_takes_a_feed_from_elsewhere() {
+    let bench = Bench::new();
+    let mirror = ["db", "mirror", "copy", "debian"];
+    let from = [
+        "--feed-mirror",
+        "debian=mirror",
+        "--proxy",
+        "http://127.0.0.1:1",
+    ];
+    let made = json(&bench, &[&mirror[..], &from].concat());
+    assert_eq!(at(&made, "/feeds/0/new"), 1);
+}
+
+#[test]
 fn a_mirror_of_nothing_new_is_left_as_it_is() {
     let bench = Bench::new();
     let mirror = ["db", "mirror", "copy", "debian", "--mirror", "mirror"];
@@ -313,8 +379,17 @@ fn a_bundle_is_carried_whole_or_not_at_all() {
         std::fs::write(bench.path(name), damaged).unwrap();
         import(&[name, "--key", "public.pem"]).failed(3);
     }
-    let nothing = json(&bench, &["db", "list", "--data-dir", "elsewhere"]);
-    assert_eq!(at(&nothing, "/namespaces"), &serde_json::json!([]));
+    let nothing = bench.run(&["db", "list", "--json", "--data-dir", "elsewhere"]);
+    assert!(
+        nothing.status == 0 && nothing.stdout.contains("\"namespaces\": []"),
+        "{}",
+        nothing.stdout
+    );
+    assert!(
+        nothing.stderr.contains("no advisory data"),
+        "{}",
+        nothing.stderr
+    );
     assert_eq!(
         std::fs::read_dir(bench.path("elsewhere/snapshots"))
             .unwrap()

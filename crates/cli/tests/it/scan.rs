@@ -198,3 +198,34 @@ fn hidden_packages_are_reported_on_request() {
     let hidden = bench.scan(&["-f", "json", "--layers", "hidden"]).stdout;
     assert!(hidden.contains("\"hidden\": true"), "{hidden}");
 }
+
+#[test]
+fn what_is_not_covered_names_the_way_out_wherever_the_report_goes() {
+    let bench = Bench::new();
+    let offline = ["scan", "image.tar", "--offline"];
+    let way_out = "there is no data of debian yet; run \"pellucid db update debian\", or \"pellucid db import\"";
+    let table = bench.run(&offline).ended(4);
+    let flat = table.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains(way_out), "{table}");
+    for format in ["spdx-json", "openvex"] {
+        let run = bench.run(&[&offline[..], &["-f", format]].concat());
+        assert_eq!(run.status, 4);
+        let told = format!("image.tar: not covered: debian:12: {way_out}\n");
+        assert!(run.stderr.contains(&told), "{}", run.stderr);
+        assert!(!run.stderr.contains("see the report"), "{}", run.stderr);
+        // Beside a format that tells it, it is not said twice.
+        let both = ["-f", format, "-o", "json=report.json"];
+        bench.run(&[&offline[..], &both].concat()).ended(4);
+    }
+}
+
+#[test]
+fn a_saved_report_shows_no_date_that_it_does_not_have() {
+    let bench = Bench::new();
+    let table = bench
+        .scan(&["-o", "table", "-o", "json=report.json"])
+        .ended(0);
+    assert!(table.contains("by debian fetched 20"), "{table}");
+    let again = bench.run(&["convert", "report.json"]).ended(0);
+    assert!(again.contains("by debian (sha256:"), "{again}");
+}

@@ -217,6 +217,27 @@ fn what_is_no_list_is_refused() {
 }
 
 #[test]
+fn what_is_no_image_says_why_and_what_to_do_only_where_it_fits() {
+    let bench = Bench::new();
+    let save = "hint: save the image to a file first";
+    for (reference, status, wanted, is_saved) in [
+        ("https://registry.example/x:1", 2, "without https://", false),
+        ("NoSuch/Image:UPPER", 2, "lower-case letters", false),
+        ("dir:nothere", 3, "no file or folder nothere", false),
+        ("docker-root:nothere#web", 3, "nothere#web", false),
+        ("nothere.tar", 3, "no file or folder nothere.tar", true),
+        ("purl:pkg:pypi/jinja2", 2, "type with a version", false),
+    ] {
+        let told = bench.run(&["scan", reference, "--offline"]).failed(status);
+        assert!(told.contains(wanted), "{told}");
+        assert_eq!(told.contains(save), is_saved, "{told}");
+    }
+    bench.file("purls", "pkg:pypi/jinja2\n");
+    let told = bench.run(&["scan", "purl:purls", "--offline"]).failed(3);
+    assert!(told.contains("type with a version"), "{told}");
+}
+
+#[test]
 fn an_image_alone_is_scanned() {
     let bench = Bench::new();
     let scan = bench.scan(&[]).ended(0);

@@ -1,6 +1,6 @@
 //! What cannot be asked for, and what pellucid says of itself.
 
-use crate::bench::Bench;
+use crate::bench::{Bench, Run};
 
 #[test]
 fn what_cannot_be_asked_for_ends_with_2_and_prints_no_data() {
@@ -19,6 +19,11 @@ fn what_cannot_be_asked_for_ends_with_2_and_prints_no_data() {
         &["scan", "image.tar", "--limit", "layer-bytes=-1"],
         &["scan", "image.tar", "--max-data-age", "soon"],
         &["scan", ""],
+        &["scan", "https://registry.example/x:1"],
+        &["scan", "NoSuch/Image:UPPER"],
+        &["scan", "alpine@sha256:abc"],
+        &["scan", "purl:pkg:pypi/jinja2"],
+        &["scan", "image.tar", "--auth-file", "nofile"],
         &["db"],
         &["db", "update", "debain", "--mirror", "mirror"],
         &["db", "update", "--offline"],
@@ -35,6 +40,47 @@ fn what_cannot_be_asked_for_ends_with_2_and_prints_no_data() {
         );
         assert!(!run.stderr.is_empty(), "{wrong:?}");
     }
+}
+
+#[test]
+fn an_environment_variable_that_is_empty_is_as_good_as_none() {
+    let bench = Bench::new();
+    let names = [
+        "PELLUCID_CA_FILE",
+        "PELLUCID_CONFIG",
+        "PELLUCID_DATA_DIR",
+        "PELLUCID_MEMORY",
+        "PELLUCID_MIRROR",
+        "PELLUCID_PASSWORD",
+        "PELLUCID_PLAIN_HTTP",
+        "PELLUCID_PROXY",
+        "PELLUCID_REGISTRY_MIRROR",
+        "PELLUCID_USERNAME",
+        "REGISTRY_AUTH_FILE",
+    ];
+    for arguments in [
+        &["scan", "image.tar", "--mirror", "mirror", "-f", "json"][..],
+        &[
+            "explain",
+            "CVE-2024-0001",
+            "openssl",
+            "image.tar",
+            "--mirror",
+            "mirror",
+        ],
+    ] {
+        let mut command = bench.command(arguments);
+        command.envs(names.map(|name| (name, "")));
+        Run::of(command.output().unwrap()).ended(0);
+    }
+    assert!(bench.path(".local/share/pellucid/manifest.json").is_file());
+    // A user is one only with a password.
+    let mut command = bench.command(&["scan", "registry.invalid/x", "--offline"]);
+    command
+        .env("PELLUCID_USERNAME", "robot")
+        .env("PELLUCID_PASSWORD", "");
+    let told = Run::of(command.output().unwrap()).failed(2);
+    assert!(told.contains("--password-stdin"), "{told}");
 }
 
 #[test]
@@ -62,6 +108,17 @@ fn the_version_tells_on_request_what_holds_the_threads_that_parse() {
             "{text}"
         );
     }
+}
+
+#[test]
+fn the_man_page_of_the_client_of_clair_has_the_client_s_own_options() {
+    let bench = Bench::new();
+    bench.run(&["man", "--dir", "pages"]).ended(0);
+    let read = |name: &str| std::fs::read_to_string(bench.path("pages").join(name)).unwrap();
+    let page = read("pellucid-analyze-local-images.1");
+    assert!(page.contains("\\-minimum\\-severity string"), "{page}");
+    assert!(!page.contains("quiet"), "{page}");
+    assert!(read("pellucid-scan.1").contains("quiet"));
 }
 
 #[test]

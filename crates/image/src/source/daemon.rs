@@ -25,18 +25,39 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const QUESTION: Duration = Duration::from_secs(5);
 
 /// Whether an engine that listens has the image; none is asked offline.
-pub(crate) fn has(sockets: &[PathBuf], found: &Found, offline: bool) -> bool {
+///
+/// # Errors
+/// There is a socket, and it gives no answer: why.
+pub(crate) fn has(sockets: &[PathBuf], found: &Found, offline: bool) -> Result<bool, String> {
     let (Found::Name(name), Some(socket), false) = (found, listening(sockets), offline) else {
-        return false;
+        return Ok(false);
     };
-    is_name(name)
-        && run(async {
-            let name = complete(name);
-            let request = client(socket)?.get(format!("http://localhost/images/{name}/json"));
-            let answer = tokio::time::timeout(QUESTION, request.send()).await??;
-            Ok(answer.status().as_u16() == 200)
-        })
-        .unwrap_or(false)
+    if !is_name(name) {
+        return Ok(false);
+    }
+    let answer = run(async {
+        let name = complete(name);
+        let request = client(socket)?.get(format!("http://localhost/images/{name}/json"));
+        let answer = tokio::time::timeout(QUESTION, request.send()).await??;
+        Ok(answer.status().as_u16())
+    });
+    let socket = socket.display();
+    match answer {
+        Ok(200) => Ok(true),
+        Ok(404) => Ok(false),
+        Ok(status) => Err(format!("{socket}: it answered {status}")),
+        Err(fault) => Err(format!("{socket}: {}", innermost(&*fault))),
+    }
+}
+
+/// The cause that has no other: `Permission denied`, where those before it tell of requests.
+fn innermost<'a>(
+    mut error: &'a (dyn std::error::Error + 'static),
+) -> &'a (dyn std::error::Error + 'static) {
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error
 }
 
 /// Opens an engine's image. One that the engine has for other platforms alone is not it.
@@ -100,6 +121,9 @@ fn exported<T: Send>(
         return Err(fault("no socket may be opened offline".into()));
     }
     let socket = listening(sockets).ok_or_else(|| {
+        if let Some(said) = asked.options.daemons.elsewhere.get(daemon) {
+            return fault(format!("{said} is no unix:// socket, which alone is read").into());
+        }
         let all: Vec<_> = sockets
             .iter()
             .map(|path| path.display().to_string())

@@ -16,6 +16,10 @@ impl Source for Docker {
     }
 
     fn recognises(&self, found: &Found, options: &OpenOptions) -> bool {
+        self.has(found, options).unwrap_or(false)
+    }
+
+    fn has(&self, found: &Found, options: &OpenOptions) -> Result<bool, String> {
         daemon::has(&options.daemons.docker, found, options.offline)
     }
 

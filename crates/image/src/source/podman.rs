@@ -16,6 +16,10 @@ impl Source for Podman {
     }
 
     fn recognises(&self, found: &Found, options: &OpenOptions) -> bool {
+        self.has(found, options).unwrap_or(false)
+    }
+
+    fn has(&self, found: &Found, options: &OpenOptions) -> Result<bool, String> {
         daemon::has(&options.daemons.podman, found, options.offline)
     }
 

@@ -23,7 +23,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 
-use pellucid_model::{Digest, Platform, Warning};
+use pellucid_model::{Digest, Platform};
 use reqwest::Response;
 
 use crate::document::{self, Config, Descriptor, Document, serving};
@@ -67,8 +67,10 @@ impl Source for Registry {
         let platform = asked.options.platform.clone();
         let repository = Repository::of(&asked)?;
         let mut opened = asked.options.confined(None, || {
-            let (manifests, _) = repository.manifests()?;
-            let chosen = repository.chosen(manifests, platform.as_ref())?;
+            let manifests = repository.manifests();
+            let chosen = manifests
+                .and_then(|(manifests, _)| repository.chosen(manifests, platform.as_ref()));
+            let chosen = chosen.map_err(|error| repository.besides(error))?;
             repository.image(chosen)
         })?;
         if let (Some(wanted), Some(own)) = (&platform, &opened.image.platform)
@@ -82,7 +84,8 @@ impl Source for Registry {
 
     fn open_all(&self, asked: Asked<'_>) -> Result<Vec<Opened>, ImageError> {
         let repository = Repository::of(&asked)?;
-        let (manifests, _) = asked.options.confined(None, || repository.manifests())?;
+        let manifests = asked.options.confined(None, || repository.manifests());
+        let (manifests, _) = manifests.map_err(|error| repository.besides(error))?;
         let mut images = Vec::new();
         for manifest in manifests {
             // Each has its own connections, and may be closed before the others.
@@ -90,7 +93,7 @@ impl Source for Registry {
             images.push(asked.options.confined(None, || own.image(manifest))?);
         }
         if let Some(first) = images.first_mut() {
-            first.warnings.extend(repository.passed_over());
+            first.warnings.extend(repository.passed_over().map(warning));
         }
         Ok(images)
     }
@@ -314,10 +317,11 @@ impl Repository {
 
     /// The image of a manifest.
     fn image(self, listed: Listed) -> Result<Opened, ImageError> {
-        let manifest = self.fetched(&listed)?;
+        let besides = |error| self.besides(error);
+        let manifest = self.fetched(&listed).map_err(besides)?;
         let endpoints = self.endpoints_of(&manifest);
         let config = &manifest.config;
-        let parsed = self.config(&manifest)?;
+        let parsed = self.config(&manifest).map_err(besides)?;
         let mut described = document::described(
             &manifest.descriptor,
             config,
@@ -344,7 +348,7 @@ impl Repository {
                 toc: OnceLock::new(),
             })
             .collect();
-        described.warnings.extend(self.passed_over());
+        described.warnings.extend(self.passed_over().map(warning));
         Ok(Opened {
             image: described.image,
             warnings: described.warnings,
@@ -403,10 +407,18 @@ impl Repository {
         Ok(bytes)
     }
 
-    /// A warning for each mirror that could not be asked.
-    fn passed_over(&self) -> impl Iterator<Item = Warning> {
+    /// A line for each mirror that could not be asked.
+    fn passed_over(&self) -> impl Iterator<Item = String> + use<> {
         let all = self.client.passed_over().into_iter();
-        all.map(|(host, why)| warning(format!("the mirror {host} was passed over: {why}")))
+        all.map(|(host, why)| format!("the mirror {host} was passed over: {why}"))
+    }
+
+    /// The same error, with the mirrors that could not be asked either where the registry gave no answer.
+    fn besides(&self, error: ImageError) -> ImageError {
+        match error {
+            ImageError::Registry { .. } => error.besides(self.passed_over().collect()),
+            other => other,
+        }
     }
 
     fn limit(&self, limit: &'static str, allowed: usize) -> ImageError {

@@ -209,3 +209,46 @@ fn an_engine_is_asked_for_one_tag_and_never_for_a_repository() {
     options.daemons.docker = vec![engine.socket()];
     assert!(open("docker:0123456789ab", &options).is_ok());
 }
+
+#[test]
+fn an_engine_that_gives_no_answer_is_named_and_one_that_is_not_there_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("stale.sock");
+    drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
+    let registry = Registry::new();
+    registry.push("app", "1.0", ImageBuilder::new());
+    let name = |name: &str| format!("{}/{name}:1.0", registry.host());
+    let mut options = OpenOptions::default();
+    options.registry.plain_http = vec![registry.host()];
+    options.daemons.docker = vec![folder.path().join("absent.sock")];
+    assert_eq!(warnings(&[open(&name("app"), &options).unwrap()]), [""; 0]);
+    options.daemons.docker.push(socket.clone());
+    let why = format!(
+        "docker could not be asked for the image: {}: Connection refused",
+        socket.display()
+    );
+    for opened in [
+        vec![open(&name("app"), &options).unwrap()],
+        open_all(&name("app"), &options).unwrap(),
+    ] {
+        let said = warnings(&opened);
+        assert!(said.len() == 1 && said[0].starts_with(&why), "{said:?}");
+    }
+    let said = fault(open(&name("other"), &options));
+    assert!(
+        said.starts_with(&why) && said.contains("cannot get the image"),
+        "{said}"
+    );
+}
+
+#[test]
+fn an_engine_of_another_machine_is_not_asked_and_that_is_said() {
+    let mut options = OpenOptions::default();
+    let said = "DOCKER_HOST=tcp://…".to_owned();
+    options.daemons.elsewhere.insert("docker", said);
+    let said = fault(open("docker:app:1.0", &options));
+    assert!(
+        said.ends_with("DOCKER_HOST=tcp://… is no unix:// socket, which alone is read"),
+        "{said}"
+    );
+}

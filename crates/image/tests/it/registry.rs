@@ -123,8 +123,8 @@ fn what_is_not_said_is_not_done() {
     offline.offline = true;
     assert!(said(&text, &offline).contains("no socket may be opened"));
     // What looks like a file, or is a path's source, asks no registry.
-    assert!(said("missing.tar", &offline).starts_with("cannot read missing.tar"));
-    assert!(said("oci:missing", &offline).starts_with("cannot read missing"));
+    assert!(said("missing.tar", &offline).starts_with("there is no file or folder missing.tar"));
+    assert!(said("oci:missing", &offline).starts_with("there is no file or folder missing"));
 }
 
 #[test]
@@ -584,6 +584,15 @@ fn a_mirror_is_asked_first_and_never_with_the_registry_s_password() {
             "{said:?}"
         );
     }
+    // Where the registry fails too, that is said of both.
+    let at = mirror.server().other_host();
+    let both = said(&format!("{}/team/other", registry.host()), &options);
+    assert!(
+        both.starts_with(&format!("the mirror {at} was passed over: "))
+            && both.contains("cannot get the image")
+            && both.contains("team/other: manifests/latest"),
+        "{both}"
+    );
     let mut elsewhere = options.clone();
     elsewhere.registry.mirrors[0].1 = format!("{}/nothing", mirror.server().other_host());
     mirror.content().guard = Guard::Open;

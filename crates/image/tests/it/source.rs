@@ -624,6 +624,9 @@ fn what_is_no_image_is_said_to_be_none() {
     let said = fault(&format!("dir:{}", path.display()), &options);
     assert!(said.contains("not a directory"), "{said}");
     let said = fault("no/such/file.tar", &options);
-    assert!(said.starts_with("cannot read no/such/file.tar"), "{said}");
+    assert!(
+        said.starts_with("there is no file or folder no/such/file.tar"),
+        "{said}"
+    );
     assert!(fault("", &options).contains("not an image reference"));
 }

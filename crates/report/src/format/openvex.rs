@@ -26,6 +26,10 @@ impl Format for OpenVex {
         "openvex"
     }
 
+    fn tells_coverage(&self) -> bool {
+        false
+    }
+
     fn write(&self, report: &Report, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
         let image = image(report);
         let suppressed = verdict::suppressed(report);

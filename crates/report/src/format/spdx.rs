@@ -27,6 +27,10 @@ impl Format for Spdx {
         "spdx-json"
     }
 
+    fn tells_coverage(&self) -> bool {
+        false
+    }
+
     fn write(&self, report: &Report, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
         let inventory = &report.inventory;
         let image = &inventory.image;

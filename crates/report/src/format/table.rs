@@ -143,13 +143,15 @@ fn coverage(page: &mut Page<'_>, coverage: &[Coverage]) -> io::Result<()> {
             line.push(span(Paint::Bold, name));
             line.push(plain(format!(", {packages}, by ")));
             for (number, snapshot) in covered.snapshots.iter().enumerate() {
-                let of = match snapshot.as_of {
-                    Some(as_of) => format!("of {}", day(as_of)),
-                    None => format!("fetched {}", day(snapshot.fetched_at)),
+                let of = match (snapshot.as_of, snapshot.fetched_at) {
+                    (Some(as_of), _) => format!(" of {}", day(as_of)),
+                    // A saved report does not tell it.
+                    (None, 0) => String::new(),
+                    (None, fetched_at) => format!(" fetched {}", day(fetched_at)),
                 };
                 let and = if number == 0 { "" } else { " and " };
                 line.push(plain(format!(
-                    "{and}{} {of} ({})",
+                    "{and}{}{of} ({})",
                     snapshot.key,
                     short(&snapshot.digest)
                 )));

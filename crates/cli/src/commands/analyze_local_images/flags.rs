@@ -42,7 +42,7 @@ pub(super) struct Wrong {
 }
 
 /// Clair's text to the byte.
-pub(super) const USAGE: &str = "\
+pub(crate) const USAGE: &str = "\
 Usage: analyze-local-images [options] image-id
 
 Options:

@@ -1,5 +1,6 @@
 //! `pellucid db export` and `db import`: all snapshots in one file, to carry where no network is.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
@@ -84,7 +85,7 @@ pub(crate) fn export(args: &ExportArgs) -> anyhow::Result<Exit> {
         .as_deref()
         .map(|path| SigningKey::from_der(&key(path)?).with_context(|| path.display().to_string()))
         .transpose()?;
-    let catalog = advice::catalog(&args.store)?;
+    let catalog = advice::existing(&args.store)?;
     let entries = catalog.entries();
     let is_there = |key: &String| {
         entries
@@ -98,11 +99,20 @@ pub(crate) fn export(args: &ExportArgs) -> anyhow::Result<Exit> {
             .cloned()
             .collect()
     } else {
-        let keys = super::keys(&args.feeds)?;
-        keys.into_iter().filter(is_there).collect()
+        let mut all = BTreeSet::new();
+        for feed in &args.feeds {
+            let keys = super::keys(std::slice::from_ref(feed))?;
+            let there: Vec<String> = keys.into_iter().filter(is_there).collect();
+            // A bundle without it would be taken for a whole one where it is carried to.
+            if there.is_empty() {
+                anyhow::bail!("nothing is exported: {}", advice::no_data_of(feed));
+            }
+            all.extend(there);
+        }
+        all.into_iter().collect()
     };
     if keys.is_empty() {
-        return Err(Usage("there is no data of these feeds to export".to_owned()).into());
+        anyhow::bail!(advice::no_data(&catalog));
     }
     let context = || format!("cannot write {}", args.file.display());
     let folder = match args.file.parent() {

@@ -52,7 +52,7 @@ struct Change {
 
 /// Compares two snapshots on meaning.
 pub(crate) fn run(args: &DbDiffArgs) -> anyhow::Result<Exit> {
-    let catalog = advice::catalog(&args.store)?;
+    let catalog = advice::existing(&args.store)?;
     let (old, new) = (find(&catalog, &args.old)?, find(&catalog, &args.new)?);
     let mut changes = Changes {
         schema: "pellucid-db-diff/1",

@@ -42,7 +42,7 @@ struct Row {
 pub(crate) fn run(args: &ListArgs) -> anyhow::Result<Exit> {
     let named: BTreeSet<String> = super::keys(&args.feeds)?.into_iter().collect();
     let is_wanted = |key: &String| args.feeds.is_empty() || named.contains(key);
-    let catalog = advice::catalog(&args.store)?;
+    let catalog = advice::existing(&args.store)?;
     let mut rows = Vec::new();
     for (key, entry) in catalog.entries() {
         let Some(stored) = entry.current.filter(|_| is_wanted(&key)) else {
@@ -64,6 +64,12 @@ pub(crate) fn run(args: &ListArgs) -> anyhow::Result<Exit> {
             packages: count.packages,
             statements: count.affected,
         }));
+    }
+    if rows.is_empty() {
+        match args.feeds.as_slice() {
+            [] => tracing::warn!("{}", advice::no_data(&catalog)),
+            feeds => tracing::warn!("{}", advice::no_data_of(&feeds.join(" "))),
+        }
     }
     let list = List {
         schema: "pellucid-db-list/1",

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use pellucid_updater::{Copied, FetchOptions, FileCount};
+use pellucid_updater::{Copied, FileCount};
 use serde::Serialize;
 
 use super::table::FormArgs;
-use crate::args::Talk;
+use crate::args::{OriginArgs, Talk};
 use crate::exit::Exit;
 use crate::progress::FeedBars;
 use crate::{advice, hints, units};
@@ -20,11 +20,10 @@ pub(crate) struct MirrorArgs {
     /// Which feeds, or parts of feeds such as alpine/v3.20; all if absent.
     #[arg(value_name = "FEED")]
     feeds: Vec<String>,
-    /// Take the files from another mirror instead of from upstream.
-    #[arg(long, value_name = "URL|DIR", env = "PELLUCID_MIRROR")]
-    mirror: Option<String>,
     #[command(flatten)]
     form: FormArgs,
+    #[command(flatten)]
+    origin: OriginArgs,
 }
 
 #[derive(Serialize)]
@@ -47,10 +46,7 @@ struct Row {
 /// Copies the files.
 pub(crate) fn run(args: &MirrorArgs, talk: &Talk) -> anyhow::Result<Exit> {
     let keys = super::keys(&args.feeds)?;
-    let options = FetchOptions {
-        mirror: args.mirror.clone(),
-        ..FetchOptions::default()
-    };
+    let options = args.origin.options();
     let bars = FeedBars::new(talk);
     let copied = advice::runtime()?
         .block_on(pellucid_updater::mirror(

@@ -1,7 +1,10 @@
 //! `pellucid db search`: what the data says of a vulnerability or of a package.
 
+use std::collections::BTreeSet;
+
 use anyhow::Context as _;
-use pellucid_model::{Advisory, Affected, Status};
+use pellucid_model::{Advisory, Affected, Namespace, Status};
+use pellucid_snapshot::{Catalog, NamespaceCount};
 use serde::Serialize;
 
 use super::table::{FormArgs, columns, nothing};
@@ -42,13 +45,17 @@ struct Hit {
 }
 
 /// Searches every snapshot. Ends with 1 if nothing is found, as searches do.
+///
+/// # Errors
+/// There is nothing to search: no data at all, or none of the namespace.
 pub(crate) fn run(args: &SearchArgs) -> anyhow::Result<Exit> {
-    let catalog = advice::catalog(&args.store)?;
+    let catalog = advice::existing(&args.store)?;
     let mut found = Found {
         schema: "pellucid-db-search/1",
         advisories: Vec::new(),
         cut_short: Vec::new(),
     };
+    check_data(&catalog, args.namespace.as_deref())?;
     for key in catalog.entries().into_keys() {
         let context = || format!("cannot read the data of {key}");
         let Some(snapshot) = catalog.current(&key).with_context(context)? else {
@@ -103,10 +110,39 @@ pub(crate) fn run(args: &SearchArgs) -> anyhow::Result<Exit> {
     })
 }
 
+/// That nothing is found says something only where there is data.
+fn check_data(catalog: &Catalog, namespace: Option<&str>) -> anyhow::Result<()> {
+    let entries = catalog.entries();
+    let mut stored = entries.values().filter_map(|entry| entry.current.as_ref());
+    let Some(namespace) = namespace else {
+        return match stored.next() {
+            Some(_) => Ok(()),
+            None => Err(anyhow::anyhow!(advice::no_data(catalog))),
+        };
+    };
+    let is_of = |count: &NamespaceCount| count.namespace.as_str() == namespace;
+    if stored.any(|stored| stored.namespaces.iter().any(is_of)) {
+        return Ok(());
+    }
+    let answers = pellucid_feeds::covering(&Namespace::new(namespace));
+    let keys: BTreeSet<String> = answers.into_iter().map(|answer| answer.key).collect();
+    if keys.is_empty() {
+        anyhow::bail!("there is no data of {namespace}, and no feed speaks of it");
+    }
+    let keys: Vec<String> = keys.into_iter().collect();
+    anyhow::bail!(
+        "there is no data of {namespace}; it comes with \"pellucid db update {}\"",
+        keys.join(" ")
+    )
+}
+
 /// Leaves what was asked for: where a package was, what is said of it alone, though the namespace be
 /// one in which the advisory speaks of other packages.
 fn narrow(advisory: &mut Advisory, args: &SearchArgs) {
-    let is_of = |affected: &Affected| affected.package == args.text;
+    let is_of = |affected: &Affected| {
+        affected.package == args.text
+            || affected.package == affected.namespace.normalise(&args.text)
+    };
     if advisory.affected.iter().any(is_of) {
         advisory.affected.retain(is_of);
     }

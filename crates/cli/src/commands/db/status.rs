@@ -16,7 +16,7 @@ const SCHEMA: &str = "pellucid-db-status/1";
 
 /// Prints the state of every feed.
 pub(crate) fn run(args: &StatusArgs) -> anyhow::Result<Exit> {
-    let catalog = advice::catalog(&args.store)?;
+    let catalog = advice::existing(&args.store)?;
     let mut entries = catalog.entries();
     for key in FEEDS.iter().flat_map(|feed| feed.parts()) {
         entries.entry(key).or_default();
