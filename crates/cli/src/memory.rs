@@ -31,8 +31,9 @@ const LAYER: u64 = 6 * MIB;
 /// The window that most layers compressed with zstd ask for.
 const WINDOW: u64 = 8 * MIB;
 
-/// What may be taken between two looks at a process that has nearly all it may have.
-const MARGIN: std::ops::RangeInclusive<u64> = 4 * MIB..=16 * MIB;
+/// What may be taken between two looks at a process that has nearly all it may have, and until it has ended:
+/// on a busy machine that takes some milliseconds.
+const MARGIN: std::ops::RangeInclusive<u64> = 8 * MIB..=32 * MIB;
 
 /// Held while the process is being ended for want of memory, so that nothing else ends it.
 static ENDING: Mutex<()> = Mutex::new(());
@@ -136,7 +137,7 @@ impl Memory {
 
     /// What is too near to the bound to go on.
     fn ceiling(self) -> u64 {
-        self.0 - (self.0 / 16).clamp(*MARGIN.start(), *MARGIN.end())
+        self.0 - (self.0 / 8).clamp(*MARGIN.start(), *MARGIN.end())
     }
 
     fn end(self, peak: u64) -> ! {
