@@ -118,6 +118,26 @@ def check(is_kept, what):
         print("BROKEN:", what)
         sys.exit(1)
 
+def post_where_it_is_full(prefix, acknowledged, refused):
+    """Posts layers until five were refused."""
+    failures = 0
+    for step in range(20_000):
+        name = f"{prefix}s{step}"
+        status, body = ask("POST", "/v1/layers", layer(name))
+        check(status == 201 or 500 <= status < 600, (name, status, body))
+        (acknowledged if status == 201 else refused).append(name)
+        failures += status != 201
+        if failures == 5:
+            return
+    check(failures, "the disk is full and everything was stored")
+
+def judge(whole, acknowledged, refused):
+    """What was acknowledged is there, nothing else in part."""
+    for name in acknowledged:
+        check(features(name) == whole, f"{name} is lost")
+    for name in refused:
+        check(features(name) in (None, whole), f"half of {name} is there")
+
 async def request(reader, writer, method, path, body=b""):
     """One request on a kept connection; its status."""
     writer.write(f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
@@ -214,10 +234,7 @@ os.remove(f"{back}/ballast")
 shell = lambda command: subprocess.run(["bash", "-c", command], check=True, stdout=subprocess.DEVNULL)
 shell(f"{os.environ['BEFORE']}; umount {disk} && (e2fsck -fy {back}/disk; [ $? -le 2 ]) && mount -o loop {back}/disk {disk}; {os.environ['AFTER']}")
 service.start()
-for name in acknowledged:
-    check(features(name) == whole, f"{name} is lost")
-for name in refused:
-    check(features(name) in (None, whole), f"half of {name} is there")
+judge(whole, acknowledged, refused)
 check(ask("POST", "/v1/layers", layer("after"))[0] == 201, "no layer afterwards")
 service.kill()
 print(f"{len(acknowledged)} layers acknowledged, all there and equal; {len(refused)} refused with 5xx, none there in part")
@@ -435,15 +452,7 @@ assert ask("POST", "/v1/layers", layer("first"))[0] == 201
 whole, acknowledged, refused, updates = features("first"), [], [], 0
 for number in range(int(os.environ.get("FILLS", 20))):
     fill(ballast)
-    step, failures = 0, 0
-    while failures < 5 and step < 2000:
-        name = f"r{number}s{step}"
-        status, body = ask("POST", "/v1/layers", layer(name))
-        check(status == 201 or 500 <= status < 600, (name, status, body))
-        (acknowledged if status == 201 else refused).append(name)
-        failures += status != 201
-        step += 1
-    check(failures, "the disk is full and everything was stored")
+    post_where_it_is_full(f"r{number}", acknowledged, refused)
     check(features("first") == whole, "what is there cannot be read")
     done = updated()
     check(done.returncode == 3 and "full" in done.stderr.split("caused by", 1)[-1], f"db update: {done.returncode} {done.stderr}")
@@ -461,10 +470,7 @@ for number in range(int(os.environ.get("FILLS", 20))):
 check(updated().returncode == 0 and catalog() != digest, "the update with room")
 service.kill()
 service.start()
-for name in acknowledged:
-    check(features(name) == whole, f"{name} is lost")
-for name in refused:
-    check(features(name) in (None, whole), f"half of {name} is there")
+judge(whole, acknowledged, refused)
 service.kill()
 print(f"{number + 1} times full: {len(acknowledged)} layers acknowledged, all there and equal; {len(refused)} refused with 5xx, "
       f"none there in part; {updates} updates failed, each with the old snapshot in place")
@@ -484,15 +490,7 @@ whole, acknowledged, refused, ended = features("first"), [], [], 0
 rounds = int(os.environ.get("FILLS_PGSQL", 5))
 for number in range(rounds):
     fill(ballast)
-    step, failures = 0, 0
-    while failures < 5 and step < 20_000:
-        name = f"r{number}s{step}"
-        status, body = ask("POST", "/v1/layers", layer(name))
-        check(status == 201 or 500 <= status < 600, (name, status, body))
-        (acknowledged if status == 201 else refused).append(name)
-        failures += status != 201
-        step += 1
-    check(failures, "the disk is full and everything was stored")
+    post_where_it_is_full(f"r{number}", acknowledged, refused)
     check(service.process.poll() is None, "the service has ended")
     os.remove(ballast)
     # It gives itself up where its journal has no room.
@@ -505,10 +503,7 @@ for number in range(rounds):
     acknowledged.append(name)
 service.kill()
 service.start()
-for name in acknowledged:
-    check(features(name) == whole, f"{name} is lost")
-for name in refused:
-    check(features(name) in (None, whole), f"half of {name} is there")
+judge(whole, acknowledged, refused)
 service.kill()
 print(f"{rounds} times full, PostgreSQL ended {ended} times: {len(acknowledged)} layers acknowledged, all there and equal; "
       f"{len(refused)} refused with 5xx, none there in part")
