@@ -10,7 +10,7 @@
 //! shortly before it would have more. Fetching advisory data is not meant, and not watched.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -43,6 +43,12 @@ static WATCHED: AtomicBool = AtomicBool::new(false);
 
 /// Whether what is taken now is not meant.
 static NOT_MEANT: AtomicBool = AtomicBool::new(false);
+
+/// The most that the process had when it last did what is not meant, in bytes.
+static NOT_COUNTED: AtomicU64 = AtomicU64::new(0);
+
+/// Time in which the allocator gives back what was freed, with some to spare.
+const GIVEN_BACK: Duration = Duration::from_millis(300);
 
 /// Bytes of memory that a run may take.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -126,9 +132,12 @@ impl Memory {
 
     fn look(self) {
         let ceiling = self.ceiling();
-        while let Some(peak) = peak() {
+        loop {
+            // Asked first: what was had before work that is not meant has ended says nothing.
+            let is_meant = !NOT_MEANT.load(Ordering::Acquire);
+            let Some(peak) = peak() else { break };
             let left = ceiling.saturating_sub(peak);
-            if left == 0 && !NOT_MEANT.load(Ordering::Relaxed) {
+            if left == 0 && is_meant {
                 self.end(peak);
             }
             std::thread::sleep(pause(left));
@@ -225,11 +234,16 @@ impl fmt::Display for TooLittle {
     }
 }
 
-/// Does what is not meant: fetching advisory data.
+/// Does what is not meant: fetching advisory data. What it took counts no more once it is given back.
 pub(crate) fn not_meant<T>(work: impl FnOnce() -> T) -> T {
     NOT_MEANT.store(true, Ordering::Relaxed);
     let done = work();
-    NOT_MEANT.store(false, Ordering::Relaxed);
+    if WATCHED.load(Ordering::Relaxed) {
+        std::thread::sleep(GIVEN_BACK);
+        let had = had().map_or(0, |had| had.most);
+        NOT_COUNTED.store(had, Ordering::Relaxed);
+    }
+    NOT_MEANT.store(false, Ordering::Release);
     done
 }
 
@@ -243,14 +257,31 @@ fn pause(left: u64) -> Duration {
     Duration::from_millis((left / MIB).clamp(1, 20))
 }
 
-/// Most bytes that this process has had in memory, where the kernel tells.
+/// What this process has and had in memory, in bytes.
+struct Had {
+    most: u64,
+    now: u64,
+}
+
+/// Most bytes that this process has had in memory, where the kernel tells: since it last did what is not
+/// meant, as far as that can be known.
 fn peak() -> Option<u64> {
+    let had = had()?;
+    let is_counted = had.most > NOT_COUNTED.load(Ordering::Relaxed);
+    Some(if is_counted { had.most } else { had.now })
+}
+
+fn had() -> Option<Had> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
-    Some(kib << 10)
+    let bytes = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+        Some(kib << 10)
+    };
+    Some(Had {
+        most: bytes("VmHWM:")?,
+        now: bytes("VmRSS:")?,
+    })
 }
 
 #[cfg(test)]

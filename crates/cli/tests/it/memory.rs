@@ -108,3 +108,27 @@ fn a_bill_of_materials_is_read_within_the_memory_or_refused_whoever_reads_it() {
     );
     assert_eq!(within(&bench, 64, &["packages", "small.json"]), None);
 }
+
+#[test]
+fn what_fetching_advisory_data_takes_is_not_counted() {
+    let bench = Bench::new();
+    let mut tracker = String::from("{\"openssl\":{");
+    let description = "A flaw. ".repeat(40);
+    for number in 0..60_000 {
+        let comma = if number == 0 { "" } else { "," };
+        write!(
+            tracker,
+            r#"{comma}"CVE-2024-{number:05}":{{"description":"{description}{number}","releases":{{"bookworm":{{"status":"resolved","urgency":"low","fixed_version":"1.{number}"}}}}}}"#
+        )
+        .unwrap();
+    }
+    tracker.push_str("}}");
+    let place = "mirror/security-tracker.debian.org/tracker/data/json";
+    std::fs::create_dir_all(bench.path(place).parent().unwrap()).unwrap();
+    bench.file(place, tracker);
+    bench.image(packages(10));
+    let scan = ["scan", "image.tar", "--mirror", "mirror"];
+    let (run, peak) = bench.measured(&scan, &[("PELLUCID_MEMORY", "64M")]);
+    assert!(peak > 64 * MIB, "fetching took {peak} bytes");
+    assert_eq!(run.status, 0, "{}", run.stderr);
+}
