@@ -47,6 +47,9 @@ static NOT_MEANT: AtomicBool = AtomicBool::new(false);
 /// The most that the process had when it last did what is not meant, in bytes.
 static NOT_COUNTED: AtomicU64 = AtomicU64::new(0);
 
+/// What it had kept of that when it went on, in bytes.
+static KEPT: AtomicU64 = AtomicU64::new(0);
+
 /// Time in which the allocator gives back what was freed, with some to spare.
 const GIVEN_BACK: Duration = Duration::from_millis(300);
 
@@ -234,14 +237,19 @@ impl fmt::Display for TooLittle {
     }
 }
 
-/// Does what is not meant: fetching advisory data. What it took counts no more once it is given back.
+/// Does what is not meant: fetching advisory data. Neither what it took nor what the allocator keeps of that
+/// counts afterwards.
 pub(crate) fn not_meant<T>(work: impl FnOnce() -> T) -> T {
     NOT_MEANT.store(true, Ordering::Relaxed);
+    let before = had();
     let done = work();
-    if WATCHED.load(Ordering::Relaxed) {
+    if let Some(before) = before.filter(|_| WATCHED.load(Ordering::Relaxed)) {
         std::thread::sleep(GIVEN_BACK);
-        let had = had().map_or(0, |had| had.most);
-        NOT_COUNTED.store(had, Ordering::Relaxed);
+        if let Some(after) = had() {
+            let kept = after.now.saturating_sub(before.now);
+            NOT_COUNTED.store(after.most, Ordering::Relaxed);
+            KEPT.fetch_add(kept, Ordering::Relaxed);
+        }
     }
     NOT_MEANT.store(false, Ordering::Release);
     done
@@ -268,7 +276,8 @@ struct Had {
 fn peak() -> Option<u64> {
     let had = had()?;
     let is_counted = had.most > NOT_COUNTED.load(Ordering::Relaxed);
-    Some(if is_counted { had.most } else { had.now })
+    let most = if is_counted { had.most } else { had.now };
+    Some(most.saturating_sub(KEPT.load(Ordering::Relaxed)))
 }
 
 fn had() -> Option<Had> {

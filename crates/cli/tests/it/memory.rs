@@ -71,7 +71,7 @@ fn a_long_list_of_packages_is_read_within_the_memory_or_refused() {
     within(&bench, 256, &read);
     assert_eq!(within(&bench, 1024, &read), None);
     bench.image(packages(5_000));
-    assert_eq!(within(&bench, 64, &read), None);
+    assert_eq!(within(&bench, 96, &read), None);
 }
 
 #[test]
