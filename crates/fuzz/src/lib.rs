@@ -88,6 +88,16 @@ pub fn targets() -> Vec<Target> {
         plain("bundle", target::bundle::run, target::bundle::seeds),
         plain("config", target::config::run, target::config::seeds),
         plain(
+            "config-database",
+            pellucid_store::hostile::source,
+            target::config::databases,
+        ),
+        plain(
+            "config-webhook",
+            pellucid_notify::hostile::webhook,
+            target::config::webhooks,
+        ),
+        plain(
             "download",
             pellucid_updater::hostile::download,
             target::download::downloads,
@@ -122,6 +132,11 @@ pub fn targets() -> Vec<Target> {
             "registry-name",
             pellucid_image::hostile::name,
             target::registry::names,
+        ),
+        plain(
+            "registry-answer",
+            pellucid_image::hostile::answer,
+            target::registry::answers,
         ),
         plain(
             "registry-documents",
@@ -159,6 +174,16 @@ pub fn targets() -> Vec<Target> {
             "request-body",
             pellucid_server::hostile::body,
             target::request::bodies,
+        ),
+        plain(
+            "request-layer",
+            pellucid_server::hostile::layer,
+            target::request::layers,
+        ),
+        plain(
+            "request-notifications",
+            pellucid_server::hostile::notifications,
+            target::request::notifications,
         ),
         plain(
             "request-page",
@@ -199,6 +224,11 @@ pub fn targets() -> Vec<Target> {
         plain("vex-csaf", target::vex::run, target::vex::csaf),
         plain("vex-cyclonedx", target::vex::run, target::vex::cyclonedx),
         plain("vex-openvex", target::vex::run, target::vex::openvex),
+        plain(
+            "webhook-answer",
+            pellucid_notify::hostile::answer,
+            target::webhook::answers,
+        ),
     ];
     targets.extend(DETECTORS.iter().map(|detector| Target {
         name: format!("detector-{}", detector.name()),

@@ -20,3 +20,4 @@ pub(crate) mod storage;
 pub(crate) mod template;
 pub(crate) mod version;
 pub(crate) mod vex;
+pub(crate) mod webhook;

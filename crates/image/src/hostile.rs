@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 use pellucid_model::Digest;
-use reqwest::header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 
 use crate::document::{self, Config, Descriptor, Document};
 use crate::layer::meter::{Meter, Totals};
 use crate::layer::toc::{self, Codec, Ranges, Toc};
-use crate::source::registry::{Challenge, Name, Table, credentials};
+use crate::source::registry::{Challenge, Name, Table, answer, credentials};
 use crate::{Expected, LayerVisitor, Limits, OpenOptions};
 
 /// An image's name.
@@ -61,6 +61,38 @@ pub fn challenge(data: &[u8]) {
         let mut headers = HeaderMap::new();
         headers.insert(WWW_AUTHENTICATE, value);
         let _ = Challenge::of(&headers);
+    }
+}
+
+/// What a registry answers beside the image: a token or an error behind headers, a line each, and an
+/// empty line.
+///
+/// # Panics
+/// When an error's code would do more than name it.
+pub fn answer(data: &[u8]) {
+    let mut headers = HeaderMap::new();
+    let mut rest = data;
+    while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+        let (line, behind) = rest.split_at(end);
+        rest = behind.get(1..).unwrap_or_default();
+        let mut pair = line.splitn(2, |byte| *byte == b':');
+        let name = pair.next().and_then(|it| HeaderName::from_bytes(it).ok());
+        let value = pair.next().and_then(|it| HeaderValue::from_bytes(it).ok());
+        let (Some(name), Some(value)) = (name, value) else {
+            break;
+        };
+        headers.insert(name, value);
+    }
+    let _ = (answer::rate(&headers), answer::begins_at(&headers));
+    if let Ok(token) = answer::token(rest) {
+        assert!(!token.is_empty(), "a token says something");
+    }
+    if let Some(code) = answer::code(rest) {
+        let is_harmless = |byte: u8| byte.is_ascii_uppercase() || byte == b'_';
+        assert!(
+            code.len() <= 40 && code.bytes().all(is_harmless),
+            "{code:?}"
+        );
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::Uri;
+use http::{StatusCode, Uri};
 use percent_encoding::percent_decode_str;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -112,13 +112,48 @@ async fn tunnel(stream: &mut TcpStream, proxy: &Place, receiver: &Place) -> io::
         }
         answer.push(stream.read_u8().await?);
     }
-    let status = answer
-        .split(|byte| *byte == b' ')
-        .nth(1)
-        .and_then(|word| std::str::from_utf8(word).ok());
-    if status.is_some_and(|status| status.starts_with('2')) {
-        return Ok(());
+    granted(&answer)
+}
+
+/// Whether a proxy's answer grants the way: any 2xx (RFC 9110, 9.3.6).
+pub(crate) fn granted(answer: &[u8]) -> io::Result<()> {
+    let line = answer.split(|byte| *byte == b'\r').next();
+    let line = line.and_then(|line| std::str::from_utf8(line).ok());
+    let status = line
+        .and_then(|line| line.strip_prefix("HTTP/1."))
+        .and_then(|line| line.split(' ').nth(1))
+        .and_then(|status| StatusCode::from_bytes(status.as_bytes()).ok());
+    match status {
+        Some(status) if status.is_success() => Ok(()),
+        Some(status) => {
+            let status = status.as_u16();
+            Err(io::Error::other(format!("the proxy answered {status}")))
+        }
+        None => Err(io::Error::other("the proxy's answer is not one of HTTP")),
     }
-    let status: String = status.unwrap_or("nothing").chars().take(3).collect();
-    Err(io::Error::other(format!("the proxy answered {status}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_grants_the_way_with_a_status_of_http_alone() {
+        for answer in ["HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.0 204\r\n\r\n"] {
+            assert!(granted(answer.as_bytes()).is_ok(), "{answer:?}");
+        }
+        let told = |answer: &[u8]| granted(answer).unwrap_err().to_string();
+        assert_eq!(
+            told(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"),
+            "the proxy answered 407"
+        );
+        for answer in [
+            &b"SSH-2.0-OpenSSH_9.2 2\r\n\r\n"[..],
+            b"HTTP/1.1 2\r\n\r\n",
+            b"HTTP/1.1 \x1b[2J\r\n\r\n",
+            b"\xff 200\r\n\r\n",
+        ] {
+            assert_eq!(told(answer), "the proxy's answer is not one of HTTP");
+        }
+    }
 }

@@ -10,6 +10,8 @@
 //! Not here: what is worth a notification (the server decides) and its body (the API).
 
 mod connect;
+#[doc(hidden)]
+pub mod hostile;
 mod notifier;
 mod pause;
 mod signature;

@@ -275,7 +275,7 @@ fn secret(value: &str) -> Result<HeaderValue, header::InvalidHeaderValue> {
 }
 
 /// `Retry-After`: seconds, or a date.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let seconds = value.parse::<i64>().ok().or_else(|| {
         let date = jiff::fmt::rfc2822::parse(value).ok()?;

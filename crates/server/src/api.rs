@@ -4,7 +4,7 @@
 //! Clair's room.
 
 mod feeds;
-mod notifications;
+pub(crate) mod notifications;
 
 use std::sync::Arc;
 

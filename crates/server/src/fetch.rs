@@ -161,7 +161,7 @@ impl Fetcher {
         let mut url = Url::parse(path).map_err(|_| FetchError::Url("the URL is not one"))?;
         let mut headers = forwarded(headers)?;
         for _ in 0..=REDIRECTS {
-            self.check(&url)?;
+            check(&self.policy, &url)?;
             let request = self.client.get(url.clone()).headers(headers.clone());
             let response = request
                 .header(header::ACCEPT_ENCODING, "identity")
@@ -192,19 +192,6 @@ impl Fetcher {
             url = next;
         }
         Err(FetchError::Url("there are too many redirects"))
-    }
-
-    fn check(&self, url: &Url) -> Result<(), FetchError> {
-        if !["http", "https"].contains(&url.scheme()) {
-            return Err(FetchError::Denied("its scheme"));
-        }
-        let host = url.host_str().unwrap_or_default();
-        let port = url.port_or_known_default().unwrap_or_default();
-        if self.policy.allows_host(host, port) {
-            Ok(())
-        } else {
-            Err(FetchError::Denied("its host"))
-        }
     }
 
     /// A body: a short one is read here, of a longer one a task passes on what follows.
@@ -324,8 +311,22 @@ impl Read for Pieces {
     }
 }
 
+/// Whether a URL may be asked at all.
+pub(crate) fn check(policy: &Policy, url: &Url) -> Result<(), FetchError> {
+    if !["http", "https"].contains(&url.scheme()) {
+        return Err(FetchError::Denied("its scheme"));
+    }
+    let host = url.host_str().unwrap_or_default();
+    let port = url.port_or_known_default().unwrap_or_default();
+    if policy.allows_host(host, port) {
+        Ok(())
+    } else {
+        Err(FetchError::Denied("its host"))
+    }
+}
+
 /// The headers that a caller may have sent along.
-fn forwarded(headers: &[(String, String)]) -> Result<HeaderMap, FetchError> {
+pub(crate) fn forwarded(headers: &[(String, String)]) -> Result<HeaderMap, FetchError> {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
         let wrong = || FetchError::Url("a header cannot be sent");
@@ -353,7 +354,7 @@ fn forwarded(headers: &[(String, String)]) -> Result<HeaderMap, FetchError> {
     Ok(map)
 }
 
-trait Harmless {
+pub(crate) trait Harmless {
     /// Keeps only what says nothing about the caller.
     fn retain_harmless(&mut self);
 }

@@ -20,6 +20,8 @@ mod config;
 mod fetch;
 mod halves;
 mod health;
+#[doc(hidden)]
+pub mod hostile;
 mod indexer;
 mod listen;
 mod log;
@@ -34,6 +36,7 @@ mod secret;
 mod serve;
 mod snapshots;
 mod tls;
+mod trial;
 mod updates;
 mod v1;
 
@@ -49,5 +52,3 @@ pub use log::JsonLines;
 pub use metrics::Metrics;
 pub use serve::{Options, ServeError, Server, Stop, database};
 pub use snapshots::Snapshots;
-#[doc(hidden)]
-pub use v1::hostile;

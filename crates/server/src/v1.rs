@@ -10,7 +10,7 @@ mod feed;
 mod fixes;
 pub(crate) mod format;
 mod found;
-pub mod hostile;
+pub(crate) mod hostile;
 mod inventory;
 mod json;
 mod layers;

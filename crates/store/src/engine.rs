@@ -7,7 +7,7 @@
 //! steps ever waits, so it runs to its end on a blocking thread that holds the only writer.
 
 mod postgres;
-mod source;
+pub(crate) mod source;
 mod sqlite;
 mod tls;
 

@@ -16,6 +16,8 @@ mod engine;
 mod error;
 mod feature;
 mod feature_versions;
+#[doc(hidden)]
+pub mod hostile;
 mod keyvalue;
 mod layers;
 mod leases;
@@ -70,6 +72,20 @@ pub enum Database {
         /// Connections held at most by this process.
         max_connections: usize,
     },
+}
+
+impl Database {
+    /// Whether it can be connected to, as far as can be said without: the connection string, and the
+    /// files of certificates that it names.
+    ///
+    /// # Errors
+    /// [`StoreError::Source`].
+    pub fn check(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite { .. } => Ok(()),
+            Self::Postgres { source, .. } => engine::source::parse(source)?.connector().map(drop),
+        }
+    }
 }
 
 /// The database, open. Cheap to clone; shared by every task.

@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use pellucid_snapshot::Gate;
 
+use crate::mirror::Root;
+use crate::{FetchError, http};
+
 /// Settings of an update. The defaults suit a person at a terminal and a nightly job alike.
 #[derive(Clone, Debug)]
 pub struct FetchOptions {
@@ -48,6 +51,18 @@ pub struct FetchOptions {
 }
 
 impl FetchOptions {
+    /// Whether files can be fetched with these, as far as nobody has to be asked: mirrors that are folders
+    /// are there, URLs and proxies are some.
+    ///
+    /// # Errors
+    /// What is wrong with the first that is not.
+    pub fn check(&self) -> Result<(), FetchError> {
+        for mirror in self.mirror.iter().chain(self.mirrors.values()) {
+            Root::new(mirror)?;
+        }
+        http::client(self, false).map(drop)
+    }
+
     /// Where the files of a snapshot key are taken from; upstream if `None`.
     pub(crate) fn mirror_of(&self, key: &str) -> Option<&str> {
         let name = key.split_once('/').map_or(key, |(name, _)| name);

@@ -3,13 +3,20 @@
 use super::serve;
 use crate::args::ConfigCommand;
 use crate::exit::Exit;
-use crate::{output, rules};
+use crate::{hints, output, rules};
 
 /// Checks or prints.
 pub(crate) fn run(command: &ConfigCommand) -> anyhow::Result<Exit> {
     match command {
         ConfigCommand::Check(args) => {
             let config = serve::config(args.config.as_deref())?;
+            let wrong = config.trial();
+            if !wrong.is_empty() {
+                for error in wrong {
+                    hints::print(&serve::usage(error));
+                }
+                return Ok(Exit::Usage);
+            }
             let ignored = config.ignored();
             output::write(None, |out| {
                 for key in ignored {

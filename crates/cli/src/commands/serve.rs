@@ -159,7 +159,8 @@ pub(crate) fn config(path: Option<&str>) -> anyhow::Result<Config> {
     Config::read(path, |name| std::env::var(name).ok()).map_err(usage)
 }
 
-fn usage(error: ConfigError) -> anyhow::Error {
+/// A configuration that cannot be used.
+pub(super) fn usage(error: ConfigError) -> anyhow::Error {
     Usage(format!("failed to load configuration: {error}")).into()
 }
 

@@ -142,6 +142,52 @@ fn a_configuration_is_checked_and_printed() {
     assert_eq!(notice.stderr, missing.stderr);
 }
 
+#[test]
+fn what_a_start_could_not_use_is_found_without_one_and_all_of_it() {
+    let bench = Bench::new();
+    let check = |text: &str| {
+        bench.file("config.yaml", text);
+        bench.run(&["config", "check", "-config=config.yaml"])
+    };
+    let run = check(
+        "clair:\n  database: {type: pgsql, options: {source: 'host=x password=w0rd sslmode=maybe'}}\n  \
+         api: {certfile: none.pem, keyfile: none.key}\n  \
+         notifier: {http: {endpoint: 'ftp://user:w0rd@receiver'}}\n\
+         layer_sources: {proxy: 'http://user:w0rd@['}\n\
+         feeds: {proxy: 'http://user:w0rd@[', mirror: ./none, mirrors: {debian: 'https://user:w0rd@['}}\n",
+    );
+    assert_eq!(run.status, 2, "{}", run.stderr);
+    assert_eq!(run.stdout, "");
+    assert!(!run.stderr.contains("w0rd"), "{}", run.stderr);
+    for told in [
+        "clair.api.certfile: none.pem: no certificate in it",
+        "clair.database.options.source: the database source is not understood: sslmode \"maybe\" is unknown",
+        "clair.notifier.http: the URL of the receiver is neither http nor https",
+        "layer_sources.proxy: ",
+        "feeds.proxy: ",
+        "feeds.mirror: the mirror ./none is neither a folder nor an http(s) URL",
+        "feeds.mirrors: the mirror's URL is none: ",
+    ] {
+        let told = format!("error: failed to load configuration: {told}");
+        assert!(run.stderr.contains(&told), "{told}\n{}", run.stderr);
+    }
+    let run = check("clair: {database: {type: sqlite, options: {source: none/x.sqlite}}}\n");
+    assert_eq!(run.status, 2);
+    assert!(
+        run.stderr.contains("there is no folder none"),
+        "{}",
+        run.stderr
+    );
+    // What only a start can find: nothing is asked of the network, nothing is made.
+    let run = check(
+        "clair:\n  database: {type: pgsql, options: {source: 'host=127.0.0.1 port=1'}}\n  \
+         notifier: {http: {endpoint: 'http://127.0.0.1:1/', proxy: 'http://127.0.0.1:1'}}\n\
+         data_dir: none\nfeeds: {mirror: 'http://127.0.0.1:1'}\n",
+    );
+    assert_eq!((run.status, &*run.stdout), (0, "ok\n"), "{}", run.stderr);
+    assert!(!bench.path("none").exists());
+}
+
 /// `docker` as far as the client uses it: `save` gives the archive of the image's name.
 fn put_docker(bench: &Bench) {
     let script = "#!/bin/sh\n[ \"$1\" = save ] && [ -f \"$HOME/$2.tar\" ] && exec cat \"$HOME/$2.tar\"\n\

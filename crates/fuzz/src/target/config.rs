@@ -96,6 +96,31 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     TEXTS.iter().map(|text| text.as_bytes().to_vec()).collect()
 }
 
+/// Where a database is.
+pub(crate) fn databases() -> Vec<Vec<u8>> {
+    [
+        "host=localhost port=5432 user=postgres sslmode=disable statement_timeout=60000",
+        "postgresql://us%40er:p%3Aw'\\\\@[::1]:5433,b:1/d%20b?sslmode=verify-full&sslrootcert=/ca&options=-c%20a=b",
+        "host='a b' password='p:w\\\\'\\\\\\\\' sslcert=/c sslkey=/k target_session_attrs=read-write",
+        "host=a hostaddr=127.0.0.1 connect_timeout=5 keepalives_idle=3 tcp_user_timeout=2",
+    ]
+    .iter()
+    .map(|text| text.as_bytes().to_vec())
+    .collect()
+}
+
+/// Where messages go, and how.
+pub(crate) fn webhooks() -> Vec<Vec<u8>> {
+    [
+        "http://us%3Aer:word@localhost:8000/notify?a=b\nhttp://user@[::1]:3128\n\nwhsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw other",
+        "http://[::1]\n\nname",
+        "https://receiver.example/\n\n10.0.0.1\n",
+    ]
+    .iter()
+    .map(|text| text.as_bytes().to_vec())
+    .collect()
+}
+
 const CLAIR: &str = "\
 clair:
   database:

@@ -206,6 +206,19 @@ pub(crate) fn documents() -> Vec<Vec<u8>> {
     ]
 }
 
+/// A token and errors, behind headers.
+pub(crate) fn answers() -> Vec<Vec<u8>> {
+    [
+        "retry-after: 30\nratelimit-limit: 100;w=21600\nratelimit-remaining: 0;w=21600\n\n{\"errors\":[{\"code\":\"TOOMANYREQUESTS\",\"message\":\"x\",\"detail\":{}}]}",
+        "content-range: bytes 10-19/100\n\n",
+        "\n{\"token\":\"t\",\"access_token\":\"u\",\"expires_in\":300,\"issued_at\":\"2024-01-01T00:00:00Z\"}",
+        "\n{\"token\":null,\"access_token\":\"u\"}",
+    ]
+    .iter()
+    .map(|text| text.as_bytes().to_vec())
+    .collect()
+}
+
 /// What follows `WWW-Authenticate: `.
 pub(crate) fn challenges() -> Vec<Vec<u8>> {
     [

@@ -39,3 +39,32 @@ pub(crate) fn targets() -> Vec<Vec<u8>> {
     .map(|text| text.as_bytes().to_vec())
     .collect()
 }
+
+/// Paths of layers, with the headers to fetch them with.
+pub(crate) fn layers() -> Vec<Vec<u8>> {
+    [
+        "https://registry.example.com/v2/a/blobs/sha256:00\nAuthorization: Bearer x\nAccept: */*\nHost: b",
+        "http://169.254.169.254/latest/meta-data/",
+        "http://[::ffff:127.0.0.1]:80/\nProxy-Authorization: x",
+        "http://0x7f.1/\nCookie: a=b\nX-Forwarded-For: 1",
+        "http://[64:ff9b::10.0.0.1]/",
+        "http://user:word@2130706433./",
+        "/srv/layers/a.tar\nExpect: 100-continue",
+    ]
+    .iter()
+    .map(|text| text.as_bytes().to_vec())
+    .collect()
+}
+
+/// Queries of the outbox.
+pub(crate) fn notifications() -> Vec<Vec<u8>> {
+    [
+        "state=dead&after=12&limit=5",
+        "limit=4294967296",
+        "after=-1&state=held",
+        "a=b",
+    ]
+    .iter()
+    .map(|text| text.as_bytes().to_vec())
+    .collect()
+}

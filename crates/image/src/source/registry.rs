@@ -8,6 +8,7 @@
 //! Not here: Docker's first manifest format, and registries that Docker's would guess to speak plain
 //! HTTP (loopback too): that is said or it is not done.
 
+pub(crate) mod answer;
 mod blob;
 mod body;
 mod challenge;

@@ -33,9 +33,14 @@ struct Entry {
     error: Option<String>,
 }
 
-pub(super) async fn list(app: &App, query: &str) -> Result<Reply, ApiError> {
+/// Which entries are asked for: in what state, after which, how many.
+///
+/// # Errors
+/// What a parameter should have been.
+pub(crate) fn asked(query: &str) -> Result<(DeliveryState, NotificationId, u32), &'static str> {
     let (mut state, mut after, mut limit) = (DeliveryState::Pending, 0, 100);
-    for (key, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         match key {
             "state" => {
                 state = [
@@ -46,26 +51,19 @@ pub(super) async fn list(app: &App, query: &str) -> Result<Reply, ApiError> {
                 ]
                 .into_iter()
                 .find(|state| state.name() == value)
-                .ok_or(ApiError::Bad("state is pending, done, dead or held"))?;
+                .ok_or("state is pending, done, dead or held")?;
             }
-            "after" => {
-                after = value
-                    .parse()
-                    .map_err(|_| ApiError::Bad("after is a number"))?
-            }
-            "limit" => {
-                limit = value
-                    .parse()
-                    .map_err(|_| ApiError::Bad("limit is a number"))?
-            }
-            _ => return Err(ApiError::Bad("the parameters are state, after and limit")),
+            "after" => after = value.parse().map_err(|_| "after is a number")?,
+            "limit" => limit = value.parse().map_err(|_| "limit is a number")?,
+            _ => return Err("the parameters are state, after and limit"),
         }
     }
-    let limit = limit.clamp(1, PAGE);
-    let found = app
-        .store
-        .deliveries(RECEIVER, state, NotificationId(after), limit)
-        .await?;
+    Ok((state, NotificationId(after), limit.clamp(1, PAGE)))
+}
+
+pub(super) async fn list(app: &App, query: &str) -> Result<Reply, ApiError> {
+    let (state, after, limit) = asked(query).map_err(ApiError::Bad)?;
+    let found = app.store.deliveries(RECEIVER, state, after, limit).await?;
     let is_full = found.len() == limit as usize;
     let next = found
         .last()
@@ -90,4 +88,32 @@ pub(super) async fn list(app: &App, query: &str) -> Result<Reply, ApiError> {
         next,
     };
     Ok(sent(StatusCode::OK, &page))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for_is_understood_or_refused() {
+        assert_eq!(
+            asked(""),
+            Ok((DeliveryState::Pending, NotificationId(0), 100))
+        );
+        assert_eq!(
+            asked("state=dead&after=7&limit=4294967295&"),
+            Ok((DeliveryState::Dead, NotificationId(7), PAGE))
+        );
+        for query in [
+            "state=gone",
+            "state",
+            "dead",
+            "after=x",
+            "limit=-1",
+            "limit=4294967296",
+            "a=b",
+        ] {
+            assert!(asked(query).is_err(), "{query}");
+        }
+    }
 }

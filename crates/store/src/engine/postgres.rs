@@ -23,7 +23,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::private::BytesMut;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type};
 
-use super::{End, Tx, Work, source, tls};
+use super::{End, Tx, Work, source};
 use crate::StoreError;
 use crate::statement::Statement;
 use crate::value::{Row, Value};
@@ -150,7 +150,8 @@ impl Postgres {
         let config = ManagerConfig {
             recycling_method: RecyclingMethod::Fast,
         };
-        let manager = Manager::from_config(source.config, tls::connector(&source.tls)?, config);
+        let connector = source.connector()?;
+        let manager = Manager::from_config(source.config, connector, config);
         let max_connections = max_connections.max(1);
         let made = Arc::new(AtomicU64::new(0));
         let pool = Pool::builder(manager)

@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 use tokio_postgres::config::SslMode;
+use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::tls;
 use crate::StoreError;
 
 /// How long connecting to one host may take, unless the source says otherwise.
@@ -77,12 +79,19 @@ pub(super) struct Tls {
     pub(super) identity: Option<(PathBuf, PathBuf)>,
 }
 
-pub(super) struct Source {
+pub(crate) struct Source {
     pub(super) config: tokio_postgres::Config,
     pub(super) tls: Tls,
 }
 
-pub(super) fn parse(text: &str) -> Result<Source, StoreError> {
+impl Source {
+    /// What connections are made with. Reads files.
+    pub(crate) fn connector(&self) -> Result<MakeRustlsConnect, StoreError> {
+        tls::connector(&self.tls)
+    }
+}
+
+pub(crate) fn parse(text: &str) -> Result<Source, StoreError> {
     let text = text.trim();
     let url = text
         .strip_prefix("postgres://")

@@ -43,7 +43,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "fuzz",
         &[
             "version", "model", "inflate", "image", "detect", "feeds", "snapshot", "matcher",
-            "report", "server", "testkit", "updater",
+            "notify", "report", "server", "store", "testkit", "updater",
         ],
     ),
     ("sandbox", &[]),

@@ -6,9 +6,10 @@
 use std::io::{self, Read};
 use std::ops::Range;
 
-use reqwest::{Response, StatusCode, header};
+use reqwest::{Response, StatusCode};
 
 use super::RegistryFault;
+use super::answer;
 use super::body::Body;
 use super::client::{Client, Endpoint, Get};
 
@@ -152,7 +153,7 @@ impl<'a> BlobReader<'a> {
         self.endpoints.retain(|other| *other == endpoint);
         self.skip = match (response.status(), range) {
             (StatusCode::PARTIAL_CONTENT, Some((first, _))) => {
-                if begins_at(&response) != Some(first) {
+                if answer::begins_at(response.headers()) != Some(first) {
                     return Err(RegistryFault::Protocol {
                         host: endpoint.host,
                         reason: "it answers with another range than was asked for",
@@ -208,15 +209,4 @@ pub(super) fn first(
         host: String::new(),
         reason: "there is no place to ask",
     }))
-}
-
-/// Where a partial answer begins.
-fn begins_at(response: &Response) -> Option<u64> {
-    let text = response
-        .headers()
-        .get(header::CONTENT_RANGE)?
-        .to_str()
-        .ok()?;
-    let range = text.trim().strip_prefix("bytes")?.trim_start();
-    range.split('-').next()?.trim().parse().ok()
 }

@@ -15,14 +15,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use base64::Engine as _;
-use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::{Response, StatusCode, Url};
-use serde::Deserialize;
 use tokio::sync::oneshot;
 
+use super::answer;
 use super::challenge::Challenge;
 use super::credentials::{self, Credentials};
-use super::fault::{Rate, RegistryFault};
+use super::fault::RegistryFault;
 use super::name::Name;
 use super::realm::belongs;
 use super::settings::RegistryOptions;
@@ -369,12 +369,12 @@ impl Asker {
             },
             429 => RegistryFault::RateLimited {
                 host,
-                rate: rate(response.headers()),
+                rate: answer::rate(response.headers()),
             },
             status => RegistryFault::Status {
                 host,
                 status,
-                retry_after: rate(response.headers()).retry_after,
+                retry_after: answer::rate(response.headers()).retry_after,
                 code: self.code(response).await,
             },
         })
@@ -507,7 +507,7 @@ impl Asker {
                 });
             }
             429 => {
-                let rate = rate(response.headers());
+                let rate = answer::rate(response.headers());
                 return Err(RegistryFault::RateLimited { host: realm, rate });
             }
             status => {
@@ -515,17 +515,12 @@ impl Asker {
                     host: realm,
                     status,
                     code: None,
-                    retry_after: rate(response.headers()).retry_after,
+                    retry_after: answer::rate(response.headers()).retry_after,
                 });
             }
         }
         let bytes = self.small(&mut response).await?;
-        let token: Token = serde_json::from_slice(&bytes)
-            .map_err(|_| self.protocol("its token server's answer is not JSON"))?;
-        let token = token.token.or(token.access_token).unwrap_or_default();
-        if token.is_empty() {
-            return Err(self.protocol("its token server's answer holds no token"));
-        }
+        let token = answer::token(&bytes).map_err(|reason| self.protocol(reason))?;
         secret(&format!("Bearer {token}"))
             .map(Some)
             .ok_or_else(|| self.protocol("its token server's answer holds no token"))
@@ -539,10 +534,7 @@ impl Asker {
     /// The code of the registry's error, if it is one.
     async fn code(&self, mut response: Response) -> Option<String> {
         let bytes = self.small(&mut response).await.ok()?;
-        let errors: Errors = serde_json::from_slice(&bytes).ok()?;
-        let code = errors.errors.into_iter().next()?.code?;
-        let known = |byte: u8| byte.is_ascii_uppercase() || byte == b'_';
-        (code.len() <= 40 && code.bytes().all(known)).then_some(code)
+        answer::code(&bytes)
     }
 
     async fn small(&self, response: &mut Response) -> Result<Vec<u8>, RegistryFault> {
@@ -614,26 +606,6 @@ struct TokenRequest<'a> {
     registry: &'a str,
 }
 
-#[derive(Deserialize)]
-struct Token {
-    #[serde(default)]
-    token: Option<String>,
-    #[serde(default)]
-    access_token: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Errors {
-    #[serde(default)]
-    errors: Vec<OneError>,
-}
-
-#[derive(Deserialize)]
-struct OneError {
-    #[serde(default)]
-    code: Option<String>,
-}
-
 fn basic(username: &str, password: &str) -> String {
     let pair = format!("{username}:{password}");
     let pair = base64::engine::general_purpose::STANDARD.encode(pair);
@@ -658,24 +630,4 @@ pub(super) fn host_of(url: &Url) -> String {
 
 fn same(said: &str, host: &str) -> bool {
     said.eq_ignore_ascii_case(host)
-}
-
-/// What the headers of an answer say about limits: `RateLimit-Limit: 100;w=21600`.
-fn rate(headers: &HeaderMap) -> Rate {
-    let text = |name: HeaderName| headers.get(name)?.to_str().ok();
-    let limit = text(HeaderName::from_static("ratelimit-limit")).and_then(|text| {
-        let (limit, rest) = text.split_once(';').unwrap_or((text, ""));
-        let window = rest.trim().strip_prefix("w=").and_then(|w| w.parse().ok());
-        Some((limit.trim().parse().ok()?, window))
-    });
-    let remaining = text(HeaderName::from_static("ratelimit-remaining"))
-        .and_then(|text| text.split(';').next()?.trim().parse().ok());
-    let retry_after = text(header::RETRY_AFTER)
-        .and_then(|text| text.trim().parse().ok())
-        .map(Duration::from_secs);
-    Rate {
-        limit,
-        remaining,
-        retry_after,
-    }
 }
