@@ -59,7 +59,8 @@ pub struct Metrics {
 /// What is known of a followed key. Keys are drawn from the table of feeds.
 #[derive(Debug, Default)]
 struct FeedNumbers {
-    advisories: u64,
+    /// Of the snapshot in use; `None` without one.
+    advisories: Option<u64>,
     /// When it was last found up to date, in seconds since the epoch.
     checked_at: Option<i64>,
     errors: u64,
@@ -139,7 +140,7 @@ impl Metrics {
     }
 
     /// Notes what all replicas know of a key.
-    pub(crate) fn feed(&self, key: &str, advisories: u64, checked_at: Option<i64>) {
+    pub(crate) fn feed(&self, key: &str, advisories: Option<u64>, checked_at: Option<i64>) {
         let mut feeds = self.feeds.lock().unwrap_or_else(PoisonError::into_inner);
         let feed = feeds.entry(key.to_owned()).or_default();
         feed.advisories = advisories;
@@ -228,32 +229,42 @@ impl Metrics {
     fn feeds(&self, out: &mut String) {
         let feeds = self.feeds.lock().unwrap_or_else(PoisonError::into_inner);
         let now = now();
-        let checked = |feed: &FeedNumbers| feed.checked_at.and_then(|at| u64::try_from(at).ok());
+        // An alert on either must see a feed that has no data. Of data that came as a bundle nobody knows
+        // until when it was up to date.
+        let checked = |feed: &FeedNumbers| match feed.checked_at {
+            Some(at) => u64::try_from(at).ok(),
+            None => feed.advisories.is_none().then_some(0),
+        };
         for (name, kind, help, value) in [
             (
                 "pellucid_feed_advisories",
                 "gauge",
                 "Advisories of the snapshot in use.",
-                &(|feed: &FeedNumbers| Some(feed.advisories))
-                    as &dyn Fn(&FeedNumbers) -> Option<u64>,
+                &(|feed: &FeedNumbers| Some(feed.advisories.unwrap_or_default().to_string()))
+                    as &dyn Fn(&FeedNumbers) -> Option<String>,
             ),
             (
                 "pellucid_feed_last_success_timestamp_seconds",
                 "gauge",
-                "When a feed was last found up to date.",
-                &checked,
+                "When a feed was last found up to date; 0 for never.",
+                &|feed| checked(feed).map(|at| at.to_string()),
             ),
             (
                 "pellucid_feed_age_seconds",
                 "gauge",
-                "Time since a feed was last found up to date.",
-                &|feed| Some(now.saturating_sub(checked(feed)?)),
+                "Time since a feed was last found up to date; +Inf if it never was.",
+                &|feed| {
+                    checked(feed).map(|at| match at {
+                        0 => "+Inf".to_owned(),
+                        at => now.saturating_sub(at).to_string(),
+                    })
+                },
             ),
             (
                 "pellucid_feed_errors_total",
                 "counter",
                 "Updates of a feed that failed in this process.",
-                &|feed| Some(feed.errors),
+                &|feed| Some(feed.errors.to_string()),
             ),
         ] {
             head(out, name, kind, help);
@@ -440,6 +451,31 @@ fn process(out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_feed_without_data_is_infinitely_old() {
+        let metrics = Metrics::default();
+        metrics.feed("alpine", None, None);
+        metrics.feed("debian", Some(7), Some(now().cast_signed() - 100));
+        metrics.feed("osv", Some(5), None);
+        let text = metrics.text("open");
+        for line in [
+            "pellucid_feed_advisories{feed=\"alpine\"} 0",
+            "pellucid_feed_last_success_timestamp_seconds{feed=\"alpine\"} 0",
+            "pellucid_feed_age_seconds{feed=\"alpine\"} +Inf",
+            "pellucid_feed_age_seconds{feed=\"debian\"} 10",
+            "pellucid_feed_advisories{feed=\"osv\"} 5",
+        ] {
+            assert!(
+                text.lines().any(|it| it.starts_with(line)),
+                "{line}\n{text}"
+            );
+        }
+        assert!(
+            !text.contains("pellucid_feed_age_seconds{feed=\"osv\"}"),
+            "{text}"
+        );
+    }
 
     #[test]
     fn durations_fall_into_clairs_buckets() {

@@ -496,7 +496,7 @@ impl Updates {
     }
 
     fn count_one(&self, key: &str, state: &KeyState) {
-        let advisories = state.stored.as_ref().map_or(0, |stored| stored.advisories);
+        let advisories = state.stored.as_ref().map(|stored| stored.advisories);
         self.metrics.feed(key, advisories, state.checked_at);
     }
 
@@ -504,6 +504,12 @@ impl Updates {
     async fn count(&self, rows: &BTreeMap<String, PublishedSnapshot>) -> Result<(), StoreError> {
         for (key, row) in rows {
             self.count_one(key, &KeyState::read(&row.state));
+        }
+        if self.is_on() {
+            let waiting = self.keys().await?;
+            for key in waiting.iter().filter(|key| !rows.contains_key(*key)) {
+                self.count_one(key, &KeyState::default());
+            }
         }
         let held = self.store.held().await?;
         self.metrics.held(held.iter().map(|held| held.count).sum());
