@@ -2,7 +2,9 @@
 
 use std::io::Write as _;
 
+use bzip2::write::BzEncoder;
 use flate2::write::GzEncoder;
+use liblzma::write::XzEncoder;
 use pellucid_detect::{LayerInventory, layer};
 use pellucid_image::{Expected, Limits, read_layer_stream};
 use pellucid_testkit::LayerBuilder;
@@ -48,11 +50,20 @@ fn a_layer_cut_at_any_thousandth_gives_an_error_or_all_its_packages() {
     let tar = whole();
     let mut gzip = GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(&tar).unwrap();
-    let gzip = gzip.finish().unwrap();
-    let zstd = zstd::encode_all(&*tar, 1).unwrap();
+    let mut bzip2 = BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+    bzip2.write_all(&tar).unwrap();
+    let mut xz = XzEncoder::new(Vec::new(), 0);
+    xz.write_all(&tar).unwrap();
+    let blobs = [
+        ("gzip", gzip.finish().unwrap()),
+        ("zstd", zstd::encode_all(&*tar, 1).unwrap()),
+        ("bzip2", bzip2.finish().unwrap()),
+        ("xz", xz.finish().unwrap()),
+        ("plain", tar.clone()),
+    ];
     let all = read(&tar).unwrap();
     assert!(all.files().len() >= 4, "{:?}", all.files());
-    for (name, blob) in [("plain", tar), ("gzip", gzip), ("zstd", zstd)] {
+    for (name, blob) in blobs {
         assert!(read(&blob).unwrap() == all, "{name}");
         let mut read_whole = 0;
         for cut in 0..CUTS {

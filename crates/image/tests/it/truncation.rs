@@ -21,27 +21,23 @@ fn cuts(length: usize) -> impl Iterator<Item = usize> {
         .chain((1..=8).map(move |back| length - back))
 }
 
-/// The layer in every compression: its name, how many cuts to pass over (some are slow), its bytes.
-fn blobs(plain: &[u8]) -> [(&'static str, usize, Vec<u8>); 6] {
+/// The layer in every compression, by its name.
+fn blobs(plain: &[u8]) -> [(&'static str, Vec<u8>); 6] {
     [
-        ("plain", 1, plain.to_vec()),
-        ("gzip", 1, gzip(plain)),
-        ("zstd", 1, zstd(plain)),
-        ("bzip2", 8, bzip2(plain)),
-        ("xz", 8, xz(plain)),
-        (
-            "gzip members",
-            1,
-            plain.chunks(5000).flat_map(gzip).collect(),
-        ),
+        ("plain", plain.to_vec()),
+        ("gzip", gzip(plain)),
+        ("zstd", zstd(plain)),
+        ("bzip2", bzip2(plain)),
+        ("xz", xz(plain)),
+        ("gzip members", plain.chunks(5000).flat_map(gzip).collect()),
     ]
 }
 
 #[test]
 fn of_a_stream_without_digests() {
     let (plain, lines) = whole();
-    for (name, step, blob) in blobs(&plain) {
-        for cut in cuts(blob.len()).step_by(step) {
+    for (name, blob) in blobs(&plain) {
+        for cut in cuts(blob.len()) {
             if let Ok((seen, _)) = stream(&blob[..cut], &Expected::default(), &Limits::default()) {
                 assert!(seen.lines == lines, "{name} cut at {cut} of {}", blob.len());
             }
@@ -64,8 +60,8 @@ impl Read for Broken<'_> {
 #[test]
 fn an_input_error_anywhere_is_the_layer_s() {
     let (plain, _) = whole();
-    for (name, step, blob) in blobs(&plain) {
-        for end in cuts(blob.len()).step_by(step).chain([blob.len()]) {
+    for (name, blob) in blobs(&plain) {
+        for end in cuts(blob.len()).chain([blob.len()]) {
             let mut broken = Broken(blob.get(..end).unwrap());
             let error = read(&mut broken, &Expected::default(), &Limits::default()).err();
             let error = error.unwrap_or_else(|| panic!("{name} that fails at {end} is accepted"));
