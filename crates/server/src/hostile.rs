@@ -22,7 +22,11 @@ pub fn layer(data: &[u8]) {
     };
     let mut lines = text.split('\n');
     let path = lines.next().unwrap_or_default();
-    let policy = Policy::new(&LayerSources::default(), false, vec![6060]);
+    let sources = LayerSources {
+        allow_private: false,
+        ..LayerSources::default()
+    };
+    let policy = Policy::new(&sources, false, vec![6060]);
     if let Ok(url) = Url::parse(path)
         && check(&policy, &url).is_ok()
         && let Ok(address) = literal(url.host_str().unwrap_or_default())

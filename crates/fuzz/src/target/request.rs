@@ -48,6 +48,7 @@ pub(crate) fn layers() -> Vec<Vec<u8>> {
         "http://[::ffff:127.0.0.1]:80/\nProxy-Authorization: x",
         "http://0x7f.1/\nCookie: a=b\nX-Forwarded-For: 1",
         "http://[64:ff9b::10.0.0.1]/",
+        "http://192.168.1.1:5000/",
         "http://user:word@2130706433./",
         "/srv/layers/a.tar\nExpect: 100-continue",
     ]
