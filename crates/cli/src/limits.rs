@@ -120,6 +120,11 @@ const LIMITS: &[Limit] = &[
         set: Set::Bytes(|l| &mut l.window_bytes),
     },
     Limit {
+        name: "table-bytes",
+        what: "a layer's table of contents",
+        set: Set::Bytes(|l| &mut l.table_bytes),
+    },
+    Limit {
         name: "layer-warnings",
         what: "warnings kept of one layer",
         set: Set::SmallCount(|l| &mut l.layer_warnings),

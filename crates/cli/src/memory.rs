@@ -31,6 +31,9 @@ const LAYER: u64 = 6 * MIB;
 /// The window that most layers compressed with zstd ask for.
 const WINDOW: u64 = 8 * MIB;
 
+/// How many times its size a layer's table of contents takes, while nothing else of the layer is read.
+const TABLE: u64 = 6;
+
 /// What may be taken between two looks at a process that has nearly all it may have, and until it has ended:
 /// on a busy machine that takes some milliseconds.
 const MARGIN: std::ops::RangeInclusive<u64> = 8 * MIB..=32 * MIB;
@@ -106,6 +109,8 @@ impl Memory {
         let budget = self.budget();
         limits.window_bytes = limits.window_bytes.min(budget.window);
         limits.spool_after = limits.spool_after.min(budget.files);
+        let table = (budget.window + budget.files) / TABLE;
+        limits.table_bytes = limits.table_bytes.min(table);
     }
 
     /// Lowers what is looked for at once to what fits.

@@ -51,6 +51,9 @@ pub struct Limits {
     pub index_entries: usize,
     /// Bytes of memory one decompressor may use for its window or dictionary.
     pub window_bytes: u64,
+    /// Bytes of a lazily read layer's table of contents, decompressed; it takes some six times as many. A layer
+    /// with a larger one is read whole.
+    pub table_bytes: u64,
     /// Warnings kept per layer; the others are counted.
     pub layer_warnings: usize,
     /// Time from opening the image to the last byte of its last layer.
@@ -83,6 +86,7 @@ impl Default for Limits {
             index_depth: 8,
             index_entries: 1000,
             window_bytes: 128 * MIB,
+            table_bytes: 32 * MIB,
             layer_warnings: 100,
             wall: Duration::from_secs(30 * 60),
         }

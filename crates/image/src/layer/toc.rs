@@ -31,6 +31,13 @@ use crate::{
     Progress, Want,
 };
 
+/// Bytes that an entry of a table has at least, as their makers write them: what it takes in memory is not
+/// much more.
+const LEAST: usize = 48;
+
+/// Bytes of a table whose entries may be smaller.
+const FEW: usize = 1 << 20;
+
 /// How files are compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Codec {
@@ -114,6 +121,10 @@ impl Toc {
     /// Reads a table whose files all lie before `end`. Nothing where it is not as we expect it: the
     /// layer is then read whole.
     pub(crate) fn parse(json: &[u8], codec: Codec, end: u64, limits: &Limits) -> Option<Self> {
+        let entries = json.iter().filter(|byte| **byte == b'{').count();
+        if json.len() > FEW && entries > json.len() / LEAST {
+            return None;
+        }
         let document: Document = serde_json::from_slice(json).ok()?;
         if document.version != 1 || document.entries.len() as u64 > limits.layer_entries {
             return None;

@@ -395,6 +395,38 @@ fn what_comes_out_of_parts_is_counted_as_of_the_whole() {
     }
 }
 
+#[test]
+fn a_table_that_is_too_large_is_not_used() {
+    for made in [stargz(), chunked()] {
+        let registry = Registry::new();
+        push(&registry, &made);
+        let table_bytes = |table_bytes| Limits {
+            table_bytes,
+            ..Limits::default()
+        };
+        for (allowed, is_used) in [(1 << 20, true), (500, false)] {
+            let read = read_within(&registry, Verify::Read, table_bytes(allowed));
+            let (_, is_verified, _) = read.unwrap();
+            assert_eq!(!is_verified, is_used, "{allowed}");
+        }
+    }
+}
+
+#[test]
+fn a_table_of_tiny_entries_is_not_used() {
+    let tiny = |count| {
+        let entry = |number: u32| json!({"name": format!("{number:x}"), "type": "dir"});
+        (0..count).map(entry).collect()
+    };
+    // Some 25 bytes each: few of them are no harm, many would take ten times as much memory.
+    for (count, is_used) in [(1000, true), (60_000, false)] {
+        let registry = Registry::new();
+        push(&registry, &chunked_and(tiny(count)));
+        let (_, is_verified, _) = read(&registry, Verify::Read).unwrap();
+        assert_eq!(!is_verified, is_used, "{count}");
+    }
+}
+
 /// Entries of a file that is nothing but zeros, in so many chunks.
 fn zeros(name: &str, size: u64, chunks: u64) -> Vec<Value> {
     let entry = |number| {

@@ -25,9 +25,6 @@ const SMALL: u64 = 1 << 20;
 /// Bytes at the end of an eStargz blob that say where its table is.
 const FOOTER: u64 = 51;
 
-/// Most bytes of a table, decompressed.
-const LARGEST: u64 = 256 << 20;
-
 /// Where a layer's table is, as its descriptor says.
 #[derive(Clone, Debug)]
 pub(crate) enum Table {
@@ -68,7 +65,7 @@ impl Table {
         let mut next = || numbers.next()?.ok();
         let (at, length, size, kind) = (next()?, next()?, next()?, next()?);
         let is_inside = at.checked_add(length)? <= layer.size;
-        (kind == 1 && is_inside && size <= LARGEST).then_some(Self::Chunked {
+        (kind == 1 && is_inside).then_some(Self::Chunked {
             at,
             length,
             size,
@@ -85,15 +82,20 @@ impl Table {
         is_vouched_for: impl Fn(&Digest, &[u8]) -> bool,
         limits: &Limits,
     ) -> Option<Toc> {
+        // What is compressed is not larger than what comes out, or not worth reading first.
+        let part = |at: u64, end: u64| match end.checked_sub(at)? <= limits.table_bytes {
+            true => bytes(at, end),
+            false => None,
+        };
         match self {
             Self::Stargz(digest) => {
                 let end = blob.checked_sub(FOOTER)?;
                 let footer = bytes(end, blob)?;
                 let at = footer_offset(&footer)?;
-                let compressed = bytes(at, end)?;
+                let compressed = part(at, end)?;
                 let mut tar = Vec::new();
                 pellucid_inflate::Gunzip::new(&*compressed)
-                    .take(LARGEST)
+                    .take(limits.table_bytes)
                     .read_to_end(&mut tar)
                     .ok()?;
                 let json = only_file(&tar, limits)?;
@@ -105,7 +107,10 @@ impl Table {
                 size,
                 digest,
             } => {
-                let compressed = bytes(*at, at.checked_add(*length)?)?;
+                if *size > limits.table_bytes {
+                    return None;
+                }
+                let compressed = part(*at, at.checked_add(*length)?)?;
                 if !is_vouched_for(digest, &compressed) {
                     return None;
                 }
@@ -135,9 +140,6 @@ impl Parts<'_> {
 
     /// A part, if the registry gives parts.
     fn bytes(&self, at: u64, end: u64) -> Option<Vec<u8>> {
-        if end.checked_sub(at)? > LARGEST {
-            return None;
-        }
         let mut bytes = Vec::new();
         let mut reader =
             BlobReader::part(self.client, self.endpoints.clone(), &self.digest, at, end);
