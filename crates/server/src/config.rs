@@ -1,7 +1,7 @@
 //! The configuration file: Clair 2.x's `config.yaml` as it is, and our own keys beside its own.
 //!
-//! Everything of Clair is below `clair:`. A section given as null is switched off, as in Clair,
-//! but for `api:`, whose defaults then hold. Keys that nobody knows are an error that names the
+//! Everything of Clair is below `clair:`. `updater:` and `notifier:` given as null are switched off, as in
+//! Clair; of every other section the defaults then hold. Keys that nobody knows are an error that names the
 //! nearest known one, since a misspelt key is a setting that silently does not hold. Environment
 //! variables are replaced in the path of the file alone, never inside it.
 
@@ -28,22 +28,37 @@ pub use own::{Features, HostRule, LayerSources, Scans};
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Clair 2.x's own tree.
+    #[serde(deserialize_with = "section")]
     pub clair: Clair,
     /// Folder of advisory snapshots, and of the database where it is SQLite.
     pub data_dir: Option<PathBuf>,
     /// What the paths of layers may lead to.
+    #[serde(deserialize_with = "section")]
     pub layer_sources: LayerSources,
     /// How many layers are read at once.
+    #[serde(deserialize_with = "section")]
     pub scans: Scans,
     /// Which packages the API shows.
+    #[serde(deserialize_with = "section")]
     pub features: Features,
     /// Which advisories are followed.
+    #[serde(deserialize_with = "section")]
     pub feeds: Feeds,
     /// When news of them is sent.
+    #[serde(deserialize_with = "section")]
     pub notifications: Notifications,
     /// The file it was read from; `None` when there is none.
     #[serde(skip)]
     pub origin: Option<PathBuf>,
+}
+
+/// A section; its defaults where nothing stands below its key.
+fn section<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 /// Why a configuration cannot be used.

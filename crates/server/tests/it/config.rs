@@ -107,6 +107,9 @@ fn sections_may_be_null_or_missing() {
     let config = parse("clair:\n  updater:\n  notifier: null\n  api:\n").unwrap();
     assert!(config.clair.updater.is_none() && config.clair.notifier.is_none());
     assert_eq!(config.clair.api().timeout.0, Duration::from_secs(900));
+    let config =
+        parse("clair:\nlayer_sources:\nscans:\nfeatures:\nfeeds: ~\nnotifications: null\n");
+    assert_eq!(config.unwrap().print(), parse("").unwrap().print());
 }
 
 #[test]
