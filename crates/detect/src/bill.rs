@@ -54,6 +54,16 @@ pub enum BillError {
         /// As it says.
         version: String,
     },
+    /// It would take more memory than its size shows.
+    #[error("the bill of materials holds {count} {what}, and no more than {most} are read")]
+    TooMany {
+        /// Objects, elements of lists and objects, or packages.
+        what: &'static str,
+        /// How many there are, about.
+        count: usize,
+        /// How many are read of one of its size.
+        most: usize,
+    },
     /// It holds nothing that could be looked up.
     #[error("the bill of materials names no package by a purl")]
     Empty,
@@ -81,6 +91,32 @@ struct Head {
 
 /// Bytes at the beginning that tell a form.
 const BEGINNING: usize = 4096;
+
+/// Objects that are read of any list, and of one of any size. Each takes some hundred bytes, and of those that
+/// tools write there are not many that are shorter than [`LEAST`].
+const OBJECTS: std::ops::RangeInclusive<usize> = 1_000_000..=4_000_000;
+
+/// Bytes that an object of a larger list has at least, on average.
+const LEAST: usize = 32;
+
+/// Elements that are read of a list, whatever they are.
+const ELEMENTS: usize = 32_000_000;
+
+/// Packages that are read of a list. Of images they are fewer.
+const PACKAGES: usize = 1_000_000;
+
+/// Refuses what would take much more memory than it has bytes, by what every object and element has.
+fn weigh(json: &[u8]) -> Result<(), BillError> {
+    let count = |wanted| memchr::memchr_iter(wanted, json).count();
+    let objects = (json.len() / LEAST).clamp(*OBJECTS.start(), *OBJECTS.end());
+    for (what, byte, most) in [("objects", b'{', objects), ("elements", b',', ELEMENTS)] {
+        let count = count(byte);
+        if count > most {
+            return Err(BillError::TooMany { what, count, most });
+        }
+    }
+    Ok(())
+}
 
 /// The form of a list that is not JSON.
 fn other_form(text: &[u8]) -> Option<&'static str> {
@@ -116,6 +152,7 @@ pub fn read_bill(reference: &str, json: &[u8]) -> Result<Inventory, BillError> {
     if let Some(form) = other_form(json) {
         return Err(BillError::Form { form });
     }
+    weigh(json)?;
     let head: Head = serde_json::from_slice(json).map_err(BillError::Json)?;
     let mut bill = Bill::new(reference);
     match head {
@@ -192,6 +229,7 @@ struct Bill {
     more_warnings: u64,
     unnamed: u64,
     unread: u64,
+    beyond: usize,
     layers: BTreeMap<Digest, usize>,
 }
 
@@ -227,6 +265,7 @@ impl Bill {
             more_warnings: 0,
             unnamed: 0,
             unread: 0,
+            beyond: 0,
             layers: BTreeMap::new(),
         }
     }
@@ -281,7 +320,12 @@ impl Bill {
         })
     }
 
+    /// Adds a component, or counts it where there are too many, which [`Self::finish`] then refuses.
     fn add(&mut self, component: Component) {
+        if self.packages.len() >= PACKAGES {
+            self.beyond += 1;
+            return;
+        }
         if let Some(entry) = properties::package(&component.properties) {
             self.packages.push(entry);
             return;
@@ -335,6 +379,13 @@ impl Bill {
     }
 
     fn finish(mut self) -> Result<Inventory, BillError> {
+        if self.beyond > 0 {
+            return Err(BillError::TooMany {
+                what: "packages",
+                count: PACKAGES + self.beyond,
+                most: PACKAGES,
+            });
+        }
         if self.packages.is_empty() && self.distributions.is_empty() {
             return Err(BillError::Empty);
         }
@@ -449,6 +500,45 @@ fn unknown_layer(diff_id: Option<Digest>) -> Layer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_would_take_much_more_memory_than_it_has_bytes_is_refused() {
+        let list = |name: &str, element: &str, count| {
+            let elements = vec![element; count].join(",");
+            format!(r#"{{"bomFormat":"CycloneDX","{name}":[{elements}]}}"#)
+        };
+        let weighed = |name, element, count| weigh(list(name, element, count).as_bytes());
+        let tiny = list("components", "{}", 1_000_001);
+        let said = read_bill("list", tiny.as_bytes()).unwrap_err().to_string();
+        assert!(
+            said.contains("1000002 objects, and no more than 1000000 are read"),
+            "{said}"
+        );
+        assert!(weighed("components", "{}", 900_000).is_ok());
+        // A larger list may hold more.
+        let larger = r#"{"type":"library","name":"abcdef"}"#;
+        assert!(weighed("components", larger, 1_100_000).is_ok());
+        let said = weighed("other", "0", 33_000_000).unwrap_err().to_string();
+        assert!(said.contains("elements"), "{said}");
+    }
+
+    #[test]
+    fn more_packages_than_are_read_are_refused_and_not_left_out() {
+        let component = || Component {
+            purl: Purl::parse("pkg:npm/a@1"),
+            ..Component::default()
+        };
+        let mut bill = Bill::new("list");
+        bill.add(component());
+        let one = bill.packages[0].clone();
+        bill.packages.resize(PACKAGES, one);
+        bill.add(component());
+        let said = bill.finish().unwrap_err().to_string();
+        assert!(
+            said.contains("1000001 packages, and no more than 1000000"),
+            "{said}"
+        );
+    }
 
     #[test]
     fn a_form_that_is_not_read_is_named() {

@@ -113,6 +113,11 @@ impl<'de, const N: usize> Visitor<'de> for Object<'_, N> {
     }
 }
 
+/// A field that is a text, or counts as none.
+pub(crate) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Text.deserialize(deserializer)
+}
+
 /// A value that may be a text.
 struct Text;
 

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::{Bill, BillError, Component};
 use crate::bill::cyclonedx::is_database;
+use crate::json::text;
 use crate::purl::Purl;
 
 #[derive(Deserialize)]
@@ -41,14 +42,14 @@ struct Place {
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase")]
 struct Metadata {
-    #[serde(default)]
-    source: Option<serde_json::Value>,
-    #[serde(default)]
-    source_version: Option<serde_json::Value>,
-    #[serde(default)]
-    origin_package: Option<serde_json::Value>,
-    #[serde(default)]
-    modularity_label: Option<serde_json::Value>,
+    #[serde(default, deserialize_with = "text")]
+    source: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    source_version: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    origin_package: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    modularity_label: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -110,21 +111,18 @@ pub(super) fn read(json: &[u8], bill: &mut Bill) -> Result<(), BillError> {
         bill.distribution(release, "");
     }
     for artifact in document.artifacts {
-        let text = |value: Option<serde_json::Value>| {
-            let text = value.and_then(|value| value.as_str().map(str::to_owned));
-            text.filter(|text| !text.is_empty())
-        };
+        let full = |text: Option<String>| text.filter(|text| !text.is_empty());
         let metadata = artifact.metadata.unwrap_or_default();
         let version = artifact.version.as_deref();
         let stated = artifact.purl.as_deref().filter(|purl| !purl.is_empty());
         let mut purl = stated.and_then(|purl| Purl::with_version(purl, version));
         let is_os = purl.as_ref().is_some_and(|purl| purl.package.kind.is_os());
-        let version = text(metadata.source_version);
-        let source = text(metadata.source).or_else(|| text(metadata.origin_package));
+        let version = full(metadata.source_version);
+        let source = full(metadata.source).or_else(|| full(metadata.origin_package));
         let source = source
             .filter(|_| is_os)
             .map(|name| SourcePackage { name, version });
-        if let (Some(purl), Some(label)) = (&mut purl, text(metadata.modularity_label)) {
+        if let (Some(purl), Some(label)) = (&mut purl, full(metadata.modularity_label)) {
             purl.package.module = Some(label);
         }
         let mut locations: Vec<_> = artifact
