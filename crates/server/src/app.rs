@@ -23,6 +23,7 @@ pub(crate) struct App {
     pub(crate) scanner: Scanner,
     pub(crate) answers: Answers,
     pub(crate) written: v1::Written,
+    pub(crate) bodies: v1::Bodies,
     pub(crate) auth: Auth,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) pages: v1::Pages,

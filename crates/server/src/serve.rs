@@ -342,6 +342,7 @@ impl Starting {
             scanner: Scanner::new(&self.config),
             answers: crate::answers::Answers::default(),
             written: v1::Written::default(),
+            bodies: v1::Bodies::default(),
             auth: self.auth,
             metrics: Arc::clone(&self.metrics),
             pages: v1::Pages::new(pagination_key),

@@ -3,6 +3,7 @@
 //! Where Clair was wrong and we are not, `docs/clair-compatibility.md` says so and why. Nothing
 //! outside of this room knows how Clair spells anything.
 
+mod bodies;
 pub(crate) mod changes;
 mod decode;
 mod error;
@@ -26,34 +27,30 @@ mod wire;
 mod written;
 
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderValue, Method, Request, StatusCode, header};
-use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
 use crate::app::{App, Peer};
 use crate::audit;
 use crate::auth::{Denied, Principal};
 use crate::reply::{self, Reply};
+pub(crate) use bodies::Bodies;
 pub(crate) use lister::Lister;
 pub(crate) use page::Pages;
 pub(crate) use written::Written;
 
+use bodies::Posted;
 use error::ApiError;
 use json::Object;
 use route::{Found, Route};
 
-/// The longest time for a body to come.
-const BODY_TIME: Duration = Duration::from_secs(60);
-/// Bytes of a body that are read; what follows is as if it were not there.
-const BODY: usize = 1 << 20;
-
 /// A request, ready for a handler.
 pub(crate) struct Asked {
     pub(crate) query: String,
-    pub(crate) body: Bytes,
+    body: Posted,
     pub(crate) gzip: bool,
     pub(crate) principal: Principal,
     /// What a posted body is about, for the audit log: its URL does not say.
@@ -138,18 +135,14 @@ async fn answer(app: &Arc<App>, peer: &Peer, request: Request<Incoming>) -> (Rep
     };
     let query = request.uri().query().unwrap_or_default().to_owned();
     let body = if matches!(method, Method::POST | Method::PUT) {
-        match tokio::time::timeout(BODY_TIME, read_body(request.into_body())).await {
-            Ok(Ok(body)) => body,
-            Ok(Err(error)) => return (error.reply(gzip), Some(route)),
-            Err(_) => {
-                let error = ApiError::new(StatusCode::REQUEST_TIMEOUT, "the body did not come");
-                return (error.reply(gzip), Some(route));
-            }
+        match app.bodies.read(request.into_body()).await {
+            Ok(body) => body,
+            Err(error) => return (error.reply(gzip), Some(route)),
         }
     } else {
         // Its header lies in the connection's buffer, of which there would be a second one while this is answered.
         drop(request);
-        Bytes::new()
+        Posted::nothing()
     };
     let asked = Asked {
         query,
@@ -220,23 +213,6 @@ async fn rare(
         (Route::Notification(name), &Method::GET) => notifications::get(app, name, asked).await,
         (Route::Notification(name), _) => notifications::delete(app, name).await,
     }
-}
-
-/// Reads as much of a body as Clair does.
-async fn read_body(mut body: Incoming) -> Result<Bytes, ApiError> {
-    let mut read = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| ApiError::bad("unexpected EOF"))?;
-        let Some(data) = frame.data_ref() else {
-            continue;
-        };
-        let room = BODY - read.len();
-        read.extend_from_slice(data.get(..room).unwrap_or(data));
-        if read.len() >= BODY {
-            break;
-        }
-    }
-    Ok(read.freeze())
 }
 
 fn refused(denied: &Denied, gzip: bool) -> Reply {

@@ -33,7 +33,7 @@ pub(crate) async fn put(
     feature: &str,
     asked: &Asked,
 ) -> Result<Reply, ApiError> {
-    let fix = Feature::read_envelope(&asked.body)?;
+    let fix = Feature::read_envelope(&asked.body.bytes)?;
     if fix.name != feature {
         return Err(ApiError::bad("feature name in URL and JSON do not match"));
     }

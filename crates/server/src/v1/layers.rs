@@ -20,7 +20,7 @@ const NOT_COVERED: HeaderName = HeaderName::from_static("pellucid-not-covered");
 
 /// `POST /v1/layers`: reads a layer and stores what is in it.
 pub(crate) async fn post(app: &App, asked: &Asked) -> Result<Reply, ApiError> {
-    let posted = PostedLayer::read(&asked.body)?;
+    let posted = PostedLayer::read(&asked.body.bytes)?;
     let missing = |what| {
         ApiError::bad(format!(
             "could not process a layer which does not have a {what}"

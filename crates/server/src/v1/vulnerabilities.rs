@@ -178,7 +178,7 @@ fn collect(
 
 /// `POST /v1/namespaces/{ignored}/vulnerabilities`: makes a vulnerability, or changes one.
 pub(crate) async fn post(app: &App, asked: &Asked) -> Result<Reply, ApiError> {
-    let posted = Vulnerability::read_envelope(&asked.body)?;
+    let posted = Vulnerability::read_envelope(&asked.body.bytes)?;
     asked.is_about(format!(
         "namespaces/{}/vulnerabilities/{}",
         posted.namespace, posted.name
@@ -245,7 +245,7 @@ pub(crate) async fn put(
     name: &str,
     asked: &Asked,
 ) -> Result<Reply, ApiError> {
-    let posted = Vulnerability::read_envelope(&asked.body)?;
+    let posted = Vulnerability::read_envelope(&asked.body.bytes)?;
     if !posted.fixed_in.is_empty() {
         return Err(ApiError::bad("Vulnerability.FixedIn must be empty"));
     }
