@@ -5,6 +5,7 @@
 //! nothing, fetches nothing and knows no clock; it holds what others found.
 
 mod advisory;
+mod causes;
 mod coverage;
 mod cvss;
 mod digest;
@@ -21,6 +22,7 @@ mod suppression;
 mod warning;
 
 pub use advisory::{Advisory, Affected, Cvss, NameKind, Status};
+pub use causes::with_causes;
 pub use coverage::{Coverage, EndOfLife, SnapshotRef};
 pub use digest::{Digest, DigestError};
 pub use exploitation::{Epss, Fraction, FractionError, Kev};

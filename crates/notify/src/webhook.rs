@@ -11,6 +11,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body_util::Full;
 use hyper_util::rt::TokioIo;
+use pellucid_model::with_causes;
 use rustls::pki_types::ServerName;
 
 use crate::connect::{Place, Way};
@@ -19,6 +20,8 @@ use crate::tls::{self, Files};
 
 /// Time for a message and its answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// Characters that are kept of why a message could not be sent.
+const REASON: usize = 500;
 /// The longest wait that a receiver may ask for.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 
@@ -194,7 +197,7 @@ impl Webhook {
         // Dropping the future ends the connection.
         match tokio::time::timeout(self.timeout, self.post(notification)).await {
             Err(_) => Err(refused(format!("no answer in {:?}", self.timeout))),
-            Ok(Err(error)) => Err(refused(chain(&*error))),
+            Ok(Err(error)) => Err(refused(with_causes(&*error).chars().take(REASON).collect())),
             Ok(Ok((status, _))) if status.is_success() => Ok(()),
             Ok(Ok((status, headers))) => Err(Refused {
                 reason: format!("got status {}, expected 2xx", status.as_u16()),
@@ -283,18 +286,6 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     })?;
     let seconds = u64::try_from(seconds).unwrap_or(0);
     Some(Duration::from_secs(seconds).min(LONGEST_WAIT))
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text.chars().take(500).collect()
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
+use pellucid_model::with_causes;
 use pellucid_notify::Webhook;
-use pellucid_store::Database;
 use pellucid_updater::FetchOptions;
 
 use crate::auth::Auth;
@@ -16,11 +16,10 @@ use crate::serve::database;
 use crate::tls::Tls;
 
 impl Config {
-    /// All that cannot be used, each with its key. Empty where a start could only fail at what it asks
-    /// for: ports, the data directory, the database.
+    /// All that cannot be used of a configuration that was read, each with its key. Empty where a start could
+    /// only fail at what it asks for: ports, the data directory, the database.
     pub fn trial(&self) -> Vec<ConfigError> {
         let mut wrong: Vec<ConfigError> = [
-            self.check(),
             Tls::of(&self.clair.api()).map(drop),
             Auth::of(self).map(drop),
             source(self),
@@ -37,30 +36,14 @@ impl Config {
 
 /// A value that cannot be used, for a reason with its causes.
 fn unusable(key: &'static str, error: &dyn std::error::Error) -> ConfigError {
-    let mut reason = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        reason = format!("{reason}: {error}");
-        cause = error.source();
-    }
-    ConfigError::value(key, reason)
+    ConfigError::value(key, with_causes(error))
 }
 
 fn source(config: &Config) -> Result<(), ConfigError> {
-    const KEY: &str = "clair.database.options.source";
     // Where the embedded database is without a path, its folder is made.
     let database = database(config, Path::new("."));
-    if let Database::Sqlite { path } = &database
-        && let Some(folder) = path.parent()
-        && !folder.as_os_str().is_empty()
-        && !folder.is_dir()
-    {
-        return Err(ConfigError::value(
-            KEY,
-            format!("there is no folder {}", folder.display()),
-        ));
-    }
-    database.check().map_err(|error| unusable(KEY, &error))
+    let wrong = |error| unusable("clair.database.options.source", &error);
+    database.check().map_err(wrong)
 }
 
 fn layers(config: &Config) -> Result<(), ConfigError> {

@@ -75,14 +75,22 @@ pub enum Database {
 }
 
 impl Database {
-    /// Whether it can be connected to, as far as can be said without: the connection string, and the
-    /// files of certificates that it names.
+    /// Whether it can be opened, as far as can be said without: SQLite's folder is there, or the connection
+    /// string is one, and so are the files of certificates that it names.
     ///
     /// # Errors
-    /// [`StoreError::Source`].
+    /// [`StoreError::Unavailable`] without the folder, [`StoreError::Source`].
     pub fn check(&self) -> Result<(), StoreError> {
         match self {
-            Self::Sqlite { .. } => Ok(()),
+            Self::Sqlite { path } => match path.parent() {
+                // A name alone lies where the process runs.
+                Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+                    Err(StoreError::Unavailable {
+                        reason: format!("there is no folder {}", folder.display()),
+                    })
+                }
+                _ => Ok(()),
+            },
             Self::Postgres { source, .. } => engine::source::parse(source)?.connector().map(drop),
         }
     }

@@ -1,6 +1,5 @@
 //! Why a file could not be fetched, and why a snapshot could not be replaced.
 
-use std::error::Error as _;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -195,13 +194,6 @@ impl UpdateError {
 
     /// The error and its causes in one line.
     pub fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
-        }
-        text
+        pellucid_model::with_causes(self)
     }
 }

@@ -18,6 +18,7 @@ use deadpool_postgres::{
     Hook, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts,
 };
 use futures_util::future::{try_join, try_join_all};
+use pellucid_model::with_causes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::private::BytesMut;
@@ -124,7 +125,7 @@ impl Postgres {
             Ok(()) => Ok(()),
             Err(error) => Err(match fatal("schema", error) {
                 StoreError::Postgres { source, .. } => StoreError::Schema {
-                    reason: words(&source),
+                    reason: with_causes(&source),
                 },
                 other => other,
             }),
@@ -491,7 +492,7 @@ fn fatal(statement: &'static str, error: tokio_postgres::Error) -> StoreError {
         });
     if away {
         StoreError::Unavailable {
-            reason: format!("{statement}: {}", words(&error)),
+            reason: format!("{statement}: {}", with_causes(&error)),
         }
     } else {
         StoreError::Postgres {
@@ -509,20 +510,9 @@ fn connect_failed(error: tokio_postgres::Error) -> StoreError {
             source: error,
         },
         _ => StoreError::Unavailable {
-            reason: words(&error),
+            reason: with_causes(&error),
         },
     }
-}
-
-/// An error with its causes in one line.
-fn words(error: &tokio_postgres::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 fn silent(statement: &'static str) -> StoreError {

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use base64::Engine as _;
+use pellucid_model::with_causes;
 use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::{Response, StatusCode, Url};
 use tokio::sync::oneshot;
@@ -172,18 +173,14 @@ impl Client {
         {
             return;
         }
-        let mut why = fault.to_string();
-        let mut cause = std::error::Error::source(fault);
-        while let Some(error) = cause {
-            why = format!("{why}: {error}");
-            cause = error.source();
-        }
         let mut passed = self
             .asker
             .passed_over
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        passed.entry(endpoint.host.clone()).or_insert(why);
+        passed
+            .entry(endpoint.host.clone())
+            .or_insert_with(|| with_causes(fault));
     }
 
     /// The mirrors that failed so far.
